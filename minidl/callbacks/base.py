@@ -1,0 +1,100 @@
+"""What can be watched while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SettingError
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+Logs = dict[str, Any]
+
+
+class Callback:
+    """Keras's hooks, and two more. A subclass writes those it needs; the others are never called and cost nothing.
+
+    `self.model` is the model, `self.params` {"verbose", "epochs", "steps"}; setting `self.model.stop_training = True`
+    ends the training. `logs` holds the running figures under History's names; what a callback puts into the logs of
+    on_epoch_end, History records. Callbacks read; what changes the gradient wraps the optimiser instead.
+    """
+
+    model: Model
+    params: dict[str, Any]
+
+    def set_model(self, model: Model) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None: ...
+    def on_train_end(self, logs: Logs | None = None) -> None: ...
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_gradients(self, batch: int, logs: Logs | None = None) -> None:
+        """Between backward and update: `self.model.params.grad` is fresh, `self.model.batch` what it was made from."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None: ...
+    def on_test_end(self, logs: Logs | None = None) -> None: ...
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
+    def on_predict_end(self, logs: Logs | None = None) -> None: ...
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Keras's other name of on_train_batch_begin."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Keras's other name of on_train_batch_end."""
+
+    def close(self) -> None:
+        """Called last, however the training ended: the place to let go of files and bars."""
+
+
+HOOKS = [name for name in vars(Callback) if name.startswith("on_") or name == "close"]
+ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
+
+
+class Hooks:
+    """For each hook the methods to call, in the callbacks' order: only those that are overridden."""
+
+    def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]) -> None:
+        called: dict[str, list[Callable[..., None]]] = {name: [] for name in HOOKS}
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
+                raise SettingError(f"callbacks must be Callback objects, got {callback!r}{hint}")
+            callback.set_model(model)
+            callback.set_params(params)
+            for name in HOOKS:
+                if getattr(type(callback), name) is not getattr(Callback, name):
+                    called[ALIASES.get(name, name)].append(getattr(callback, name))
+        self.on_train_begin = called["on_train_begin"]
+        self.on_train_end = called["on_train_end"]
+        self.on_epoch_begin = called["on_epoch_begin"]
+        self.on_epoch_end = called["on_epoch_end"]
+        self.on_train_batch_begin = called["on_train_batch_begin"]
+        self.on_train_batch_end = called["on_train_batch_end"]
+        self.on_gradients = called["on_gradients"]
+        self.on_test_begin = called["on_test_begin"]
+        self.on_test_end = called["on_test_end"]
+        self.on_test_batch_begin = called["on_test_batch_begin"]
+        self.on_test_batch_end = called["on_test_batch_end"]
+        self.on_predict_begin = called["on_predict_begin"]
+        self.on_predict_end = called["on_predict_end"]
+        self.on_predict_batch_begin = called["on_predict_batch_begin"]
+        self.on_predict_batch_end = called["on_predict_batch_end"]
+        self.close = called["close"]
+
+
+def call(methods: list[Callable[..., None]], *arguments: Any) -> None:
+    """Call each of them with the arguments."""
+    for method in methods:
+        method(*arguments)

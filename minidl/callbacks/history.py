@@ -1,0 +1,27 @@
+"""The record of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Callback, Logs
+
+
+class History(Callback):
+    """What `fit` returns. `history` has a list per figure, a number per epoch; `epoch` the epochs' numbers.
+
+    Keys as in Keras: the metrics, `loss`, then the same with `val_`; with a penalty also `data_loss` and `penalty`.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items())
+        return f"History({len(self.epoch)} epochs{': ' if last else ''}{last})"

@@ -1,0 +1,131 @@
+"""Data to learn on: x (m, 2), y (m,) with classes 0 and 1; and photographs in the course's HDF5 format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import DataError
+
+FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
+
+
+def _seed(seed: int | None) -> int:
+    # scikit-learn takes None for NumPy's global generator, which nothing here touches
+    return int(np.random.default_rng().integers(2**31)) if seed is None else seed
+
+
+def circles(points: int = 300, *, noise: float = 0.05, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """A small circle inside a large one: scikit-learn's make_circles."""
+    from sklearn.datasets import make_circles
+
+    return make_circles(points, noise=noise, random_state=_seed(seed))
+
+
+def moons(points: int = 300, *, noise: float = 0.1, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Two half circles that reach into each other: scikit-learn's make_moons."""
+    from sklearn.datasets import make_moons
+
+    return make_moons(points, noise=noise, random_state=_seed(seed))
+
+
+def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The notebook's flower: petals r = 4 sin(4 t), one half of the turn a class; noise on angle and radius alike."""
+    rng, each = np.random.default_rng(seed), points // 2
+    parts = []
+    for label in (0, 1):
+        t = np.linspace(3.12 * label, 3.12 * (label + 1), each) + noise * rng.standard_normal(each)
+        r = 4 * np.sin(4 * t) + noise * rng.standard_normal(each)
+        parts.append(np.column_stack([r * np.sin(t), r * np.cos(t)]))
+    return np.concatenate(parts), np.repeat([0, 1], each)
+
+
+def spiral(points: int = 50, *, noise: float = 1.0, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The notebook's spiral: arms r = 0.3 t^2 for t in [0, 4 pi] and r = 0.2 t^2 for t in [1, 4 pi]; noise on r."""
+    rng, each = np.random.default_rng(seed), points // 2
+    parts = []
+    for factor, start in ((0.3, 0.0), (0.2, 1.0)):
+        t = np.linspace(start, 4 * 3.1415, each)
+        r = factor * t**2 + noise * rng.standard_normal(each)
+        parts.append(np.column_stack([r * np.cos(t), r * np.sin(t)]))
+    return np.concatenate(parts), np.repeat([0, 1], each)
+
+
+class Photographs(NamedTuple):
+    """x uint8 (m, 64, 64, 3), y (m,) in {0, 1}, classes the two names."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: tuple[str, ...]
+
+
+def load_cats(directory: str | Path) -> Photographs:
+    """The course's HDF5 pair train_catvnoncat.h5 and test_catvnoncat.h5, or a pair made by `write_photographs`.
+
+    Raises FileNotFoundError for a missing file, DataError for one that is not what it should be.
+    """
+    parts = {}
+    for part, name in FILES.items():
+        path = Path(directory) / name
+        if not path.is_file():
+            raise FileNotFoundError(f"load_cats: {path} is missing; the directory must hold {' and '.join(FILES.values())}")
+        parts[part] = _read_part(path, part)
+    classes = parts["test"].pop("list_classes")
+    names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in classes.tolist())
+    return Photographs(**{f"{key}_{part}": array for part in FILES for key, array in parts[part].items()}, classes=names)
+
+
+def _read_part(path: Path, part: str) -> dict[str, Any]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            x = _dataset(file, path, f"{part}_set_x", "uint8 (m, 64, 64, 3)", lambda d: d.shape[1:] == (64, 64, 3) and d.dtype == np.uint8)
+            y = _dataset(file, path, f"{part}_set_y", f"integers ({len(x)},)", lambda d: d.shape == (len(x),) and d.dtype.kind in "iu")
+            found = {"x": x, "y": y}
+            if part == "test":
+                found["list_classes"] = _dataset(file, path, "list_classes", "two names", lambda d: d.shape == (2,) and d.dtype.kind in "SO")
+            return found
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DataError(f"load_cats: {path} cannot be read as an HDF5 file ({error})") from None
+
+
+def _dataset(file: Any, path: Path, key: str, wanted: str, fits: Any) -> np.ndarray:
+    import h5py
+
+    found = file.get(key)
+    if not isinstance(found, h5py.Dataset) or not found.shape or not fits(found):
+        shown = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "nothing of that kind"
+        raise DataError(f"load_cats: {path} must hold a dataset {key} of {wanted}, found {shown}")
+    return found[()]
+
+
+def write_photographs(directory: str | Path, *, seed: int | None = 0) -> None:
+    """Write a stand-in for the cats, with the same files, keys and shapes, made without a network.
+
+    Patches of 64 x 64 pixels from the two photographs that scikit-learn ships: 209 to train on from their left two
+    thirds, 50 to test on from the right third; class 0 "china" (a temple), class 1 "flower".
+    """
+    import h5py
+    from sklearn.datasets import load_sample_image
+
+    rng = np.random.default_rng(seed)
+    pictures = [load_sample_image("china.jpg"), load_sample_image("flower.jpg")]
+    for part, count in (("train", 209), ("test", 50)):
+        y = rng.permutation(np.arange(count) % 2)
+        x = np.stack([_patch(pictures[label], part, rng) for label in y])
+        with h5py.File(Path(directory) / FILES[part], "w") as file:
+            file[f"{part}_set_x"], file[f"{part}_set_y"] = x, y.astype(np.int64)
+            file["list_classes"] = np.array([b"china", b"flower"])
+
+
+def _patch(picture: np.ndarray, part: str, rng: np.random.Generator) -> np.ndarray:
+    height, width = picture.shape[:2]
+    border = 2 * width // 3
+    low, high = (0, border - 64) if part == "train" else (border, width - 64)
+    top, left = rng.integers(0, height - 64, endpoint=True), rng.integers(low, high, endpoint=True)
+    return picture[top : top + 64, left : left + 64]

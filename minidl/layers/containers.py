@@ -1,0 +1,69 @@
+"""Layers made of layers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import SettingError, ShapeError
+from .base import Layer
+
+
+@dataclass(eq=False, init=False)
+class Chain(Layer):
+    """y = f_k(... f_2(f_1(x))):   Chain(f_1, f_2, ..., f_k)."""
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer, name: str | None = None) -> None:
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+                raise SettingError(f"{type(self).__name__} takes layers, got {layer!r}{hint}")
+        self.layers = layers
+        self.name = name
+        self.start = 0
+
+    def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        shape = input_shape
+        self.shapes = [shape := layer.build(shape) for layer in self.layers]
+        return shape
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dy: np.ndarray) -> Any:
+        for layer in reversed(self.layers[self.start :]):
+            dy = layer.backward(dy)
+        return None if self.is_first else dy
+
+    def mark_first(self) -> None:
+        """Nobody wants dL/dx, so backward ends at the first layer that has parameters."""
+        self.is_first = True
+        trained = (i for i, layer in enumerate(self.layers) if layer.named_parameters())
+        self.start = next(trained, 0)
+        if self.layers:
+            self.layers[self.start].mark_first()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(repr(layer) for layer in self.layers)})"
+
+
+@dataclass(eq=False, init=False, repr=False)
+class Residual(Chain):
+    """y = x + f(x):   Residual(f_1, ..., f_k), f their chain, which keeps the shape. (He et al. 2016)"""
+
+    def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        output_shape = super().build(input_shape)
+        if output_shape != input_shape:
+            raise ShapeError(f"Residual adds f(x) to x, but f maps {input_shape} to {output_shape}")
+        return output_shape
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        return x + super().forward(x, training)
+
+    def backward(self, dy: np.ndarray) -> Any:
+        dx = super().backward(dy)
+        return None if self.is_first else dy + dx

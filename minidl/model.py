@@ -1,0 +1,444 @@
+"""A model: layers, the vector of their parameters, and the loop that trains them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import data, losses, optimizers, settings
+from .callbacks.base import Callback, Hooks, call
+from .callbacks.history import History
+from .callbacks.progress import progress
+from .data import Examples
+from .errors import DataError, NonFiniteError, NotBuiltError, SettingError, ShapeError
+from .layers.base import Layer, child_name
+from .layers.containers import Chain
+from .losses import Loss, Objective
+from .metrics import named as named_metrics
+from .optimizers import SGD, Optimizer
+from .parameters import Parameters
+from .summary import summary_table
+
+PREDICT_ROWS = 1024  # rows a batch in predict: enough for the matrix product, few enough for the cache
+
+
+@dataclass
+class Running:
+    """Sums over the rows of an epoch so far."""
+
+    rows: int = 0
+    data_loss: float = 0.0
+    penalty: float = 0.0
+
+    def add(self, rows: int, data_loss: float, penalty: float) -> None:
+        self.rows += rows
+        self.data_loss += rows * data_loss
+        self.penalty += rows * penalty
+
+
+@dataclass
+class Training:
+    """What one `fit` works on."""
+
+    examples: Examples
+    validation: Examples | None
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    hooks: Hooks = field(repr=False)
+
+    @property
+    def steps(self) -> int:
+        return data.steps(len(self.examples), self.batch_size)
+
+
+class Model:
+    """A layer that is trained: build, compile, fit, evaluate, predict.
+
+    seed   one number reproduces everything drawn: the first weights, the batches' order, the dropout masks
+    dtype  "float32" or "float64", of all parameters, gradients and data inside
+    """
+
+    def __init__(self, layer: Layer, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None):
+        if not isinstance(layer, Layer):
+            raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
+        self.layer = layer
+        self.seed = None if seed is None else settings.integer("Model", "seed", seed, 0)
+        self.dtype = np.dtype(settings.choice("Model", "dtype", str(np.dtype(dtype)), ("float32", "float64")))
+        self.name = name or settings.snake_case(type(self).__name__)
+        self.rng = np.random.default_rng(self.seed)
+        self.stop_training = False
+        self.batch: Examples | None = None
+        self.input_shape: tuple[int, ...] | None = None
+        self.output_shape: tuple[int, ...] | None = None
+        self._params: Parameters | None = None
+        self._optimizer_ready = False
+        self.optimizer: Optimizer | None = None
+
+    # ---- build and compile
+
+    @property
+    def built(self) -> bool:
+        return self._params is not None
+
+    @property
+    def params(self) -> Parameters:
+        """The parameters by path, and in one vector: `params.theta`, `params.grad`."""
+        if self._params is None:
+            raise NotBuiltError(f"{self.name} has no parameters yet: call build((features,)) or fit(x, y) first")
+        return self._params
+
+    def build(self, input_shape: Any) -> None:
+        """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras."""
+        shape = _row_shape(input_shape)
+        if self.built:
+            if shape != self.input_shape:
+                raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
+            return
+        self._refuse_shared_layers()
+        self.output_shape = self.layer.build(shape)
+        params = Parameters(self.layer.named_parameters(), self.dtype)
+        params.initialize(self.rng)
+        for _, layer in self.layer.walk():
+            layer.rng = self.rng
+        self._params, self.input_shape, self._optimizer_ready = params, shape, False
+        self._link()
+
+    def _refuse_shared_layers(self) -> None:
+        seen: dict[int, str] = {}
+        for path, layer in self.layer.walk():
+            if id(layer) in seen:
+                message = f"the layer {path} is the same object as {seen[id(layer)]}; a layer has one place: use clone()"
+                raise SettingError(message)
+            if getattr(layer, "_rng", self.rng) is not self.rng:
+                raise SettingError(f"the layer {path} already belongs to another model; put layer.clone() here")
+            seen[id(layer)] = path
+
+    def compile(
+        self,
+        optimizer: Optimizer | str | None = None,
+        loss: Loss | Objective | str | None = None,
+        metrics: Any = None,
+    ) -> None:
+        """Choose how to train. Defaults: SGD(0.01), and the loss that belongs to the last layer.
+
+        loss     a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
+        metrics  Metric objects or Keras strings, one or a list; their names are History's keys
+        """
+        self._compile_optimizer(SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer))
+        chosen = losses.belonging_to(_last(self.layer)) if loss is None else loss
+        self.objective = losses.get("compile: loss", chosen)
+        self.metrics = named_metrics("compile: metrics", metrics)
+        self._link()
+
+    def _compile_optimizer(self, optimizer: Optimizer) -> None:
+        if optimizer is self.optimizer:
+            return
+        if optimizer.built:
+            message = f"compile: {optimizer!r} already trains another model, whose momentum it keeps; give each its own"
+            raise SettingError(message)
+        self.optimizer, self._optimizer_ready = optimizer, False
+
+    @property
+    def compiled(self) -> bool:
+        return self.optimizer is not None
+
+    def _link(self) -> None:
+        """The canonical link: where the last layer is the loss's own activation, the loss works on its input."""
+        leaves = _leaves(self.layer)
+        self._loss, self._activation = (self.objective.loss, None) if self.compiled else (None, None)
+        if self._loss is not None and self._loss.link is not None and isinstance(leaves[-1], self._loss.link):
+            self._loss, self._activation = self._loss.on_logits(), leaves.pop()
+        self._body = Chain(*leaves)
+        if self.built:
+            self._body.mark_first()
+
+    def _prepare(self, input_shape: tuple[int, ...]) -> None:
+        self.build(input_shape)
+        if not self._optimizer_ready:
+            if self.optimizer.built:
+                raise SettingError(f"fit: {self.optimizer!r} already trains another model; give each its own")
+            self.optimizer.build(self.params.theta)
+            self._optimizer_ready = True
+
+    # ---- one step
+
+    def backpropagate(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+        """The objective on these rows, its gradient left in `params.grad`; the weights stay as they are."""
+        examples = self._examples("backpropagate", x, y, sample_weight)
+        data_loss, penalty, _ = self._backpropagate(examples)
+        return data_loss + penalty
+
+    def _backpropagate(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""
+        params, m = self._params, len(batch)
+        z = self._body.forward(batch.x, training=True)
+        data_loss = float(self._loss.value(z, batch.y, batch.weight))
+        self._body.backward(self._loss.gradient(z, batch.y, batch.weight))
+        penalty = 0.0
+        if self.objective.penalties:
+            w, dw = params.theta[params.kernels], params.grad[params.kernels]
+            penalty = float(self.objective.penalty(w, m))
+            for term in self.objective.penalties:
+                dw += term.gradient(w, m)
+        return data_loss, penalty, z
+
+    def _outputs(self, z: np.ndarray) -> np.ndarray:
+        """What the model puts out, from what the loss saw."""
+        return z if self._activation is None else self._activation.forward(z)
+
+    # ---- fit
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = 32,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Iterable[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+    ) -> History:
+        """Train: for each epoch, for each batch, forward, loss, backward, update. Returns the History.
+
+        x (m, features ...), y (m, outputs) or (m,); arguments mean what they mean in Keras. A batch_size of m or more
+        takes the whole at once. verbose: 0 silent, 1 a bar, 2 two lines an epoch, "auto" a bar where one can be seen.
+
+        Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for what cannot
+        be used. After any exception the model is usable, with the weights of the step before.
+        """
+        batch_size = 32 if batch_size is None else settings.integer("fit", "batch_size", batch_size, 1)
+        epochs = settings.integer("fit", "epochs", epochs, 0)
+        initial_epoch = settings.integer("fit", "initial_epoch", initial_epoch, 0)
+        validation_split = settings.number("fit", "validation_split", validation_split, "[0, 1)")
+        if verbose not in ("auto", 0, 1, 2):
+            raise SettingError(f"fit: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
+        examples = self._examples("fit", x, y, sample_weight, class_weight)
+        validation = None
+        if validation_data is not None:
+            validation = self._validation(validation_data)
+        elif validation_split:
+            examples, validation = examples.split("fit", validation_split)
+        steps = data.steps(len(examples), batch_size)
+        self.history = History()
+        watching = [*(callbacks or []), *progress(verbose), self.history]
+        hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
+        training = Training(examples, validation, batch_size, epochs, settings.boolean("fit", "shuffle", shuffle), hooks)
+        return self._train(training, initial_epoch)
+
+    def _examples(self, who: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Examples:
+        """Checked examples, and a model that is built and compiled for them."""
+        if not self.compiled:
+            self.compile()
+        # all that can be wrong is found before the first build, so that a mistake does not settle the model's shape
+        x = data.inputs(who, x, self.dtype, self.input_shape)
+        y = data.targets(who, y, x, self.objective.loss.labels, self.dtype)
+        weight = data.weights(who, sample_weight, class_weight, y)
+        self._prepare(x.shape[1:])
+        data.same_width(who, y, self.output_shape)
+        return Examples(x, y, weight)
+
+    def _validation(self, given: Any) -> Examples:
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight)")
+        return self._examples("fit (validation_data)", *given)
+
+    def _train(self, training: Training, initial_epoch: int) -> History:
+        hooks = training.hooks
+        self.stop_training = False
+        try:
+            # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                call(hooks.on_train_begin, {})
+                for epoch in range(initial_epoch, training.epochs):
+                    call(hooks.on_epoch_begin, epoch, {})
+                    logs = self._epoch(epoch, training)
+                    if training.validation is not None:
+                        logs |= self._validate(training)
+                    for hook in hooks.on_epoch_end:
+                        hook(epoch, logs)
+                    if self.stop_training:
+                        break
+                call(hooks.on_train_end, {})
+        finally:
+            self.batch = None
+            call(hooks.close)
+        return self.history
+
+    def _epoch(self, epoch: int, training: Training) -> dict[str, Any]:
+        hooks, running, logs = training.hooks, Running(), {}
+        for metric in self.metrics.values():
+            metric.reset()
+        order = self.rng if training.shuffle else None
+        for number, batch in enumerate(training.examples.batches(training.batch_size, order)):
+            for hook in hooks.on_train_batch_begin:
+                hook(number, {})
+            self.batch = batch
+            data_loss, penalty, z = self._backpropagate(batch)
+            self._refuse_not_finite(data_loss + penalty, epoch, number)
+            running.add(len(batch), data_loss, penalty)
+            self._measure(batch, z)
+            for hook in hooks.on_gradients:
+                hook(number, self._logs(running))
+            self.optimizer.update(self._params.theta, self._params.grad)
+            if hooks.on_train_batch_end:
+                logs = self._logs(running)
+                for hook in hooks.on_train_batch_end:
+                    hook(number, logs)
+            if self.stop_training:
+                break
+        return self._logs(running)
+
+    def _measure(self, batch: Examples, z: np.ndarray) -> None:
+        if self.metrics:
+            outputs = self._outputs(z)
+            for metric in self.metrics.values():
+                metric.update(batch.y, outputs)
+
+    def _logs(self, running: Running) -> dict[str, Any]:
+        """Metrics, then loss, as Keras orders them; with a penalty the loss's two parts too."""
+        logs: dict[str, Any] = {name: metric.result() for name, metric in self.metrics.items()}
+        data_loss, penalty = running.data_loss / running.rows, running.penalty / running.rows
+        logs["loss"] = data_loss + penalty
+        if self.objective.penalties:
+            logs["data_loss"], logs["penalty"] = data_loss, penalty
+        return logs
+
+    def _refuse_not_finite(self, loss: float, epoch: int, batch: int) -> None:
+        grad = self._params.grad
+        # one number says that all are finite; if it is not, its own square may have overflowed, so look again
+        if math.isfinite(loss) and (math.isfinite(grad @ grad) or np.isfinite(grad).all()):
+            return
+        path = self._params.first_not_finite()
+        what = "the gradient" if math.isfinite(loss) else "the loss"
+        first = f"; the first gradient that is not finite is {path}" if path else ""
+        remedy = f"Try a smaller learning rate (now {self.optimizer.learning_rate:g})"
+        message = f"fit: {what} is not finite in epoch {epoch + 1}, batch {batch + 1}{first}."
+        raise NonFiniteError(f"{message} The weights are those of the step before. {remedy}")
+
+    # ---- evaluate and predict
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Iterable[Callback] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
+
+        The loss holds the penalty of a training batch of batch_size rows (None: all rows).
+        """
+        if not self.built:
+            raise NotBuiltError(f"evaluate: {self.name} is not built yet; call fit or build first")
+        examples = self._examples("evaluate", x, y, sample_weight)
+        rows = len(examples)
+        size = rows if batch_size is None else settings.integer("evaluate", "batch_size", batch_size, 1)
+        hooks = Hooks(callbacks or [], self, {"verbose": verbose, "steps": data.steps(rows, PREDICT_ROWS)})
+        logs = self._evaluate(examples, min(size, rows), hooks)
+        if return_dict:
+            return logs
+        values = [logs["loss"], *(logs[name] for name in self.metrics)]
+        return values if self.metrics else values[0]
+
+    def _evaluate(self, examples: Examples, penalty_rows: int, hooks: Hooks) -> dict[str, Any]:
+        """The figures over all examples; the penalty as in a training batch of penalty_rows."""
+        call(hooks.on_test_begin, {})
+        for metric in self.metrics.values():
+            metric.reset()
+        running, kernels = Running(), self.params.theta[self.params.kernels]
+        penalty = float(self.objective.penalty(kernels, penalty_rows))
+        for number, batch in enumerate(examples.batches(PREDICT_ROWS)):
+            call(hooks.on_test_batch_begin, number, {})
+            z = self._body.forward(batch.x)
+            running.add(len(batch), float(self._loss.value(z, batch.y, batch.weight)), penalty)
+            self._measure(batch, z)
+            if hooks.on_test_batch_end:
+                call(hooks.on_test_batch_end, number, self._logs(running))
+        logs = self._logs(running)
+        call(hooks.on_test_end, logs)
+        return logs
+
+    def _validate(self, training: Training) -> dict[str, Any]:
+        rows = min(training.batch_size, len(training.examples))
+        logs = self._evaluate(training.validation, rows, training.hooks)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Iterable[Callback] | None = None
+    ) -> np.ndarray:
+        """The outputs (m, outputs), without dropout. x (m, features ...). Safe in several threads at once."""
+        if not self.built:
+            raise NotBuiltError(f"predict: {self.name} is not built yet; call fit or build first")
+        size = PREDICT_ROWS if batch_size is None else settings.integer("predict", "batch_size", batch_size, 1)
+        x = data.rows("predict", x, self.input_shape)
+        hooks = Hooks(callbacks or [], self, {"verbose": verbose, "steps": data.steps(len(x), size)})
+        y = np.empty((len(x), *self.output_shape), self.dtype)
+        call(hooks.on_predict_begin, {})
+        for number, start in enumerate(range(0, len(x), size)):
+            call(hooks.on_predict_batch_begin, number, {})
+            batch = data.finite("predict", "x", x[start : start + size], self.dtype, start)
+            y[start : start + size] = self.layer.forward(batch)
+            call(hooks.on_predict_batch_end, number, {})
+        call(hooks.on_predict_end, {})
+        return y
+
+    # ---- weights and words
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters, layer by layer: kernel, bias, kernel, bias, ..."""
+        return [parameter.value.copy() for parameter in self.params.values()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set all parameters from arrays in the order of `get_weights`. All are checked before the first is set."""
+        weights, params = [np.asarray(weight) for weight in weights], self.params
+        if len(weights) != len(params):
+            raise ShapeError(f"set_weights: got {len(weights)} arrays, {self.name} has {len(params)}: {', '.join(params)}")
+        for (path, parameter), weight in zip(params.items(), weights, strict=True):
+            if weight.shape != parameter.shape:
+                raise ShapeError(f"set_weights: {path} has shape {parameter.shape}, got {weight.shape}")
+            data.finite("set_weights", path, data.numeric("set_weights", path, weight), self.dtype)
+        for parameter, weight in zip(params.values(), weights, strict=True):
+            parameter.value = weight
+
+    def count_params(self) -> int:
+        """The number of entries of theta."""
+        return int(self.params.theta.size)
+
+    def summary(self, *, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with their output shapes and parameters, as Keras does."""
+        print_fn(summary_table(self.name, self.layer, self.output_shape, self.params))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.layer!r})"
+
+
+def _row_shape(input_shape: Any) -> tuple[int, ...]:
+    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
+    shape = shape[1:] if shape[:1] == (None,) else shape
+    if not shape:
+        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
+    return tuple(settings.integer("build", "input_shape", n, 1) for n in shape)
+
+
+def _leaves(layer: Layer) -> list[Layer]:
+    """The layers that run one after the other: the chain's, with nested chains written out."""
+    if type(layer) is not Chain:
+        return [layer]
+    return [leaf for inner in layer.layers for leaf in _leaves(inner)]
+
+
+def _last(layer: Layer) -> Layer:
+    return (_leaves(layer) or [layer])[-1]

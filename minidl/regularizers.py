@@ -1,0 +1,48 @@
+"""Penalties on the kernels (biases are left out), to be added to a loss: BinaryCrossentropy() + L2(0.7)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import settings
+from .losses import Penalty
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
+    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w.   m the rows of the batch; lambd >= 0.
+
+    The notebook's, and scikit-learn's alpha. For the same m: Keras's L2(l2) with l2 = lambd / (2 m), PyTorch's
+    weight_decay = lambd / m, given for the weights alone. (Hoerl & Kennard 1970; Krogh & Hertz 1992)
+    """
+
+    lambd: float
+
+    def __post_init__(self) -> None:
+        settings.number("L2", "lambd", self.lambd, "[0, inf)")
+
+    def value(self, w: np.ndarray, m: int) -> Any:
+        return self.lambd / (2 * m) * (w @ w)
+
+    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+        return self.lambd / m * w
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """R = (lambd / m) sum |w|,   dR/dw = (lambd / m) sign(w), 0 at 0.   m the rows of the batch; lambd >= 0.
+
+    Drives weights to zero. Keras's L1(l1) with l1 = lambd / m. (Tibshirani 1996)
+    """
+
+    lambd: float
+
+    def __post_init__(self) -> None:
+        settings.number("L1", "lambd", self.lambd, "[0, inf)")
+
+    def value(self, w: np.ndarray, m: int) -> Any:
+        return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
+
+    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+        return self.lambd / m * np.sign(w)

@@ -1,0 +1,61 @@
+"""The model most people write: layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .errors import SettingError
+from .layers.base import Layer
+from .layers.containers import Chain
+from .model import Model
+
+
+class Sequential(Model):
+    """Layers one after the other: Sequential([Dense(10), ReLU(), Dense(1), Sigmoid()], seed=0).
+
+    A Sequential among the layers contributes its chain.
+    """
+
+    layer: Chain
+
+    def __init__(
+        self, layers: Iterable[Any] | None = None, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None
+    ):
+        if isinstance(layers, Layer):
+            raise SettingError(f"Sequential takes a list of layers: write Sequential([{layers!r}])")
+        super().__init__(Chain(*(_as_layer(layer) for layer in layers or [])), seed=seed, dtype=dtype, name=name)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.layer.layers
+
+    def add(self, layer: Any) -> None:
+        """Put one more layer at the end, before the model is built."""
+        self._change((*self.layers, _as_layer(layer)))
+
+    def pop(self) -> Layer:
+        """Take the last layer off, before the model is built."""
+        if not self.layers:
+            raise SettingError("pop: there is no layer to take off")
+        last = self.layers[-1]
+        self._change(self.layers[:-1])
+        return last
+
+    def _change(self, layers: tuple[Layer, ...]) -> None:
+        if self.built:
+            raise SettingError(f"{self.name} is built; its layers are settled. Put clones of them into a new Sequential")
+        self.layer = Chain(*layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer with this name ("dense_1") or at this place."""
+        if index is not None:
+            return self.layers[index]
+        children = self.layer.children
+        if name not in children:
+            raise SettingError(f"get_layer: there is no layer {name!r}; there are {', '.join(children)}")
+        return children[name]
+
+
+def _as_layer(given: Any) -> Layer:
+    return given.layer if isinstance(given, Model) else given

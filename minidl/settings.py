@@ -1,0 +1,65 @@
+"""What a setting may be: numbers in their ranges, and Keras's strings, which are understood here and nowhere deeper."""
+
+import math
+import numbers
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from .errors import SettingError
+
+T = TypeVar("T")
+
+
+def integer(who: str, name: str, value: Any, low: int) -> int:
+    """The value as an int of at least `low`. True is no number here, nor is 2.0."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < low:
+        raise SettingError(f"{who}: {name} must be an integer of at least {low}, got {value!r}")
+    return operator.index(value)
+
+
+def number(who: str, name: str, value: Any, interval: str = "(-inf, inf)") -> float:
+    """The value as a finite float inside the interval, which is written as in mathematics: "[0, 1)"."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _inside(float(value), interval):
+        raise SettingError(f"{who}: {name} must be in {interval}, got {value!r}")
+    return float(value)
+
+
+def _inside(value: float, interval: str) -> bool:
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = value > low or (value == low and interval[0] == "[")
+    below = value < high or (value == high and interval[-1] == "]")
+    return math.isfinite(value) and above and below
+
+
+def boolean(who: str, name: str, value: Any) -> bool:
+    """The value, which must be True or False."""
+    if value is not True and value is not False:
+        raise SettingError(f"{who}: {name} must be True or False, got {value!r}")
+    return value
+
+
+def choice(who: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """The value, which must be one of the choices."""
+    if value not in choices:
+        raise SettingError(f"{who}: {name} must be one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def resolve(what: str, given: Any, kind: type[T], table: Mapping[str, Callable[[], T]]) -> T:
+    """An object of the kind: the one given, or the one that a Keras string such as "he_normal" stands for."""
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, str):
+        if given not in table:
+            raise SettingError(f"{what}: {given!r} is unknown here; known are {', '.join(table)}")
+        return table[given]()
+    hint = f"; write {given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else ""
+    raise SettingError(f"{what} must be a {kind.__name__} object or a string, got {given!r}{hint}")
+
+
+def snake_case(name: str) -> str:
+    """A class's name as Keras writes it in paths: Dense -> dense, ReLU -> re_lu."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -49,7 +49,7 @@ def _frame(who: str, name: str, frame: Any) -> np.ndarray:
 
 
 def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """x as an array (m, features ...), m > 0, its rows of the shape that the model was built for, if one is given."""
+    """X as an array (m, features ...), m > 0, its rows of the shape that the model was built for, if one is given."""
     array = numeric(who, "x", x)
     if array.ndim < 2:
         hint = "For one feature pass x.reshape(-1, 1), for one row x.reshape(1, -1)"
@@ -115,9 +115,7 @@ def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
         raise ShapeError(f"{who}: y has {got} numbers a row, the model puts out {puts_out}")
 
 
-def weights(
-    who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray
-) -> np.ndarray | None:
+def weights(who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray) -> np.ndarray | None:
     """The weight of each row (m,): sample_weight times the weight of the row's class; None if neither is given."""
     if sample_weight is None and class_weight is None:
         return None

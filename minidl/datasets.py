@@ -72,11 +72,15 @@ def load_cats(directory: str | Path) -> Photographs:
     for part, name in FILES.items():
         path = Path(directory) / name
         if not path.is_file():
-            raise FileNotFoundError(f"load_cats: {path} is missing; the directory must hold {' and '.join(FILES.values())}")
+            raise FileNotFoundError(
+                f"load_cats: {path} is missing; the directory must hold {' and '.join(FILES.values())}"
+            )
         parts[part] = _read_part(path, part)
     classes = parts["test"].pop("list_classes")
     names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in classes.tolist())
-    return Photographs(**{f"{key}_{part}": array for part in FILES for key, array in parts[part].items()}, classes=names)
+    return Photographs(
+        **{f"{key}_{part}": array for part in FILES for key, array in parts[part].items()}, classes=names
+    )
 
 
 def _read_part(path: Path, part: str) -> dict[str, Any]:
@@ -84,24 +88,32 @@ def _read_part(path: Path, part: str) -> dict[str, Any]:
 
     try:
         with h5py.File(path, "r") as file:
-            x = _dataset(file, path, f"{part}_set_x", "uint8 (m, 64, 64, 3)", lambda d: d.shape[1:] == (64, 64, 3) and d.dtype == np.uint8)
-            y = _dataset(file, path, f"{part}_set_y", f"integers ({len(x)},)", lambda d: d.shape == (len(x),) and d.dtype.kind in "iu")
-            found = {"x": x, "y": y}
+            x = _dataset(file, path, f"{part}_set_x", "u", (None, 64, 64, 3))
+            found = {"x": x, "y": _dataset(file, path, f"{part}_set_y", "iu", (len(x),))}
             if part == "test":
-                found["list_classes"] = _dataset(file, path, "list_classes", "two names", lambda d: d.shape == (2,) and d.dtype.kind in "SO")
+                found["list_classes"] = _dataset(file, path, "list_classes", "SO", (2,))
             return found
     except (OSError, RuntimeError, KeyError) as error:
         raise DataError(f"load_cats: {path} cannot be read as an HDF5 file ({error})") from None
 
 
-def _dataset(file: Any, path: Path, key: str, wanted: str, fits: Any) -> np.ndarray:
+def _dataset(file: Any, path: Path, key: str, kinds: str, shape: tuple[int | None, ...]) -> np.ndarray:
     import h5py
 
     found = file.get(key)
-    if not isinstance(found, h5py.Dataset) or not found.shape or not fits(found):
-        shown = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "nothing of that kind"
-        raise DataError(f"load_cats: {path} must hold a dataset {key} of {wanted}, found {shown}")
-    return found[()]
+    array = found if isinstance(found, h5py.Dataset) else None
+    if (
+        array is None
+        or array.dtype.kind not in kinds
+        or (None if shape[0] is None else len(array), *array.shape[1:]) != shape
+    ):
+        wanted = {"u": "uint8", "iu": "integers", "SO": "names"}[kinds]
+        shown = "nothing of that kind" if array is None else f"{array.dtype} {array.shape}"
+        message = (
+            f"load_cats: {path} must hold a dataset {key}: {wanted} {str(shape).replace('None', 'm')}, found {shown}"
+        )
+        raise DataError(message)
+    return array[()]
 
 
 def write_photographs(directory: str | Path, *, seed: int | None = 0) -> None:

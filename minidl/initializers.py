@@ -79,7 +79,7 @@ class RandomUniform(Initializer):
 
 
 def truncated_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """z ~ N(0, 1) given |z| < 2: values beyond are drawn again. Its standard deviation is 0.87962566."""
+    """Z ~ N(0, 1) given |z| < 2: values beyond are drawn again. Its standard deviation is 0.87962566."""
     z = rng.standard_normal(shape)
     while (beyond := np.abs(z) >= 2).any():
         z[beyond] = rng.standard_normal(np.count_nonzero(beyond))

@@ -10,45 +10,45 @@ import numpy as np
 
 from . import settings
 from .errors import SettingError, ShapeError
-from .layers.activations import Sigmoid, sigmoid
+from .layers.activations import Sigmoid
 from .layers.base import Layer
 
 
 class Loss:
     """L = (1/m) sum_i w_i l(p_i, y_i).   Outputs p (m, k), targets y (m, k), weights w (m,), ones if not given.
 
-    A subclass writes two equations, each row by row:
+    A subclass writes one method, the equation and its derivative, row by row:
 
-    losses(p, y)  l, (m,)
-    slopes(p, y)  dl/dp, (m, k)
+    terms(p, y) -> l (m,), dl/dp (m, k)
 
-    The gradient checker runs `losses` with complex p: see `Layer`. `labels` is the interval that targets must lie in,
-    `link` the output activation the loss belongs to: after that one the model works from the logits.
+    The gradient checker runs it with complex p, where only l matters: see `Layer`. `labels` is the interval that
+    targets must lie in, `link` the output activation the loss belongs to: after that one the model works from logits.
     Losses add to penalties: BinaryCrossentropy() + L2(0.7).
     """
 
     link: ClassVar[type[Layer] | None] = None
     labels: ClassVar[str] = "(-inf, inf)"
 
-    def losses(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must write losses(p, y)")
-
-    def slopes(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must write slopes(p, y)")
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")
 
     def on_logits(self) -> Loss:
         """The same loss as a function of what goes into its link."""
         raise NotImplementedError(f"{type(self).__name__} names a link, so it must write on_logits()")
 
-    def value(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Any:
-        """L, a number (complex for complex p)."""
-        losses = self.losses(p, y)
-        return (losses.sum() if weights is None else losses @ weights) / len(p)
+    def value_and_gradient(
+        self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[Any, np.ndarray]:
+        """L, a number (complex for complex p), and dL/dp (m, k)."""
+        losses, slopes = self.terms(p, y)
+        m = len(p)
+        if weights is None:
+            return np.add.reduce(losses) / m, slopes * (1 / m)
+        return losses.dot(weights) / m, slopes * (weights[:, None] / m)
 
-    def gradient(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """dL/dp, (m, k)."""
-        slopes = self.slopes(p, y)
-        return slopes * (1 / len(p)) if weights is None else slopes * (weights[:, None] / len(p))
+    def value(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Any:
+        """L alone."""
+        return self.value_and_gradient(p, y, weights)[0]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """L as a float, called as in Keras, on arrays of one shape."""
@@ -80,19 +80,20 @@ class BinaryCrossentropy(Loss):
     link = Sigmoid
     labels = "[0, 1]"
 
-    def losses(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.from_logits:
-            a = np.maximum(p, -p)  # |z|, also for complex z
-            return _mean(np.log1p(np.exp(-a)) + (a + p) / 2 - y * p)
-        p = _inside(p)
-        return _mean(-y * np.log(p) - (1 - y) * np.log(1 - p))
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
 
-    def slopes(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if self.from_logits:
-            return (sigmoid(p) - y) / p.shape[1]
-        q = _inside(p)
+    def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r = np.maximum(z, 0)
+        e = np.exp(z - 2 * r)  # exp(-|z|), also for complex z
+        p = np.exp(z - r) / (1 + e)
+        return _mean(np.log1p(e) + r - y * z), _share(p - y)
+
+    def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        eps = float(np.finfo(p.dtype).eps)
+        q = np.minimum(np.maximum(p, eps), 1 - eps)
         # outside the clip the loss is constant, so its slope is 0
-        return (q - y) / (q * (1 - q)) * (q == p) / p.shape[1]
+        return _mean(-y * np.log(q) - (1 - y) * np.log(1 - q)), _share((q - y) / (q * (1 - q)) * (q == p))
 
     def on_logits(self) -> Self:
         return replace(self, from_logits=True)
@@ -102,11 +103,9 @@ class BinaryCrossentropy(Loss):
 class MeanSquaredError(Loss):
     """l = (p - y)^2, the mean over the k outputs;   dl/dp = 2 (p - y) / k."""
 
-    def losses(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return _mean((p - y) ** 2)
-
-    def slopes(self, p: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return 2 / p.shape[1] * (p - y)
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        difference = p - y
+        return _mean(difference**2), _share(2 * difference)
 
 
 def _mean(terms: np.ndarray) -> np.ndarray:
@@ -114,9 +113,9 @@ def _mean(terms: np.ndarray) -> np.ndarray:
     return terms[:, 0] if terms.shape[1] == 1 else terms.mean(axis=1)
 
 
-def _inside(p: np.ndarray) -> np.ndarray:
-    eps = float(np.finfo(p.dtype).eps)
-    return np.minimum(np.maximum(p, eps), 1 - eps)
+def _share(slopes: np.ndarray) -> np.ndarray:
+    # what the mean makes of the slopes
+    return slopes if slopes.shape[1] == 1 else slopes / slopes.shape[1]
 
 
 class Penalty:

@@ -15,29 +15,16 @@ from .callbacks.history import History
 from .callbacks.progress import progress
 from .data import Examples
 from .errors import DataError, NonFiniteError, NotBuiltError, SettingError, ShapeError
-from .layers.base import Layer, child_name
+from .layers.base import Layer
 from .layers.containers import Chain
 from .losses import Loss, Objective
+from .metrics import Metric
 from .metrics import named as named_metrics
 from .optimizers import SGD, Optimizer
 from .parameters import Parameters
 from .summary import summary_table
 
 PREDICT_ROWS = 1024  # rows a batch in predict: enough for the matrix product, few enough for the cache
-
-
-@dataclass
-class Running:
-    """Sums over the rows of an epoch so far."""
-
-    rows: int = 0
-    data_loss: float = 0.0
-    penalty: float = 0.0
-
-    def add(self, rows: int, data_loss: float, penalty: float) -> None:
-        self.rows += rows
-        self.data_loss += rows * data_loss
-        self.penalty += rows * penalty
 
 
 @dataclass
@@ -51,10 +38,6 @@ class Training:
     shuffle: bool
     hooks: Hooks = field(repr=False)
 
-    @property
-    def steps(self) -> int:
-        return data.steps(len(self.examples), self.batch_size)
-
 
 class Model:
     """A layer that is trained: build, compile, fit, evaluate, predict.
@@ -62,6 +45,15 @@ class Model:
     seed   one number reproduces everything drawn: the first weights, the batches' order, the dropout masks
     dtype  "float32" or "float64", of all parameters, gradients and data inside
     """
+
+    optimizer: Optimizer
+    objective: Objective
+    metrics: dict[str, Metric]
+    history: History
+    input_shape: tuple[int, ...] | None = None
+    output_shape: tuple[int, ...]
+    stop_training = False
+    batch: Examples | None = None  # what the current step works on
 
     def __init__(self, layer: Layer, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None):
         if not isinstance(layer, Layer):
@@ -71,13 +63,9 @@ class Model:
         self.dtype = np.dtype(settings.choice("Model", "dtype", str(np.dtype(dtype)), ("float32", "float64")))
         self.name = name or settings.snake_case(type(self).__name__)
         self.rng = np.random.default_rng(self.seed)
-        self.stop_training = False
-        self.batch: Examples | None = None
-        self.input_shape: tuple[int, ...] | None = None
-        self.output_shape: tuple[int, ...] | None = None
+        self.compiled = False
         self._params: Parameters | None = None
         self._optimizer_ready = False
-        self.optimizer: Optimizer | None = None
 
     # ---- build and compile
 
@@ -112,7 +100,9 @@ class Model:
         seen: dict[int, str] = {}
         for path, layer in self.layer.walk():
             if id(layer) in seen:
-                message = f"the layer {path} is the same object as {seen[id(layer)]}; a layer has one place: use clone()"
+                message = (
+                    f"the layer {path} is the same object as {seen[id(layer)]}; a layer has one place: use clone()"
+                )
                 raise SettingError(message)
             if getattr(layer, "_rng", self.rng) is not self.rng:
                 raise SettingError(f"the layer {path} already belongs to another model; put layer.clone() here")
@@ -129,30 +119,23 @@ class Model:
         loss     a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
         metrics  Metric objects or Keras strings, one or a list; their names are History's keys
         """
-        self._compile_optimizer(SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer))
-        chosen = losses.belonging_to(_last(self.layer)) if loss is None else loss
-        self.objective = losses.get("compile: loss", chosen)
-        self.metrics = named_metrics("compile: metrics", metrics)
+        optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
+        objective = losses.get("compile: loss", losses.belonging_to(_last(self.layer)) if loss is None else loss)
+        measured = named_metrics("compile: metrics", metrics)
+        if not (self.compiled and optimizer is self.optimizer):
+            _refuse_taken("compile", optimizer)
+            self.optimizer, self._optimizer_ready = optimizer, False
+        self.objective, self.metrics, self.compiled = objective, measured, True
         self._link()
-
-    def _compile_optimizer(self, optimizer: Optimizer) -> None:
-        if optimizer is self.optimizer:
-            return
-        if optimizer.built:
-            message = f"compile: {optimizer!r} already trains another model, whose momentum it keeps; give each its own"
-            raise SettingError(message)
-        self.optimizer, self._optimizer_ready = optimizer, False
-
-    @property
-    def compiled(self) -> bool:
-        return self.optimizer is not None
 
     def _link(self) -> None:
         """The canonical link: where the last layer is the loss's own activation, the loss works on its input."""
         leaves = _leaves(self.layer)
-        self._loss, self._activation = (self.objective.loss, None) if self.compiled else (None, None)
-        if self._loss is not None and self._loss.link is not None and isinstance(leaves[-1], self._loss.link):
-            self._loss, self._activation = self._loss.on_logits(), leaves.pop()
+        self._activation: Layer | None = None
+        if self.compiled:
+            self._loss = self.objective.loss
+            if self._loss.link is not None and leaves and isinstance(leaves[-1], self._loss.link):
+                self._loss, self._activation = self._loss.on_logits(), leaves.pop()
         self._body = Chain(*leaves)
         if self.built:
             self._body.mark_first()
@@ -160,8 +143,7 @@ class Model:
     def _prepare(self, input_shape: tuple[int, ...]) -> None:
         self.build(input_shape)
         if not self._optimizer_ready:
-            if self.optimizer.built:
-                raise SettingError(f"fit: {self.optimizer!r} already trains another model; give each its own")
+            _refuse_taken("fit", self.optimizer)
             self.optimizer.build(self.params.theta)
             self._optimizer_ready = True
 
@@ -175,17 +157,17 @@ class Model:
 
     def _backpropagate(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""
-        params, m = self._params, len(batch)
         z = self._body.forward(batch.x, training=True)
-        data_loss = float(self._loss.value(z, batch.y, batch.weight))
-        self._body.backward(self._loss.gradient(z, batch.y, batch.weight))
+        data_loss, dz = self._loss.value_and_gradient(z, batch.y, batch.weight)
+        self._body.backward(dz)
         penalty = 0.0
         if self.objective.penalties:
+            params, m = self.params, len(batch)
             w, dw = params.theta[params.kernels], params.grad[params.kernels]
             penalty = float(self.objective.penalty(w, m))
             for term in self.objective.penalties:
                 dw += term.gradient(w, m)
-        return data_loss, penalty, z
+        return float(data_loss), penalty, z
 
     def _outputs(self, z: np.ndarray) -> np.ndarray:
         """What the model puts out, from what the loss saw."""
@@ -216,7 +198,7 @@ class Model:
         Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for what cannot
         be used. After any exception the model is usable, with the weights of the step before.
         """
-        batch_size = 32 if batch_size is None else settings.integer("fit", "batch_size", batch_size, 1)
+        size = 32 if batch_size is None else settings.integer("fit", "batch_size", batch_size, 1)
         epochs = settings.integer("fit", "epochs", epochs, 0)
         initial_epoch = settings.integer("fit", "initial_epoch", initial_epoch, 0)
         validation_split = settings.number("fit", "validation_split", validation_split, "[0, 1)")
@@ -228,11 +210,11 @@ class Model:
             validation = self._validation(validation_data)
         elif validation_split:
             examples, validation = examples.split("fit", validation_split)
-        steps = data.steps(len(examples), batch_size)
         self.history = History()
         watching = [*(callbacks or []), *progress(verbose), self.history]
-        hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
-        training = Training(examples, validation, batch_size, epochs, settings.boolean("fit", "shuffle", shuffle), hooks)
+        params = {"verbose": verbose, "epochs": epochs, "steps": data.steps(len(examples), size)}
+        hooks = Hooks(watching, self, params)
+        training = Training(examples, validation, size, epochs, settings.boolean("fit", "shuffle", shuffle), hooks)
         return self._train(training, initial_epoch)
 
     def _examples(self, who: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Examples:
@@ -260,10 +242,11 @@ class Model:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 call(hooks.on_train_begin, {})
                 for epoch in range(initial_epoch, training.epochs):
-                    call(hooks.on_epoch_begin, epoch, {})
+                    for hook in hooks.on_epoch_begin:
+                        hook(epoch, {})
                     logs = self._epoch(epoch, training)
                     if training.validation is not None:
-                        logs |= self._validate(training)
+                        logs |= self._validate(training.validation, training)
                     for hook in hooks.on_epoch_end:
                         hook(epoch, logs)
                     if self.stop_training:
@@ -275,7 +258,8 @@ class Model:
         return self.history
 
     def _epoch(self, epoch: int, training: Training) -> dict[str, Any]:
-        hooks, running, logs = training.hooks, Running(), {}
+        hooks, theta, grad = training.hooks, self.params.theta, self.params.grad
+        rows, data_sum, penalty_sum = 0, 0.0, 0.0  # over the rows of the epoch so far
         for metric in self.metrics.values():
             metric.reset()
         order = self.rng if training.shuffle else None
@@ -284,45 +268,43 @@ class Model:
                 hook(number, {})
             self.batch = batch
             data_loss, penalty, z = self._backpropagate(batch)
-            self._refuse_not_finite(data_loss + penalty, epoch, number)
-            running.add(len(batch), data_loss, penalty)
-            self._measure(batch, z)
+            # a finite square says that the whole gradient is finite
+            if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
+                self._refuse_not_finite(data_loss + penalty, epoch, number)
+            m = len(batch.x)
+            rows, data_sum, penalty_sum = rows + m, data_sum + m * data_loss, penalty_sum + m * penalty
+            if self.metrics:
+                self._measure(batch, z)
             for hook in hooks.on_gradients:
-                hook(number, self._logs(running))
-            self.optimizer.update(self._params.theta, self._params.grad)
-            if hooks.on_train_batch_end:
-                logs = self._logs(running)
-                for hook in hooks.on_train_batch_end:
-                    hook(number, logs)
+                hook(number, self._logs(data_sum / rows, penalty_sum / rows))
+            self.optimizer.update(theta, grad)
+            for hook in hooks.on_train_batch_end:
+                hook(number, self._logs(data_sum / rows, penalty_sum / rows))
             if self.stop_training:
                 break
-        return self._logs(running)
+        return self._logs(data_sum / rows, penalty_sum / rows)
 
     def _measure(self, batch: Examples, z: np.ndarray) -> None:
-        if self.metrics:
-            outputs = self._outputs(z)
-            for metric in self.metrics.values():
-                metric.update(batch.y, outputs)
+        outputs = self._outputs(z)
+        for metric in self.metrics.values():
+            metric.update(batch.y, outputs)
 
-    def _logs(self, running: Running) -> dict[str, Any]:
+    def _logs(self, data_loss: float, penalty: float) -> dict[str, Any]:
         """Metrics, then loss, as Keras orders them; with a penalty the loss's two parts too."""
         logs: dict[str, Any] = {name: metric.result() for name, metric in self.metrics.items()}
-        data_loss, penalty = running.data_loss / running.rows, running.penalty / running.rows
         logs["loss"] = data_loss + penalty
         if self.objective.penalties:
             logs["data_loss"], logs["penalty"] = data_loss, penalty
         return logs
 
     def _refuse_not_finite(self, loss: float, epoch: int, batch: int) -> None:
-        grad = self._params.grad
-        # one number says that all are finite; if it is not, its own square may have overflowed, so look again
-        if math.isfinite(loss) and (math.isfinite(grad @ grad) or np.isfinite(grad).all()):
-            return
-        path = self._params.first_not_finite()
+        path = self.params.first_not_finite()
+        if math.isfinite(loss) and path is None:
+            return  # only the square was too large
         what = "the gradient" if math.isfinite(loss) else "the loss"
         first = f"; the first gradient that is not finite is {path}" if path else ""
-        remedy = f"Try a smaller learning rate (now {self.optimizer.learning_rate:g})"
         message = f"fit: {what} is not finite in epoch {epoch + 1}, batch {batch + 1}{first}."
+        remedy = f"Try a smaller learning rate (now {self.optimizer.learning_rate:g})"
         raise NonFiniteError(f"{message} The weights are those of the step before. {remedy}")
 
     # ---- evaluate and predict
@@ -358,22 +340,22 @@ class Model:
         call(hooks.on_test_begin, {})
         for metric in self.metrics.values():
             metric.reset()
-        running, kernels = Running(), self.params.theta[self.params.kernels]
+        rows, data_sum, kernels = 0, 0.0, self.params.theta[self.params.kernels]
         penalty = float(self.objective.penalty(kernels, penalty_rows))
         for number, batch in enumerate(examples.batches(PREDICT_ROWS)):
             call(hooks.on_test_batch_begin, number, {})
             z = self._body.forward(batch.x)
-            running.add(len(batch), float(self._loss.value(z, batch.y, batch.weight)), penalty)
+            rows += len(batch)
+            data_sum += len(batch) * float(self._loss.value(z, batch.y, batch.weight))
             self._measure(batch, z)
-            if hooks.on_test_batch_end:
-                call(hooks.on_test_batch_end, number, self._logs(running))
-        logs = self._logs(running)
+            for hook in hooks.on_test_batch_end:
+                hook(number, self._logs(data_sum / rows, penalty))
+        logs = self._logs(data_sum / rows, penalty)
         call(hooks.on_test_end, logs)
         return logs
 
-    def _validate(self, training: Training) -> dict[str, Any]:
-        rows = min(training.batch_size, len(training.examples))
-        logs = self._evaluate(training.validation, rows, training.hooks)
+    def _validate(self, examples: Examples, training: Training) -> dict[str, Any]:
+        logs = self._evaluate(examples, min(training.batch_size, len(training.examples)), training.hooks)
         return {f"val_{name}": value for name, value in logs.items()}
 
     def predict(
@@ -403,15 +385,19 @@ class Model:
 
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Set all parameters from arrays in the order of `get_weights`. All are checked before the first is set."""
-        weights, params = [np.asarray(weight) for weight in weights], self.params
-        if len(weights) != len(params):
-            raise ShapeError(f"set_weights: got {len(weights)} arrays, {self.name} has {len(params)}: {', '.join(params)}")
-        for (path, parameter), weight in zip(params.items(), weights, strict=True):
-            if weight.shape != parameter.shape:
-                raise ShapeError(f"set_weights: {path} has shape {parameter.shape}, got {weight.shape}")
-            data.finite("set_weights", path, data.numeric("set_weights", path, weight), self.dtype)
-        for parameter, weight in zip(params.values(), weights, strict=True):
-            parameter.value = weight
+        given, params = list(weights), self.params
+        if len(given) != len(params):
+            raise ShapeError(
+                f"set_weights: got {len(given)} arrays, {self.name} has {len(params)}: {', '.join(params)}"
+            )
+        checked = []
+        for (path, parameter), weight in zip(params.items(), given, strict=True):
+            array = data.numeric("set_weights", path, weight)
+            if array.shape != parameter.shape:
+                raise ShapeError(f"set_weights: {path} has shape {parameter.shape}, got {array.shape}")
+            checked.append(data.finite("set_weights", path, array, self.dtype))
+        for parameter, array in zip(params.values(), checked, strict=True):
+            parameter.value = array
 
     def count_params(self) -> int:
         """The number of entries of theta."""
@@ -423,6 +409,11 @@ class Model:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layer!r})"
+
+
+def _refuse_taken(who: str, optimizer: Optimizer) -> None:
+    if optimizer.built:
+        raise SettingError(f"{who}: {optimizer!r} already trains a model, and remembers its steps; give each its own")
 
 
 def _row_shape(input_shape: Any) -> tuple[int, ...]:

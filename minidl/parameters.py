@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ class Parameter:
     `penalized` says whether penalties see it: matrices (kernels) do unless told otherwise, vectors (biases) do not.
     """
 
-    def __init__(self, shape: tuple[int, ...], initializer: Initializer | str, *, penalized: bool | None = None) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], initializer: Initializer | str, *, penalized: bool | None = None
+    ) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.initializer = initializers.get("Parameter: initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
@@ -38,24 +41,20 @@ class Parameter:
         """Point the window at its part of the two vectors."""
         self._value, self._grad = theta.reshape(self.shape), grad.reshape(self.shape)
 
-    @property
-    def value(self) -> np.ndarray:
-        try:
-            return self._value
-        except AttributeError:
-            raise NotBuiltError("this parameter has no storage yet: it gets it when its model is built") from None
-
-    @value.setter
-    def value(self, value: Any) -> None:
+    def _write_value(self, value: Any) -> None:
         self.value[...] = value
 
-    @property
-    def grad(self) -> np.ndarray:
-        return self._grad
+    def _write_grad(self, grad: Any) -> None:
+        self.grad[...] = grad
 
-    @grad.setter
-    def grad(self, grad: Any) -> None:
-        self._grad[...] = grad
+    # read in every step of a training, hence no Python function in between
+    value = property(attrgetter("_value"), _write_value, doc="The window on theta.")
+    grad = property(attrgetter("_grad"), _write_grad, doc="The window on grad.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_value", "_grad"):
+            raise NotBuiltError("this parameter has no storage yet: it gets it when its model is built")
+        raise AttributeError(f"a Parameter has no {name}")
 
     def __getstate__(self) -> dict[str, Any]:
         # A view would be copied as an array of its own; Parameters opens the window again.

@@ -58,5 +58,6 @@ def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, r
     display.plot(ax=ax, plot_method="contourf", cmap="RdBu_r", levels=np.linspace(0, 1, 11), alpha=0.6, extend="both")
     ax.contour(xx, yy, outputs, levels=[0.5], colors="black", linewidths=1)
     for label, marker in zip(np.unique(y), "os^Dv", strict=False):
-        ax.scatter(*x[y == label].T, marker=marker, s=14, c="white", edgecolors="black", linewidths=0.7)
+        points = x[y == label]
+        ax.scatter(points[:, 0], points[:, 1], marker=marker, s=14, c="white", edgecolors="black", linewidths=0.7)
     return ax

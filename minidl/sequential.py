@@ -20,7 +20,12 @@ class Sequential(Model):
     layer: Chain
 
     def __init__(
-        self, layers: Iterable[Any] | None = None, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None
+        self,
+        layers: Iterable[Any] | None = None,
+        *,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        name: str | None = None,
     ):
         if isinstance(layers, Layer):
             raise SettingError(f"Sequential takes a list of layers: write Sequential([{layers!r}])")
@@ -44,7 +49,9 @@ class Sequential(Model):
 
     def _change(self, layers: tuple[Layer, ...]) -> None:
         if self.built:
-            raise SettingError(f"{self.name} is built; its layers are settled. Put clones of them into a new Sequential")
+            raise SettingError(
+                f"{self.name} is built, its layers are settled: put clones of them into a new Sequential"
+            )
         self.layer = Chain(*layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:

@@ -17,10 +17,11 @@ def summary_table(name: str, layer: Layer, output_shape: tuple[int, ...] | None,
         rows.append((f"{child_name} ({type(child).__name__})", f"({shape})", f"{count:,}"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["│ {} │ {} │ {} │".format(*_aligned(row, widths)) for row in rows]
-    edges = [left + middle.join("─" * (width + 2) for width in widths) + right for left, middle, right in ("┌┬┐", "├┼┤", "└┴┘")]
-    total, size = params.theta.size, _bytes(params.theta.nbytes)
-    totals = [f" Total params: {total:,} ({size})", f" Trainable params: {total:,} ({size})", " Non-trainable params: 0 (0.00 B)"]
-    return "\n".join([f'Model: "{name}"', edges[0], lines[0], edges[1], *lines[1:], edges[2], *totals])
+    rules = ["─" * (width + 2) for width in widths]
+    top, middle, bottom = (left + cross.join(rules) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘"))
+    total = f"{params.theta.size:,} ({_bytes(params.theta.nbytes)})"
+    totals = [f" Total params: {total}", f" Trainable params: {total}", " Non-trainable params: 0 (0.00 B)"]
+    return "\n".join([f'Model: "{name}"', top, lines[0], middle, *lines[1:], bottom, *totals])
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> tuple[str, str, str]:

@@ -22,7 +22,8 @@ def progress(verbose: Any) -> list[Callback]:
     """The callback that Keras's `verbose` asks for: 0 none, 1 a bar, 2 lines, "auto" a bar where one can be seen."""
     if verbose == "auto":
         verbose = int(bar_wanted())
-    return {0: [], 1: [ProgressBar()], 2: [EpochLines()]}[int(verbose)]
+    shown: dict[int, list[Callback]] = {0: [], 1: [ProgressBar()], 2: [EpochLines()]}
+    return shown[int(verbose)]
 
 
 def _figures(logs: Logs) -> str:

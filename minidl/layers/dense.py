@@ -35,7 +35,9 @@ class Dense(Layer):
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 1:
-            raise ShapeError(f"Dense takes rows of features, but its input has shape {input_shape}: put Flatten() before")
+            raise ShapeError(
+                f"Dense takes rows of features, but its input has shape {input_shape}: put Flatten() before"
+            )
         self.kernel = Parameter((*input_shape, self.units), self.kernel_initializer)
         if self.use_bias:
             self.bias = Parameter((self.units,), self.bias_initializer)
@@ -43,7 +45,7 @@ class Dense(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
-        y = x @ self.kernel.value
+        y = np.dot(x, self.kernel.value)  # on small matrices the fastest of NumPy's products
         if self.use_bias:
             y += self.bias.value
         return y
@@ -52,7 +54,7 @@ class Dense(Layer):
         np.dot(self.x.T, dy, out=self.kernel.grad)
         if self.use_bias:
             np.dot(_ones(len(dy), dy.dtype), dy, out=self.bias.grad)
-        return None if self.is_first else dy @ self.kernel.value.T
+        return None if self.is_first else np.dot(dy, self.kernel.value.T)
 
 
 @lru_cache(maxsize=8)

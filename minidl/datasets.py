@@ -89,7 +89,7 @@ def _read_part(path: Path, part: str) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             x = _dataset(file, path, f"{part}_set_x", "u", (None, 64, 64, 3))
-            found = {"x": x, "y": _dataset(file, path, f"{part}_set_y", "iu", (len(x),))}
+            found = {"x": x, "y": _dataset(file, path, f"{part}_set_y", "iu", (len(x),), (len(x), 1)).ravel()}
             if part == "test":
                 found["list_classes"] = _dataset(file, path, "list_classes", "SO", (2,))
             return found
@@ -97,22 +97,17 @@ def _read_part(path: Path, part: str) -> dict[str, Any]:
         raise DataError(f"load_cats: {path} cannot be read as an HDF5 file ({error})") from None
 
 
-def _dataset(file: Any, path: Path, key: str, kinds: str, shape: tuple[int | None, ...]) -> np.ndarray:
+def _dataset(file: Any, path: Path, key: str, kinds: str, *shapes: tuple[int | None, ...]) -> np.ndarray:
+    """The dataset as an array, if its dtype is of one of the kinds and its shape one of the shapes (None: any m)."""
     import h5py
 
     found = file.get(key)
-    array = found if isinstance(found, h5py.Dataset) else None
-    if (
-        array is None
-        or array.dtype.kind not in kinds
-        or (None if shape[0] is None else len(array), *array.shape[1:]) != shape
-    ):
+    array = found if isinstance(found, h5py.Dataset) and found.dtype.kind in kinds and found.shape else None
+    if array is None or not {array.shape, (None, *array.shape[1:])} & set(shapes):
         wanted = {"u": "uint8", "iu": "integers", "SO": "names"}[kinds]
-        shown = "nothing of that kind" if array is None else f"{array.dtype} {array.shape}"
-        message = (
-            f"load_cats: {path} must hold a dataset {key}: {wanted} {str(shape).replace('None', 'm')}, found {shown}"
-        )
-        raise DataError(message)
+        shown = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "nothing of that kind"
+        shape = str(shapes[0]).replace("None", "m")
+        raise DataError(f"load_cats: {path} must hold a dataset {key}, {wanted} {shape}; found {shown}")
     return array[()]
 
 

@@ -2,8 +2,22 @@
 
 from . import callbacks, datasets, initializers, layers, losses, metrics, optimizers, plots, regularizers
 from .errors import DataError, GradientError, NonFiniteError, NotBuiltError, SettingError, ShapeError
+from .gradcheck import (
+    GradientChecker,
+    Report,
+    check_gradient,
+    check_layer,
+    check_loss,
+    check_model,
+    numerical_gradient,
+    relative_difference,
+)
 from .layers import Layer, Parameter
 from .model import Model
 from .sequential import Sequential
 
 __version__ = "0.1.0"
+
+# Users look for these in rooms further in, which may not import the rooms that make them.
+callbacks.GradientChecker = GradientChecker
+Report.plot = plots.gradient_report

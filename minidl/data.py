@@ -57,7 +57,9 @@ def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     if array.size == 0:
         raise DataError(f"{who}: x is empty, its shape is {array.shape}; wanted at least one example and one feature")
     if shape is not None and array.shape[1:] != shape:
-        got, wanted = (_row(s) for s in (array.shape[1:], shape))
+        got, wanted = _row(array.shape[1:]), _row(shape)
+        if array.ndim == 2 and len(shape) == 1:
+            wanted = str(shape[0])
         hint = ". Rows are examples: pass x.T" if array.shape[:1] == shape and array.ndim == 2 else ""
         raise ShapeError(f"{who}: x has {got} a row, this model was built for {wanted}{hint}")
     return array
@@ -100,6 +102,8 @@ def targets(who: str, y: Any, x: np.ndarray, labels: str, dtype: np.dtype) -> np
         count = len(array) if array.ndim else "no"
         hint = ". Rows are examples: pass y.T" if array.ndim == 2 and array.shape[1] == len(x) else ""
         raise DataError(f"{who}: x has {len(x)} examples, y has {count}{hint}")
+    if array.size == 0:
+        raise DataError(f"{who}: y is empty, its shape is {array.shape}; wanted one number for each output")
     converted = finite(who, "y", array, dtype)
     low, high = (float(end) for end in labels[1:-1].split(","))
     if converted.min() < low or converted.max() > high:
@@ -138,6 +142,7 @@ def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> n
     classes = y[:, 0].astype(int) if y.shape[1] == 1 else y.argmax(axis=1)
     weight = np.ones(len(y), y.dtype)
     for label, value in class_weight.items():
+        settings.number(who, "a label in class_weight", label, "[0, inf)")  # "1" would match no row
         weight[classes == label] = settings.number(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight
 

@@ -85,9 +85,10 @@ class BinaryCrossentropy(Loss):
 
     def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r = np.maximum(z, 0)
-        e = np.exp(z - 2 * r)  # exp(-|z|), also for complex z
+        e = np.exp(z - r - r)  # exp(-|z|), also for complex z; 2 r would overflow
         p = np.exp(z - r) / (1 + e)
-        return _mean(np.log1p(e) + r - y * z), _share(p - y)
+        # the brackets keep the tail: for y = 1 and large z, r - y z is exactly 0
+        return _mean(np.log1p(e) + (r - y * z)), _share(p - y)
 
     def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         eps = float(np.finfo(p.dtype).eps)

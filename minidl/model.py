@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -87,14 +88,18 @@ class Model:
             if shape != self.input_shape:
                 raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
             return
-        self._refuse_shared_layers()
-        self.output_shape = self.layer.build(shape)
+        self.output_shape = self._shaped(shape)
         params = Parameters(self.layer.named_parameters(), self.dtype)
         params.initialize(self.rng)
         for _, layer in self.layer.walk():
             layer.rng = self.rng
         self._params, self.input_shape, self._optimizer_ready = params, shape, False
         self._link()
+
+    def _shaped(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The output shape for rows of this shape: the layers make their Parameters, which get no storage yet."""
+        self._refuse_shared_layers()
+        return self.layer.build(input_shape)
 
     def _refuse_shared_layers(self) -> None:
         seen: dict[int, str] = {}
@@ -129,16 +134,19 @@ class Model:
         self._link()
 
     def _link(self) -> None:
-        """The canonical link: where the last layer is the loss's own activation, the loss works on its input."""
+        """The canonical link: where the last layer is the loss's own activation, the loss works on its input.
+
+        `body` are the layers that training runs, without that activation; `body_loss` is the loss of what they put out.
+        """
         leaves = _leaves(self.layer)
         self._activation: Layer | None = None
         if self.compiled:
-            self._loss = self.objective.loss
-            if self._loss.link is not None and leaves and isinstance(leaves[-1], self._loss.link):
-                self._loss, self._activation = self._loss.on_logits(), leaves.pop()
-        self._body = Chain(*leaves)
+            self.body_loss = self.objective.loss
+            if self.body_loss.link is not None and leaves and isinstance(leaves[-1], self.body_loss.link):
+                self.body_loss, self._activation = self.body_loss.on_logits(), leaves.pop()
+        self.body = Chain(*leaves)
         if self.built:
-            self._body.mark_first()
+            self.body.mark_first()
 
     def _prepare(self, input_shape: tuple[int, ...]) -> None:
         self.build(input_shape)
@@ -151,15 +159,15 @@ class Model:
 
     def backpropagate(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """The objective on these rows, its gradient left in `params.grad`; the weights stay as they are."""
-        examples = self._examples("backpropagate", x, y, sample_weight)
-        data_loss, penalty, _ = self._backpropagate(examples)
+        examples = self.examples("backpropagate", x, y, sample_weight)
+        data_loss, penalty, _ = self.objective_and_gradient(examples)
         return data_loss + penalty
 
-    def _backpropagate(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+    def objective_and_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""
-        z = self._body.forward(batch.x, training=True)
-        data_loss, dz = self._loss.value_and_gradient(z, batch.y, batch.weight)
-        self._body.backward(dz)
+        z = self.body.forward(batch.x, training=True)
+        data_loss, dz = self.body_loss.value_and_gradient(z, batch.y, batch.weight)
+        self.body.backward(dz)
         penalty = 0.0
         if self.objective.penalties:
             params, m = self.params, len(batch)
@@ -204,35 +212,49 @@ class Model:
         validation_split = settings.number("fit", "validation_split", validation_split, "[0, 1)")
         if verbose not in ("auto", 0, 1, 2):
             raise SettingError(f"fit: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
-        examples = self._examples("fit", x, y, sample_weight, class_weight)
-        validation = None
+        shuffle = settings.boolean("fit", "shuffle", shuffle)
+        examples = self._checked("fit", x, y, sample_weight, class_weight)
+        validation, row_shape = None, examples.x.shape[1:]
         if validation_data is not None:
-            validation = self._validation(validation_data)
+            validation = self._validation(validation_data, row_shape)
         elif validation_split:
             examples, validation = examples.split("fit", validation_split)
         self.history = History()
         watching = [*(callbacks or []), *progress(verbose), self.history]
         params = {"verbose": verbose, "epochs": epochs, "steps": data.steps(len(examples), size)}
         hooks = Hooks(watching, self, params)
-        training = Training(examples, validation, size, epochs, settings.boolean("fit", "shuffle", shuffle), hooks)
-        return self._train(training, initial_epoch)
+        self._prepare(row_shape)
+        return self._train(Training(examples, validation, size, epochs, shuffle, hooks), initial_epoch)
 
-    def _examples(self, who: str, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Examples:
+    def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:
         """Checked examples, and a model that is built and compiled for them."""
+        examples = self._checked(who, x, y, sample_weight)
+        self._prepare(examples.x.shape[1:])
+        return examples
+
+    def _checked(
+        self,
+        who: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        row_shape: tuple[int, ...] | None = None,
+    ) -> Examples:
+        """Checked examples. All that can be wrong is found before the first build: a mistake settles no shape."""
         if not self.compiled:
             self.compile()
-        # all that can be wrong is found before the first build, so that a mistake does not settle the model's shape
-        x = data.inputs(who, x, self.dtype, self.input_shape)
+        x = data.inputs(who, x, self.dtype, row_shape or self.input_shape)
         y = data.targets(who, y, x, self.objective.loss.labels, self.dtype)
         weight = data.weights(who, sample_weight, class_weight, y)
-        self._prepare(x.shape[1:])
-        data.same_width(who, y, self.output_shape)
+        data.same_width(who, y, self.output_shape if self.built else self._shaped(x.shape[1:]))
         return Examples(x, y, weight)
 
-    def _validation(self, given: Any) -> Examples:
+    def _validation(self, given: Any, row_shape: tuple[int, ...]) -> Examples:
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight)")
-        return self._examples("fit (validation_data)", *given)
+        x, y, weight = (*given, None)[:3]
+        return self._checked("fit (validation_data)", x, y, weight, row_shape=row_shape)
 
     def _train(self, training: Training, initial_epoch: int) -> History:
         hooks = training.hooks
@@ -241,6 +263,7 @@ class Model:
             # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 call(hooks.on_train_begin, {})
+                logs: dict[str, Any] = {}
                 for epoch in range(initial_epoch, training.epochs):
                     for hook in hooks.on_epoch_begin:
                         hook(epoch, {})
@@ -251,7 +274,7 @@ class Model:
                         hook(epoch, logs)
                     if self.stop_training:
                         break
-                call(hooks.on_train_end, {})
+                call(hooks.on_train_end, logs)
         finally:
             self.batch = None
             call(hooks.close)
@@ -267,7 +290,7 @@ class Model:
             for hook in hooks.on_train_batch_begin:
                 hook(number, {})
             self.batch = batch
-            data_loss, penalty, z = self._backpropagate(batch)
+            data_loss, penalty, z = self.objective_and_gradient(batch)
             # a finite square says that the whole gradient is finite
             if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
                 self._refuse_not_finite(data_loss + penalty, epoch, number)
@@ -325,7 +348,7 @@ class Model:
         """
         if not self.built:
             raise NotBuiltError(f"evaluate: {self.name} is not built yet; call fit or build first")
-        examples = self._examples("evaluate", x, y, sample_weight)
+        examples = self._checked("evaluate", x, y, sample_weight)
         rows = len(examples)
         size = rows if batch_size is None else settings.integer("evaluate", "batch_size", batch_size, 1)
         hooks = Hooks(callbacks or [], self, {"verbose": verbose, "steps": data.steps(rows, PREDICT_ROWS)})
@@ -344,9 +367,9 @@ class Model:
         penalty = float(self.objective.penalty(kernels, penalty_rows))
         for number, batch in enumerate(examples.batches(PREDICT_ROWS)):
             call(hooks.on_test_batch_begin, number, {})
-            z = self._body.forward(batch.x)
+            z = self.body.forward(batch.x)
             rows += len(batch)
-            data_sum += len(batch) * float(self._loss.value(z, batch.y, batch.weight))
+            data_sum += len(batch) * float(self.body_loss.value(z, batch.y, batch.weight))
             self._measure(batch, z)
             for hook in hooks.on_test_batch_end:
                 hook(number, self._logs(data_sum / rows, penalty))
@@ -379,6 +402,13 @@ class Model:
 
     # ---- weights and words
 
+    def twin(self) -> Self:
+        """A model like this one, sharing nothing that a pass changes: same weights, masks to come, and statistics."""
+        twin = copy.copy(self)
+        moving = (self.layer, self._params, self.body, self._activation, self.rng)
+        twin.layer, twin._params, twin.body, twin._activation, twin.rng = copy.deepcopy(moving)
+        return twin
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters, layer by layer: kernel, bias, kernel, bias, ..."""
         return [parameter.value.copy() for parameter in self.params.values()]
@@ -405,7 +435,8 @@ class Model:
 
     def summary(self, *, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers with their output shapes and parameters, as Keras does."""
-        print_fn(summary_table(self.name, self.layer, self.output_shape, self.params))
+        params = self.params  # first: an unbuilt model says so here
+        print_fn(summary_table(self.name, self.layer, self.output_shape, params))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layer!r})"

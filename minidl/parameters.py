@@ -128,7 +128,8 @@ class Parameters(Mapping[str, Parameter]):
         """All windows on copies in another dtype, for the length of a with block. The originals come back untouched."""
         originals = self._theta, self._grad
         try:
-            self._theta, self._grad = self._theta.astype(dtype), self._grad.astype(dtype)
+            real = np.dtype(dtype).kind != "c"  # from complex to real is no accident here
+            self._theta, self._grad = ((v.real if real else v).astype(dtype) for v in originals)
             self._open_windows()
             yield self
         finally:

@@ -13,6 +13,7 @@ from .errors import ShapeError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .gradcheck.report import Report
     from .model import Model
 
 LINES = ("-", "--", "-.", ":")  # told apart in black and white too
@@ -42,10 +43,8 @@ def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Ax
 def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, resolution: int = 200) -> Axes:
     """Where the model's output passes 0.5, over the plane of two features, with the points (m, 2) on top.
 
-    Drawn half a spread around the points' own range by scikit-learn's DecisionBoundaryDisplay.
+    Drawn 15 % of the points' own range beyond it.
     """
-    from sklearn.inspection import DecisionBoundaryDisplay
-
     x, y = np.asarray(x), np.asarray(y).ravel()
     if x.ndim != 2 or x.shape[1] != 2:
         raise ShapeError(f"decision_boundary: x must be (m, 2) to lie in a plane, got {x.shape}")
@@ -54,10 +53,23 @@ def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, r
     sides = [np.linspace(x[:, i].min() - margin[i], x[:, i].max() + margin[i], resolution) for i in (0, 1)]
     xx, yy = np.meshgrid(*sides)
     outputs = model.predict(np.column_stack([xx.ravel(), yy.ravel()]))[:, 0].reshape(xx.shape)
-    display = DecisionBoundaryDisplay(xx0=xx, xx1=yy, response=outputs)
-    display.plot(ax=ax, plot_method="contourf", cmap="RdBu_r", levels=np.linspace(0, 1, 11), alpha=0.6, extend="both")
+    ax.contourf(xx, yy, outputs, levels=np.linspace(0, 1, 11), cmap="RdBu_r", alpha=0.6, extend="both")
     ax.contour(xx, yy, outputs, levels=[0.5], colors="black", linewidths=1)
     for label, marker in zip(np.unique(y), "os^Dv", strict=False):
         points = x[y == label]
         ax.scatter(points[:, 0], points[:, 1], marker=marker, s=14, c="white", edgecolors="black", linewidths=0.7)
+    return ax
+
+
+def gradient_report(report: Report, ax: Axes | None = None) -> Axes:
+    """The relative difference of every tensor on a logarithmic scale, wrong ones hatched. `report.plot()` is this."""
+    ax = _axes(ax)
+    names = list(report.tensors)[::-1]
+    shown = [max(report.tensors[name].difference, 1e-17) for name in names]
+    bars = ax.barh(names, shown, color="0.8", edgecolor="black")
+    for bar, name in zip(bars, names, strict=True):
+        if not report.tensors[name].passed:
+            bar.set(hatch="///", facecolor="white")
+    ax.set(xscale="log", xlim=(1e-17, 2), xlabel="relative difference of backward and slope (hatched: wrong)")
+    ax.set_title(report.title)
     return ax

@@ -14,14 +14,18 @@ T = TypeVar("T")
 
 def integer(who: str, name: str, value: Any, low: int) -> int:
     """The value as an int of at least `low`. True is no number here, nor is 2.0."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < low:
+    try:
+        whole = low - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = low - 1
+    if whole < low:
         raise SettingError(f"{who}: {name} must be an integer of at least {low}, got {value!r}")
-    return operator.index(value)
+    return whole
 
 
 def number(who: str, name: str, value: Any, interval: str = "(-inf, inf)") -> float:
     """The value as a finite float inside the interval, which is written as in mathematics: "[0, 1)"."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _inside(float(value), interval):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _inside(_as_float(value), interval):
         raise SettingError(f"{who}: {name} must be in {interval}, got {value!r}")
     return float(value)
 
@@ -31,6 +35,13 @@ def _inside(value: float, interval: str) -> bool:
     above = value > low or (value == low and interval[0] == "[")
     below = value < high or (value == high and interval[-1] == "]")
     return math.isfinite(value) and above and below
+
+
+def _as_float(value: numbers.Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond every float
+        return math.inf
 
 
 def boolean(who: str, name: str, value: Any) -> bool:

@@ -1,7 +1,12 @@
 """Callbacks: what watches a training."""
 
+from typing import TYPE_CHECKING
+
 from .base import Callback
 from .history import History
 from .progress import EpochLines, ProgressBar
 
-__all__ = ["Callback", "EpochLines", "History", "ProgressBar"]
+if TYPE_CHECKING:  # lives in gradcheck, an outer room; minidl/__init__.py publishes it here
+    from ..gradcheck.callback import GradientChecker
+
+__all__ = ["Callback", "EpochLines", "GradientChecker", "History", "ProgressBar"]

@@ -15,6 +15,8 @@ class Chain(Layer):
 
     layers: tuple[Layer, ...]
 
+    start = 0  # where backward ends
+
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
         for layer in layers:
             if not isinstance(layer, Layer):
@@ -22,7 +24,6 @@ class Chain(Layer):
                 raise SettingError(f"{type(self).__name__} takes layers, got {layer!r}{hint}")
         self.layers = layers
         self.name = name
-        self.start = 0
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = input_shape

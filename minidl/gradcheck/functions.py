@@ -1,0 +1,238 @@
+"""What can be checked: a function of one vector, its claimed gradient, and how that vector falls into tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..layers.base import Layer
+from ..losses import Loss, Penalty
+from ..parameters import Parameters
+from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, complex_safe, slope
+
+NOISE = 32  # a sum of many rounded terms is off by a few rounding units of the largest
+
+
+@dataclass(frozen=True)
+class Part:
+    """One gradient tensor's place in the vector."""
+
+    slice: slice
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return self.slice.stop - self.slice.start
+
+    def index(self, entry: int) -> tuple[int, ...]:
+        """The tensor's index of its flat entry."""
+        return tuple(int(i) for i in np.unravel_index(entry, self.shape))
+
+
+def parts_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, Part]:
+    """Tensors of these shapes, end to end."""
+    parts, start = {}, 0
+    for path, shape in shapes.items():
+        stop = start + int(np.prod(shape, dtype=np.int64))
+        parts[path] = Part(slice(start, stop), shape)
+        start = stop
+    return parts
+
+
+class Differentiable:
+    """value(v) of a vector v, and the gradient it is claimed to have at `point`. Counts its evaluations."""
+
+    point: np.ndarray
+    parts: dict[str, Part]
+    evaluations = 0
+
+    def value(self, v: np.ndarray) -> Any:
+        raise NotImplementedError
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        """Per tensor, how far rounding alone may take its gradient from the slope."""
+        size = float(np.abs(np.real(self.value(v))))
+        return {path: NOISE * EPS * max(size, largest(gradient[part.slice])) for path, part in self.parts.items()}
+
+    def counted(self, v: np.ndarray) -> Any:
+        """The value, counted."""
+        self.evaluations += 1
+        return self.value(v)
+
+    def central_floor(self, v: np.ndarray) -> float:
+        """The rounding of a central difference: that of the value, over the step."""
+        return 4 * EPS * float(np.abs(np.real(self.value(v)))) / CENTRAL_STEP
+
+    def hold(self, v: np.ndarray, method: str) -> AbstractContextManager[Any]:
+        """A with block in which many slopes at v are taken; what can be done once for all of them is done there."""
+        return nullcontext()
+
+    def complex_safe(self) -> bool:
+        """Whether the complex step may be used here."""
+        from_point = self.point + 1e-3 * np.random.default_rng(0).standard_normal(self.point.shape)
+        return probe(lambda v: self.outputs(v), from_point)
+
+    def outputs(self, v: np.ndarray) -> Any:
+        """What the complex step is judged on: as many numbers as the function can show."""
+        return self.value(v)
+
+    def along(self, v: np.ndarray, direction: np.ndarray, method: str) -> float:
+        """The slope at v along a direction through the whole vector."""
+        with complex_arithmetic():
+            return float(slope(self.counted, v, direction, method))
+
+    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str) -> float:
+        """The slope at v along a direction in one tensor."""
+        whole = np.zeros_like(v)
+        whole[self.parts[path].slice] = direction
+        return self.along(v, whole, method)
+
+    def slopes(self, v: np.ndarray, path: str, entries: np.ndarray, method: str, step: float = 1.0) -> np.ndarray:
+        """The slopes at v of entries of one tensor. `step` scales the central step."""
+        found, start = np.empty(len(entries)), self.parts[path].slice.start
+        with complex_arithmetic():
+            for number, entry in enumerate(start + entries):
+                direction = np.zeros_like(v)
+                direction[entry] = 1.0
+                found[number] = slope(self.counted, v, direction, method, step * max(1.0, abs(float(v[entry]))))
+        return found
+
+
+def probe(f: Callable[[np.ndarray], Any], point: np.ndarray) -> bool:
+    """Whether f is complex-safe along two random directions from the point."""
+    rng = np.random.default_rng(1)
+    return all(complex_safe(f, point, rng.standard_normal(point.shape)) for _ in range(2))
+
+
+def largest(array: np.ndarray) -> float:
+    """The largest finite modulus in the array, 0 if there is none."""
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max(initial=0.0))
+
+
+class PlainFunction(Differentiable):
+    """f(theta) -> number and gradient(theta) or its value at theta, for theta a number or an array."""
+
+    def __init__(self, f: Callable[[Any], Any], gradient: Any, theta: Any) -> None:
+        array = np.asarray(theta, np.float64)
+        self.f, self.claimed, self.shape = f, gradient, array.shape
+        self.point = array.reshape(-1).copy()
+        self.parts = parts_of({"theta": array.shape})
+
+    def _given(self, v: np.ndarray) -> Any:
+        return v.reshape(self.shape).copy() if self.shape else v[0]
+
+    def value(self, v: np.ndarray) -> Any:
+        return self.f(self._given(v))
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        claimed = self.claimed(self._given(v)) if callable(self.claimed) else self.claimed
+        return np.broadcast_to(np.asarray(claimed, np.float64), self.shape).reshape(-1).copy()
+
+
+class LayerFunction(Differentiable):
+    """sum(c * layer(x)) with a random cotangent c, of the layer's parameters and its input, in float64."""
+
+    def __init__(self, layer: Layer, params: Parameters, x: np.ndarray, training: bool, rng: np.random.Generator) -> None:
+        self.layer, self.params, self.training = layer, params, training
+        self.x_shape = x.shape
+        shapes = {path: parameter.shape for path, parameter in params.items()}
+        self.parts = parts_of({"input": x.shape, **shapes})
+        self.point = np.concatenate([x.ravel(), *(parameter.value.ravel() for parameter in params.values())])
+        self.point = self.point.astype(np.float64)
+        self.state = Snapshot([inner for _, inner in layer.walk()])
+        self.cotangent = rng.standard_normal(self.outputs(self.point).shape)
+
+    def _set(self, v: np.ndarray) -> np.ndarray:
+        for path, parameter in self.params.items():
+            parameter.value = v[self.parts[path].slice].reshape(parameter.shape)
+        return v[self.parts["input"].slice].reshape(self.x_shape)
+
+    def outputs(self, v: np.ndarray) -> Any:
+        self.state.restore()
+        with self.params.cast(v.dtype):
+            return self.layer.forward(self._set(v), self.training)
+
+    def value(self, v: np.ndarray) -> Any:
+        return (self.cotangent * self.outputs(v)).sum()
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        """dx and every parameter's grad; NaN where backward wrote nothing. After another pass, so that stale ones show."""
+        self.stale = self.one_pass(0.7 * v[::-1] + 0.1)
+        return self.one_pass(v)
+
+    def one_pass(self, v: np.ndarray) -> np.ndarray:
+        """Forward and backward at v."""
+        self.state.restore()
+        with self.params.cast(np.float64), np.errstate(all="ignore"):
+            self.params.grad[:] = np.nan
+            self.layer.forward(self._set(v), self.training)
+            dx = self.layer.backward(self.cotangent)
+            grads = [parameter.grad.ravel() for parameter in self.params.values()]
+            claimed = np.full(self.x_shape, np.nan) if dx is None else np.broadcast_to(dx, self.x_shape)
+            return np.concatenate([claimed.ravel(), *grads])
+
+    def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        unit = largest(self.cotangent)
+        return {path: NOISE * EPS * max(unit, largest(gradient[part.slice])) for path, part in self.parts.items()}
+
+
+class LossFunction(Differentiable):
+    """A loss of its outputs p, for given targets and weights."""
+
+    def __init__(self, loss: Loss, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.loss, self.y, self.weights, self.shape = loss, y, weights, p.shape
+        self.point = p.astype(np.float64).ravel()
+        self.parts = parts_of({"output": p.shape})
+
+    def value(self, v: np.ndarray) -> Any:
+        return self.loss.value(v.reshape(self.shape), self.y, self.weights)
+
+    def outputs(self, v: np.ndarray) -> Any:
+        return self.loss.terms(v.reshape(self.shape), self.y)[0]
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        claimed = self.loss.value_and_gradient(v.reshape(self.shape), self.y, self.weights)[1]
+        return np.broadcast_to(claimed, self.shape).ravel()
+
+    def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        # slopes are differences of outputs and targets, so of rounding 1 / m, however small the loss is
+        unit = max(1.0, largest(self.y), largest(v)) / self.shape[0]
+        return {"output": NOISE * EPS * max(unit, largest(gradient))}
+
+
+class PenaltyFunction(Differentiable):
+    """The sum of penalties, of the kernels, for a batch of m rows."""
+
+    def __init__(self, penalties: tuple[Penalty, ...], w: np.ndarray, m: int, parts: dict[str, Part] | None = None) -> None:
+        self.penalties, self.m, self.point = penalties, m, w.astype(np.float64)
+        self.parts = parts or parts_of({"kernels": w.shape})
+
+    def value(self, v: np.ndarray) -> Any:
+        return sum(penalty.value(v, self.m) for penalty in self.penalties)
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        return sum((np.broadcast_to(p.gradient(v, self.m), v.shape) for p in self.penalties), np.zeros(v.shape))
+
+
+class Snapshot:
+    """The state of layers that a pass may change: their attributes and their generators."""
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = [(layer, dict(vars(layer))) for layer in layers]
+        generators = {id(layer._rng): layer._rng for layer, _ in self.layers if hasattr(layer, "_rng")}
+        self.generators = [(rng, rng.bit_generator.state) for rng in generators.values()]
+
+    def restore(self) -> None:
+        """Put everything back, so that the next pass sees the same masks and statistics."""
+        for layer, attributes in self.layers:
+            vars(layer).update(attributes)
+        for rng, state in self.generators:
+            rng.bit_generator.state = state

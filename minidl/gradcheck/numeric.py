@@ -1,0 +1,108 @@
+"""Slopes from values alone: the complex step where it can be taken, central differences elsewhere.
+
+complex   f'(t) = Im f(t + i h) / h, h = 1e-20: exact to rounding, with no step to choose (Squire & Trapp 1998)
+central   f'(t) = (f(t + h) - f(t - h)) / 2 h, h = eps^(1/3) max(1, |t|): an error of about 1e-10
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import settings
+
+COMPLEX_STEP = 1e-20
+EPS = float(np.finfo(np.float64).eps)
+CENTRAL_STEP = EPS ** (1 / 3)
+METHODS = ("complex", "central")
+
+Function = Callable[[Any], Any]
+
+
+def relative_difference(a: Any, b: Any) -> float:
+    """|a - b| / (|a| + |b|) in the Euclidean norm: the notebook's number. 0 where both are 0, 1 where one is not finite."""
+    a, b = np.ravel(np.asarray(a, np.float64)), np.ravel(np.asarray(b, np.float64))
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return 1.0
+    scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+    if scale == 0:
+        return 0.0
+    a, b = a / scale, b / scale  # so that no square underflows
+    return float(np.linalg.norm(a - b) / (np.linalg.norm(a) + np.linalg.norm(b)))
+
+
+@contextmanager
+def complex_arithmetic() -> Iterator[None]:
+    """Inside, a cast that would drop the imaginary part, and with it the slope, is an error."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        yield
+
+
+# What a function that cannot take complex numbers raises when it is given some.
+NOT_COMPLEX = (TypeError, ValueError, np.exceptions.ComplexWarning)
+
+
+def slope(f: Function, point: Any, direction: Any, method: str, scale: float = 1.0) -> Any:
+    """The slope of f, number or array, at the point along the direction. `scale` widens the central step."""
+    if method == "complex":
+        return np.imag(f(point + 1j * COMPLEX_STEP * direction)) / COMPLEX_STEP
+    h = CENTRAL_STEP * scale
+    return (np.real(f(point + h * direction)) - np.real(f(point - h * direction))) / (2 * h)
+
+
+def complex_safe(f: Function, point: np.ndarray, direction: np.ndarray) -> bool:
+    """Whether f carries slopes through complex numbers: wherever it is smooth, complex step and difference agree."""
+    try:
+        with complex_arithmetic():
+            exact = slope(f, point, direction, "complex")
+    except NOT_COMPLEX:
+        return False
+    return agree(exact, *(np.real(f(point + step * direction)) for step in (-CENTRAL_STEP, 0.0, CENTRAL_STEP)))
+
+
+def agree(exact: Any, before: Any, here: Any, after: Any) -> bool:
+    """Whether exact slopes are those of values a central step before, here and after; each number is judged alone.
+
+    A kink within the step is told by its second difference, and settles nothing.
+    """
+    h, exact = CENTRAL_STEP, np.asarray(exact, dtype=np.float64)
+    difference = (after - before) / (2 * h)
+    rounding = 100 * EPS / h * np.abs(here).max(initial=1.0)
+    size = np.abs(exact) + np.abs(difference)
+    smooth = np.abs(after - 2 * here + before) / h <= 1e-3 * size + rounding
+    return not (smooth & (np.abs(exact - difference) > 1e-4 * size + rounding)).any()
+
+
+def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
+    """df/dtheta of a function f(theta) -> number, entry by entry. theta an array or a number; so is the result.
+
+    method  "complex", "central", or "auto": the complex step if f bears it
+    """
+    settings.choice("numerical_gradient", "method", method, ("auto", *METHODS))
+    point = np.asarray(theta, np.float64)
+
+    def of(array: np.ndarray) -> Any:
+        # a function of a number is given a number; each call its own copy
+        return f(array.copy() if array.ndim else array[()])
+
+    if method == "auto":
+        method = chosen_method(of, point)
+    gradient = np.empty(point.shape)
+    for index in np.ndindex(point.shape):
+        direction = np.zeros(point.shape)
+        direction[index] = 1.0
+        with complex_arithmetic():
+            gradient[index] = slope(of, point, direction, method, max(1.0, abs(float(point[index]))))
+    return gradient if point.ndim else float(gradient)
+
+
+def chosen_method(f: Function, point: np.ndarray) -> str:
+    """The complex step where f bears it, judged a little beside the point, so that no kink hides the answer."""
+    rng = np.random.default_rng(0)
+    beside = point + 1e-3 * rng.standard_normal(point.shape) * np.maximum(1, np.abs(point))
+    return "complex" if complex_safe(f, beside, rng.standard_normal(point.shape)) else "central"

@@ -1,0 +1,370 @@
+"""A model as a function of theta, taken layer by layer.
+
+A parameter of layer l leaves everything before l as it was, so a slope is evaluated from l on. And a slope along an
+entry is the change of the layer's own output times what a change there does to the loss: that second factor, dL/dy of
+each layer, is found once by the same numeric means, column by column, from the loss backwards. No backward pass of the
+model has any part in it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import Examples
+from ..layers.base import Layer
+from ..parameters import Parameter
+from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest
+from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, complex_arithmetic
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+DTYPES = {"complex": np.complex128, "central": np.float64}
+
+
+class ModelFunction(Differentiable):
+    """The data loss of a model (a private copy of it) on some rows, as a function of theta."""
+
+    def __init__(self, model: Model, rows: Examples) -> None:
+        self.model = model.twin()
+        self.params, self.leaves, self.loss = self.model.params, self.model.body.layers, self.model.body_loss
+        self.parts = {path: Part(self.params.slices[path], p.shape) for path, p in self.params.items()}
+        homes = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
+        self.home = {path: homes[id(p)] for path, p in self.params.items()}
+        self.paths = [[path for path, home in self.home.items() if home == i] for i in range(len(self.leaves))]
+        self.layers = [layer for _, layer in self.model.layer.walk()]
+        self.pairs = list(zip(self.layers, (layer for _, layer in model.layer.walk()), strict=True))
+        self.remembering = self.pairs
+        self.renewed = False
+        self.held: tuple[Any, Any] | None = None
+        self.steady: list[bool] | None = None
+        self._start(rows)
+
+    def renew(self, model: Model, rows: Examples) -> None:
+        """Bring the copy to where the model is now, for another check."""
+        for mine, theirs in self.remembering:
+            state = {name: _copied(value) for name, value in vars(theirs).items() if _is_state(value)}
+            vars(mine).update(state)
+        self.model.rng.bit_generator.state = model.rng.bit_generator.state
+        self.params.theta[:] = model.params.theta
+        self._start(rows)
+        self.renewed = True
+
+    def _start(self, rows: Examples) -> None:
+        weight = None if rows.weight is None else rows.weight.astype(np.float64)
+        self.rows = Examples(rows.x.astype(np.float64), rows.y.astype(np.float64), weight)
+        self.point = self.params.theta.astype(np.float64)
+        self.state = Snapshot(self.layers)
+        self.recorded: Recording | None = None
+        self.evaluations = 0
+
+    # ---- the claimed gradient
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        """Of the data loss, as training computes it: NaN where nothing was written.
+
+        Other rows go through first, as in a training, so that what is left of the step before shows; right after
+        `renew` the last check's have.
+        """
+        other = Examples(0.7 * self.rows.x[::-1] + 0.1, self.rows.y[::-1], self.rows.weight)
+        passes, self.renewed = [self.rows] if self.renewed else [other, self.rows], False
+        with self.params.cast(np.float64), np.errstate(all="ignore"):
+            self.params.theta[:] = v
+            for rows in passes:
+                self.state.restore()
+                self.params.grad[:] = np.nan
+                self.model.objective_and_gradient(rows)
+            whole = self.params.grad.copy()
+        penalty = self.penalty(v)
+        if penalty is not None:
+            whole[self.params.kernels] -= penalty.gradient(penalty.point)
+        return whole
+
+    def penalty(self, v: np.ndarray | None = None) -> PenaltyFunction | None:
+        """The penalties at v, as a function of the kernels; None if there are none."""
+        terms = self.model.objective.penalties
+        w = (self.point if v is None else v)[self.params.kernels]
+        return PenaltyFunction(terms, w, len(self.rows)) if terms and w.size else None
+
+    def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        """Each layer adds rounding of the gradient that reaches it; the sum is carried down by backward itself."""
+        noises = {path: EPS * largest(gradient[part.slice]) for path, part in self.parts.items()}
+        if (penalty := self.penalty(v)) is not None:  # it was subtracted from the whole
+            size = EPS * largest(penalty.gradient(penalty.point))
+            noises = {path: noise + size * self.params[path].penalized for path, noise in noises.items()}
+        signs = np.random.default_rng(2)
+        self.state.restore()
+        with self.params.cast(np.float64), np.errstate(all="ignore"):
+            self.params.theta[:] = v
+            z = self.model.body.forward(self.rows.x, training=True)
+            dy = self.loss.value_and_gradient(z, self.rows.y, self.rows.weight)[1]
+            unit = max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
+            noise: Any = EPS * unit * np.sign(signs.standard_normal(dy.shape))
+            for i in reversed(range(len(self.leaves))):
+                incoming, below = largest(dy), self.leaves[i].backward(noise)
+                for path in self.paths[i]:
+                    noises[path] = max(noises[path], largest(self.params[path].grad))
+                dy = self.leaves[i].backward(dy)
+                if below is None or dy is None:
+                    break
+                size = EPS * max(incoming, largest(dy))
+                noise = below + size * np.sign(signs.standard_normal(below.shape))
+        return {path: NOISE * noise + float(np.finfo(float).tiny) for path, noise in noises.items()}
+
+    # ---- numeric slopes
+
+    def value(self, v: np.ndarray) -> Any:
+        with self._at(v.dtype, v):
+            return self._onward(0, self.rows.x.astype(v.dtype))
+
+    def _onward(self, start: int, a: np.ndarray) -> Any:
+        for i in range(start, len(self.leaves)):
+            a = self.run(i, a)
+        return self.loss.value(a, self.rows.y, self.rows.weight)
+
+    @contextmanager
+    def _at(self, dtype: Any, v: np.ndarray) -> Iterator[np.ndarray]:
+        """The model at v, in this dtype; yields its theta, which comes back to v at the end."""
+        if self.held is not None and self.held[0] == dtype and self.held[1] is v:
+            yield self.params.theta
+            self.params.theta[:] = v
+            return
+        outer, self.held = self.held, (dtype, v)
+        self.state.restore()
+        try:
+            with self.params.cast(dtype), complex_arithmetic():
+                self.params.theta[:] = v
+                yield self.params.theta
+        finally:
+            self.held = outer
+            self.state.restore()
+
+    def hold(self, v: np.ndarray, method: str) -> AbstractContextManager[Any]:
+        """A with block in which many slopes at v are taken: the model is brought there once."""
+        self.record(v)
+        return self._at(DTYPES[method], v)
+
+    def run(self, i: int, a: np.ndarray) -> np.ndarray:
+        """Leaf i in training, with the masks and statistics it had when the point was recorded."""
+        if self.recorded is not None and (before := self.recorded.before[i]) is not None:
+            before.restore()
+        self.evaluations += 1
+        return self.leaves[i].forward(a, training=True)
+
+    def record(self, v: np.ndarray) -> Recording:
+        """Inputs and outputs of every leaf at v, and the states they start from."""
+        if self.recorded is None or not np.array_equal(self.recorded.v, v):
+            self.recorded = None
+            inputs, before = [self.rows.x], list[Snapshot | None]()
+            steady = self.steady or [False] * len(self.leaves)
+            with self._at(np.float64, v):
+                for i, leaf in enumerate(self.leaves):
+                    start = None if steady[i] else Snapshot([inner for _, inner in leaf.walk()])
+                    a = leaf.forward(inputs[i], training=True)
+                    # a layer that says the same twice draws nothing and remembers nothing: no need to put it back
+                    if start and not self.steady:
+                        steady[i] = np.array_equal(a, leaf.forward(inputs[i], training=True), equal_nan=True)
+                        start.restore()
+                        a = leaf.forward(inputs[i], training=True)
+                    inputs.append(a)
+                    before.append(None if steady[i] else start)
+            if not self.steady:
+                self.steady = steady
+                unsteady = {id(layer) for i, leaf in enumerate(self.leaves) if not steady[i] for _, layer in leaf.walk()}
+                self.remembering = [pair for pair in self.pairs if id(pair[0]) in unsteady]
+            self.recorded = Recording(v.copy(), inputs, before, {})
+        return self.recorded
+
+    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str) -> float:
+        part, start, recording = self.parts[path], self.home[path], self.record(v)
+        a = recording.inputs[start]
+        with self._at(DTYPES[method], v) as theta:
+            if method == "complex":
+                theta[part.slice] += 1j * COMPLEX_STEP * direction
+                return float(np.imag(self._onward(start, a)) / COMPLEX_STEP)
+            values = []
+            for step in (CENTRAL_STEP, -CENTRAL_STEP):
+                theta[part.slice] = v[part.slice] + step * direction
+                values.append(self._onward(start, a))
+            return float((values[0] - values[1]) / (2 * CENTRAL_STEP))
+
+    def slopes(self, v: np.ndarray, path: str, entries: np.ndarray, method: str, step: float = 1.0) -> np.ndarray:
+        part, i, recording = self.parts[path], self.home[path], self.record(v)
+        cotangent = self.cotangent(i, v, method, step)
+        a = recording.inputs[i]
+        with self._at(DTYPES[method], v) as theta:
+            window = theta[part.slice]
+
+            def changed(chosen: np.ndarray) -> np.ndarray:
+                return self._change(window, chosen, lambda: self.run(i, a), method, step)
+
+            units = part.shape[-1] if part.shape else 1
+            if self._by_column(window, units, cotangent.shape, changed):
+                found = np.empty(part.size)
+                for row in np.unique(entries // units):
+                    chosen = np.arange(row * units, (row + 1) * units)
+                    found[chosen] = (cotangent * changed(chosen)).sum(axis=0)
+                return found[entries]
+            return np.array([(cotangent * changed(entries[[k]])).sum() for k in range(len(entries))])
+
+    @staticmethod
+    def _change(window: np.ndarray, chosen: np.ndarray, f: Callable[[], np.ndarray], method: str, step: float) -> np.ndarray:
+        """The slope of f's outputs when the chosen entries of the window move together."""
+        kept = window[chosen].copy()
+        if method == "complex":
+            window[chosen] = kept + 1j * COMPLEX_STEP
+            change = np.imag(f()) / COMPLEX_STEP
+        else:
+            h = step * CENTRAL_STEP * max(1.0, largest(kept))
+            window[chosen] = kept + h
+            after = f()
+            window[chosen] = kept - h
+            change = (after - f()) / (2 * h)
+        window[chosen] = kept
+        return change
+
+    @staticmethod
+    def _by_column(window: np.ndarray, units: int, shape: tuple[int, ...], changed: Callable[[np.ndarray], np.ndarray]) -> bool:
+        """Whether output column j depends on the entries with last index j alone, as in Dense: then all columns of a
+        row of the kernel can be moved at once, each read from its own output."""
+        if len(shape) != 2 or shape[1] != units or window.size == 1:
+            return False
+        for j in range(units):
+            others = changed(np.arange(j, window.size, units))
+            others[:, j] = 0
+            if others.any():
+                return False
+        return True
+
+    def cotangent(self, i: int, v: np.ndarray, method: str, step: float = 1.0) -> np.ndarray:
+        """dL/dy of leaf i's output, numerically."""
+        recording = self.record(v)
+        found = recording.cotangents.setdefault((method, step), {})
+        if not found:
+            m, weight = len(self.rows), self.rows.weight
+            z = recording.inputs[-1]
+            with self._at(DTYPES[method], v):
+                share = (np.ones(m) if weight is None else weight) / m
+                found[len(self.leaves) - 1] = pull(lambda p: self.loss.terms(p, self.rows.y)[0], z, share, method, step)
+        for lower in range(min(found), i, -1):
+            with self._at(DTYPES[method], v):
+                f = self._runner(lower)
+                found[lower - 1] = pull(f, recording.inputs[lower], found[lower], method, step)
+        return found[i]
+
+    def _runner(self, i: int) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda a: self.run(i, a)
+
+    # ---- may the complex step be used?
+
+    def complex_safe(self) -> bool:
+        """Judged leaf by leaf, and on the loss, a little beside the point, where no kink hides the answer."""
+        recording, rng = self.record(self.point), np.random.default_rng(3)
+        point, along = beside(self.point, rng), rng.standard_normal(self.point.shape)
+        inputs = [beside(a, rng) for a in recording.inputs]
+        directions = [rng.standard_normal(a.shape) for a in inputs]
+        if self.loss.link is not None and not getattr(self.loss, "from_logits", False):
+            inputs[-1] = np.clip(inputs[-1], 1e-3, 1 - 1e-3)  # probabilities
+
+        def outputs(step: Any) -> list[Any]:
+            with self._at(np.asarray(step).dtype, point) as theta:
+                theta += step * along
+                moved = [a + step * direction for a, direction in zip(inputs, directions, strict=True)]
+                found = [self.run(i, a) for i, a in enumerate(moved[:-1])]
+                return [*found, self.loss.terms(moved[-1], self.rows.y)[0]]
+
+        try:
+            exact = [np.imag(y) / COMPLEX_STEP for y in outputs(1j * COMPLEX_STEP)]
+        except NOT_COMPLEX:
+            return False
+        return all(map(agree, exact, *(outputs(step) for step in (-CENTRAL_STEP, 0.0, CENTRAL_STEP))))
+
+
+def beside(a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A point close by."""
+    return a + 1e-3 * rng.standard_normal(a.shape) * np.maximum(1, np.abs(a))
+
+
+def _is_state(value: Any) -> bool:
+    """Whether a layer's attribute is something a pass may have left there, and not what the layer is made of."""
+    if isinstance(value, Layer | Parameter | np.random.Generator):
+        return False
+    return not (isinstance(value, list | tuple | dict) and value)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if type(value) is np.ndarray else copy.deepcopy(value)
+
+
+def pull(f: Callable[[np.ndarray], Any], a: np.ndarray, dy: np.ndarray, method: str, step: float) -> np.ndarray:
+    """dL/da from dL/dy for y = f(a), by moving a column of all rows at once; row by row where f mixes them."""
+    flat = a.reshape(len(a), -1)
+    da = np.empty(flat.shape)
+    for column in range(flat.shape[1]):
+        if column == 0:
+            mixing = _mixes_rows(f, a, method, step)
+        moves = [np.array([row]) for row in range(len(a))] if mixing else [np.arange(len(a))]
+        for rows in moves:
+            direction = np.zeros(flat.shape)
+            direction[rows, column] = 1.0
+            change = dy * _slope_along(f, a, direction.reshape(a.shape), method, step)
+            da[rows, column] = change.sum() if mixing else change.reshape(len(a), -1).sum(axis=1)
+    return da.reshape(a.shape)
+
+
+def _mixes_rows(f: Callable[[np.ndarray], Any], a: np.ndarray, method: str, step: float) -> bool:
+    direction = np.zeros(a.shape)
+    direction[0] = np.random.default_rng(4).standard_normal(a.shape[1:])
+    return len(a) > 1 and bool(np.any(_slope_along(f, a, direction, method, step)[1:]))
+
+
+def _slope_along(f: Callable[[np.ndarray], Any], a: np.ndarray, direction: np.ndarray, method: str, step: float) -> Any:
+    if method == "complex":
+        return np.imag(f(a + 1j * COMPLEX_STEP * direction)) / COMPLEX_STEP
+    h = step * CENTRAL_STEP * max(1.0, largest(a))
+    return (f(a + h * direction) - f(a - h * direction)) / (2 * h)
+
+
+@dataclass
+class Recording:
+    """One pass at v: leaf i, from the state before[i] if it has one, maps inputs[i] to inputs[i + 1]."""
+
+    v: np.ndarray
+    inputs: list[np.ndarray]
+    before: list[Snapshot | None]
+    cotangents: dict[Any, Any]
+
+
+
+def suspects(function: ModelFunction) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
+    """Every layer that a training step runs, the innermost first, from the loss backwards: path, layer, input shape."""
+    paths = {id(layer): path for path, layer in function.model.layer.walk()}
+    recording = function.record(function.point)
+    for i in reversed(range(len(function.leaves))):
+        leaf, shapes = function.leaves[i], dict[int, tuple[int, ...]]()
+        inner = [layer for _, layer in leaf.walk()]
+        for layer in inner:
+            vars(layer)["forward"] = _noting(layer, shapes)
+        with function.params.cast(np.float64), complex_arithmetic():
+            function.run(i, recording.inputs[i])
+        for layer in inner:
+            del vars(layer)["forward"]
+        for layer in reversed(inner):
+            if id(layer) in shapes:
+                yield paths[id(layer)], layer, shapes[id(layer)]
+
+
+def _noting(layer: Layer, shapes: dict[int, tuple[int, ...]]) -> Callable[..., np.ndarray]:
+    forward = layer.forward
+
+    def noting(x: np.ndarray, training: bool = False) -> np.ndarray:
+        shapes[id(layer)] = x.shape[1:]
+        return forward(x, training)
+
+    return noting

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-7
 MOVE = 1e-7  # how far to step aside from a kink
-DIRECTION = {"complex": 1e-11, "central": 1e-7}  # relative to |gradient| |direction|: what a direction may be off
+DIRECTION = {"complex": 1e-12, "central": 1e-7}  # relative to |gradient| |direction|: what a direction may be off
 ROUNDING = 1e-12  # a relative difference below it is shown as it is; above, what rounding explains is taken off
 LEAST = 1e-3  # tensors smaller than this, of the largest, are not scaled up all the way
 MANY = 20_000  # entries of one tensor to look at one by one; of a larger tensor a sample of 2,000
@@ -289,6 +289,8 @@ class Comparison:
         self.claimed = function.gradient(function.point)
         self.central_floor = function.central_floor(function.point) if method == "central" else 0.0
         self.here = Place(function, function.point, self.claimed)
+        # exact slopes disagree at the slightest touch of a kink, so the second look begins early
+        self.suspicion = ROUNDING if method == "complex" else tolerance
         self.moved: Place | None = None
         self.squares = np.zeros(3)  # of differences, claimed and numeric values, over all tensors
 
@@ -312,7 +314,7 @@ class Comparison:
             if found.passed:
                 return found
             if depth == "directions":  # the same direction, a little aside of any kink
-                found.passed = self._along(path, direction, self._aside(), Tensor(part.size))
+                found.passed = self._along(path, direction, self._aside(), found)
                 found.kinks = int(found.passed)
                 return found
         count = depth if isinstance(depth, int) else part.size if part.size <= MANY else SAMPLE
@@ -369,11 +371,11 @@ class Comparison:
         numeric = self.function.slopes(point, path, entries, self.method)
         analytic = claimed[entries]
         floor = self.here.floors[path] + self.central_floor
-        wrong, direction_off = self._wrong(analytic, numeric, floor), found.difference
-        kinks = np.zeros(len(entries), bool)
-        if wrong.any():
-            kinks[wrong] = self._right_elsewhere(path, entries[wrong], analytic[wrong], numeric[wrong])
-            wrong &= ~kinks
+        direction_off, kinks = found.difference, np.zeros(len(entries), bool)
+        suspects = self._off(analytic, numeric, floor, self.suspicion)
+        if suspects.any():
+            kinks[suspects] = self._right_elsewhere(path, entries[suspects])
+        wrong = self._off(analytic, numeric, floor, self.tolerance) & ~kinks
         off = np.maximum(np.abs(analytic - numeric) - floor, 0)[~kinks]
         squares = np.array([np.sum(values[~kinks] ** 2) for values in (analytic, numeric)])
         off_norm = float(np.sqrt(np.sum(off**2)))
@@ -391,24 +393,22 @@ class Comparison:
             found.analytic, found.numeric = float(analytic[place]), float(numeric[place])
         return found
 
-    def _wrong(self, analytic: np.ndarray, numeric: np.ndarray, floor: float) -> np.ndarray:
-        off = np.abs(analytic - numeric) - floor
-        return ~(off <= self.tolerance * (np.abs(analytic) + np.abs(numeric)))  # NaN is wrong
+    @staticmethod
+    def _off(analytic: np.ndarray, numeric: np.ndarray, floor: float, tolerance: float) -> np.ndarray:
+        """Which values differ by more than the tolerance and rounding; NaN always does."""
+        beyond = np.abs(analytic - numeric) - floor
+        return ~(beyond <= tolerance * (np.abs(analytic) + np.abs(numeric)))
 
-    def _right_elsewhere(self, path: str, entries: np.ndarray, analytic: np.ndarray, numeric: np.ndarray) -> np.ndarray:
+    def _right_elsewhere(self, path: str, entries: np.ndarray) -> np.ndarray:
         """Which of the entries that disagree do so only at a kink: looked at again, both ways, a little aside."""
         there = self._aside()
         values = there.gradient[self.function.parts[path].slice][entries]
-        if self.method == "complex":
-            slopes = self.function.slopes(there.point, path, entries, "complex")
-            return ~self._wrong(values, slopes, there.floors[path])
-        # a difference may straddle a kink that lies close by: shorter steps do not, but they round more
         right = np.zeros(len(entries), bool)
-        for step in (1.0, 1e-2, 1e-3):
-            slopes = self.function.slopes(there.point, path, entries, "central", step)
-            right |= ~self._wrong(values, slopes, there.floors[path] + self.central_floor / step)
+        # a difference may straddle a kink that lies close by: shorter steps do not, but they round more
+        for step in (1.0,) if self.method == "complex" else (1.0, 1e-2, 1e-3):
+            slopes = self.function.slopes(there.point, path, entries, self.method, step)
+            right |= ~self._off(values, slopes, there.floors[path] + self.central_floor / step, self.suspicion)
         return right
-
 
     def _aside(self) -> Place:
         """A place a little aside of the point."""

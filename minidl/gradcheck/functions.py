@@ -230,6 +230,10 @@ class Snapshot:
         generators = {id(layer._rng): layer._rng for layer, _ in self.layers if hasattr(layer, "_rng")}
         self.generators = [(rng, rng.bit_generator.state) for rng in generators.values()]
 
+    def drawn(self) -> bool:
+        """Whether anything was drawn since."""
+        return any(repr(rng.bit_generator.state) != repr(state) for rng, state in self.generators)
+
     def restore(self) -> None:
         """Put everything back, so that the next pass sees the same masks and statistics."""
         for layer, attributes in self.layers:

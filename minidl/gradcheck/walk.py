@@ -25,6 +25,7 @@ from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, comple
 if TYPE_CHECKING:
     from ..model import Model
 
+UNDERFLOW = float(np.finfo(np.float64).tiny) / EPS  # below it numbers lose their digits one by one
 DTYPES = {"complex": np.complex128, "central": np.float64}
 
 
@@ -98,24 +99,26 @@ class ModelFunction(Differentiable):
         if (penalty := self.penalty(v)) is not None:  # it was subtracted from the whole
             size = EPS * largest(penalty.gradient(penalty.point))
             noises = {path: noise + size * self.params[path].penalized for path, noise in noises.items()}
-        signs = np.random.default_rng(2)
+        rng, inputs = np.random.default_rng(2), self.record(v).inputs
         self.state.restore()
         with self.params.cast(np.float64), np.errstate(all="ignore"):
             self.params.theta[:] = v
             z = self.model.body.forward(self.rows.x, training=True)
             dy = self.loss.value_and_gradient(z, self.rows.y, self.rows.weight)[1]
             unit = max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
-            noise: Any = EPS * unit * np.sign(signs.standard_normal(dy.shape))
+            noise: Any = EPS * unit * _scattered(dy.shape, rng)
             for i in reversed(range(len(self.leaves))):
-                incoming, below = largest(dy), self.leaves[i].backward(noise)
+                incoming, below = max(largest(dy), largest(noise)), self.leaves[i].backward(noise)
+                sizes = [largest(inputs[i]), *(largest(self.params[path].value) for path in self.paths[i])]
+                inside = EPS * incoming * max(1.0, sizes[0]) * max(1.0, *sizes)
                 for path in self.paths[i]:
-                    noises[path] = max(noises[path], largest(self.params[path].grad))
+                    noises[path] = max(noises[path], largest(self.params[path].grad), inside)
                 dy = self.leaves[i].backward(dy)
                 if below is None or dy is None:
                     break
                 size = EPS * max(incoming, largest(dy))
-                noise = below + size * np.sign(signs.standard_normal(below.shape))
-        return {path: NOISE * noise + float(np.finfo(float).tiny) for path, noise in noises.items()}
+                noise = below + size * _scattered(below.shape, rng)
+        return {path: NOISE * noise + UNDERFLOW for path, noise in noises.items()}
 
     # ---- numeric slopes
 
@@ -169,7 +172,8 @@ class ModelFunction(Differentiable):
                     a = leaf.forward(inputs[i], training=True)
                     # a layer that says the same twice draws nothing and remembers nothing: no need to put it back
                     if start and not self.steady:
-                        steady[i] = np.array_equal(a, leaf.forward(inputs[i], training=True), equal_nan=True)
+                        again = leaf.forward(inputs[i], training=True)
+                        steady[i] = np.array_equal(a, again, equal_nan=True) and not start.drawn()
                         start.restore()
                         a = leaf.forward(inputs[i], training=True)
                     inputs.append(a)
@@ -296,6 +300,11 @@ def _is_state(value: Any) -> bool:
     if isinstance(value, Layer | Parameter | np.random.Generator):
         return False
     return not (isinstance(value, list | tuple | dict) and value)
+
+
+def _scattered(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Numbers of size 1 to 2 and either sign: they do not cancel."""
+    return rng.uniform(1, 2, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 def _copied(value: Any) -> Any:

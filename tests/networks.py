@@ -60,13 +60,15 @@ def _hard_rows(rng, x):
     if kind == "zeros":
         return 0 * x
     if kind == "some zeros":
-        x[:: 2] = 0
+        x[::2] = 0
     return 100 * x if kind == "large" else x
 
 
 def _hard_weights(rng, model):
     params = model.params
-    kind = rng.choice(["as is", "biases", "integers", "zero kernels", "one zero kernel", "all zero", "saturated", "tiny"])
+    kind = rng.choice(
+        ["as is", "biases", "integers", "zero kernels", "one zero kernel", "all zero", "saturated", "tiny"]
+    )
     if kind == "biases":
         params.theta += 0.3 * rng.standard_normal(params.theta.size)
     if kind == "integers":

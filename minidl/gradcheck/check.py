@@ -34,7 +34,13 @@ SAMPLE = 2_000
 
 
 def check_gradient(
-    f: Any, gradient: Any, theta: Any, *, method: str = "auto", tolerance: float = TOLERANCE, raise_on_failure: bool = True
+    f: Any,
+    gradient: Any,
+    theta: Any,
+    *,
+    method: str = "auto",
+    tolerance: float = TOLERANCE,
+    raise_on_failure: bool = True,
 ) -> Report:
     """Is `gradient` the gradient of f at theta?   f(theta) -> number, theta an array or a number.
 
@@ -73,7 +79,9 @@ def check_loss(
 def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, Differentiable]:
     low, high = (float(end) for end in loss.labels[1:-1].split(","))
     in_unit = (low, high) == (0.0, 1.0)
-    forms = {"output": (loss, rng.uniform(0.05, 0.95, (rows, outputs)) if in_unit and not _takes_logits(loss) else None)}
+    forms = {
+        "output": (loss, rng.uniform(0.05, 0.95, (rows, outputs)) if in_unit and not _takes_logits(loss) else None)
+    }
     if loss.link is not None and not _takes_logits(loss):
         forms["logits"] = (loss.on_logits(), None)
     functions: dict[str, Differentiable] = {}
@@ -208,7 +216,7 @@ def _explain(function: ModelFunction, report: Report, seed: int) -> None:
         if wrong and guilty is None:
             guilty = path
             through = wrong["input"].cause if "input" in wrong else None
-            said[""] = f"it comes through {path}, whose backward is wrong" + (f": {through}" if through else "")
+            said[""] = f"it comes through {path}: {through}" if through else None
         said |= {f"{path}/{name}" if path else name: tensor.cause for name, tensor in wrong.items() if name != "input"}
     report.guilty = guilty
     if guilty is None:
@@ -385,7 +393,9 @@ class Comparison:
         self.squares += (found.difference * float(np.sqrt(squares).sum())) ** 2, *squares
         found.kinks, found.checked = int(kinks.sum()), len(entries)
         # a direction that disagrees although the sampled entries are right points at entries that were not sampled
-        missed = 0 < len(entries) < part.size and not found.passed and direction_off > self.tolerance and not kinks.any()
+        missed = (
+            0 < len(entries) < part.size and not found.passed and direction_off > self.tolerance and not kinks.any()
+        )
         found.passed = not (wrong.any() or missed)
         if wrong.any():
             place = _worst(analytic, numeric, wrong)
@@ -435,5 +445,3 @@ def _worst(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> int:
     """The wrong entry that is furthest off; a value that is not finite before all."""
     off = np.where(np.isfinite(analytic), np.abs(analytic - numeric), np.inf)
     return int(np.argmax(np.where(wrong, off, -1.0)))
-
-

@@ -19,7 +19,7 @@ import numpy as np
 from ..data import Examples
 from ..layers.base import Layer
 from ..parameters import Parameter
-from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest
+from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest, stale_or_fresh
 from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, complex_arithmetic
 
 if TYPE_CHECKING:
@@ -70,22 +70,26 @@ class ModelFunction(Differentiable):
     def gradient(self, v: np.ndarray) -> np.ndarray:
         """Of the data loss, as training computes it: NaN where nothing was written.
 
-        Other rows go through first, as in a training, so that what is left of the step before shows; right after
-        `renew` the last check's have.
+        Other rows have gone through before, as in a training, so that what is left of them shows.
         """
-        other = Examples(0.7 * self.rows.x[::-1] + 0.1, self.rows.y[::-1], self.rows.weight)
-        passes, self.renewed = [self.rows] if self.renewed else [other, self.rows], False
         with self.params.cast(np.float64), np.errstate(all="ignore"):
             self.params.theta[:] = v
-            for rows in passes:
+            if self.renewed:  # the last check's rows have gone through
                 self.state.restore()
-                self.params.grad[:] = np.nan
-                self.model.objective_and_gradient(rows)
-            whole = self.params.grad.copy()
+                whole = self._pass(self.rows)[1]
+            else:
+                other = Examples(0.7 * self.rows.x[::-1] + 0.1, self.rows.y[::-1], self.rows.weight)
+                whole = stale_or_fresh(self.state, lambda: self._pass(self.rows), lambda: self._pass(other))
+            self.renewed = False
         penalty = self.penalty(v)
         if penalty is not None:
             whole[self.params.kernels] -= penalty.gradient(penalty.point)
         return whole
+
+    def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
+        self.params.grad[:] = np.nan
+        z = self.model.objective_and_gradient(rows)[2]
+        return z, self.params.grad.copy()
 
     def penalty(self, v: np.ndarray | None = None) -> PenaltyFunction | None:
         """The penalties at v, as a function of the kernels; None if there are none."""
@@ -106,18 +110,20 @@ class ModelFunction(Differentiable):
             z = self.model.body.forward(self.rows.x, training=True)
             dy = self.loss.value_and_gradient(z, self.rows.y, self.rows.weight)[1]
             unit = max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
-            noise: Any = EPS * unit * _scattered(dy.shape, rng)
+            noise: Any = unit * _scattered(dy.shape, rng)  # in rounding units
             for i in reversed(range(len(self.leaves))):
-                incoming, below = max(largest(dy), largest(noise)), self.leaves[i].backward(noise)
+                incoming, leaf = max(largest(dy), largest(noise)), self.leaves[i]
                 sizes = [largest(inputs[i]), *(largest(self.params[path].value) for path in self.paths[i])]
-                inside = EPS * incoming * max(1.0, sizes[0]) * max(1.0, *sizes)
+                inside = incoming * max(1.0, sizes[0]) * max(1.0, *sizes)
+                below = leaf.backward(noise)
+                grads = {path: self.params[path].grad.copy() for path in self.paths[i]}
+                at_zero = leaf.backward(np.zeros_like(noise))  # 0, if backward is linear in dy as it should be
                 for path in self.paths[i]:
-                    noises[path] = max(noises[path], largest(self.params[path].grad), inside)
-                dy = self.leaves[i].backward(dy)
+                    noises[path] += EPS * max(largest(grads[path] - self.params[path].grad), inside)
+                dy = leaf.backward(dy)
                 if below is None or dy is None:
                     break
-                size = EPS * max(incoming, largest(dy))
-                noise = below + size * _scattered(below.shape, rng)
+                noise = below - at_zero + max(incoming, largest(dy)) * _scattered(below.shape, rng)
         return {path: NOISE * noise + UNDERFLOW for path, noise in noises.items()}
 
     # ---- numeric slopes
@@ -180,7 +186,9 @@ class ModelFunction(Differentiable):
                     before.append(None if steady[i] else start)
             if not self.steady:
                 self.steady = steady
-                unsteady = {id(layer) for i, leaf in enumerate(self.leaves) if not steady[i] for _, layer in leaf.walk()}
+                unsteady = {
+                    id(layer) for i, leaf in enumerate(self.leaves) if not steady[i] for _, layer in leaf.walk()
+                }
                 self.remembering = [pair for pair in self.pairs if id(pair[0]) in unsteady]
             self.recorded = Recording(v.copy(), inputs, before, {})
         return self.recorded
@@ -218,7 +226,9 @@ class ModelFunction(Differentiable):
             return np.array([(cotangent * changed(entries[[k]])).sum() for k in range(len(entries))])
 
     @staticmethod
-    def _change(window: np.ndarray, chosen: np.ndarray, f: Callable[[], np.ndarray], method: str, step: float) -> np.ndarray:
+    def _change(
+        window: np.ndarray, chosen: np.ndarray, f: Callable[[], np.ndarray], method: str, step: float
+    ) -> np.ndarray:
         """The slope of f's outputs when the chosen entries of the window move together."""
         kept = window[chosen].copy()
         if method == "complex":
@@ -234,7 +244,9 @@ class ModelFunction(Differentiable):
         return change
 
     @staticmethod
-    def _by_column(window: np.ndarray, units: int, shape: tuple[int, ...], changed: Callable[[np.ndarray], np.ndarray]) -> bool:
+    def _by_column(
+        window: np.ndarray, units: int, shape: tuple[int, ...], changed: Callable[[np.ndarray], np.ndarray]
+    ) -> bool:
         """Whether output column j depends on the entries with last index j alone, as in Dense: then all columns of a
         row of the kernel can be moved at once, each read from its own output."""
         if len(shape) != 2 or shape[1] != units or window.size == 1:
@@ -350,7 +362,6 @@ class Recording:
     cotangents: dict[Any, Any]
 
 
-
 def suspects(function: ModelFunction) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
     """Every layer that a training step runs, the innermost first, from the loss backwards: path, layer, input shape."""
     paths = {id(layer): path for path, layer in function.model.layer.walk()}
@@ -361,9 +372,8 @@ def suspects(function: ModelFunction) -> Iterator[tuple[str, Layer, tuple[int, .
         for layer in inner:
             vars(layer)["forward"] = _noting(layer, shapes)
         with function.params.cast(np.float64), complex_arithmetic():
-            function.run(i, recording.inputs[i])
-        for layer in inner:
-            del vars(layer)["forward"]
+            leaf.forward(recording.inputs[i], training=True)
+        function.state.restore()
         for layer in reversed(inner):
             if id(layer) in shapes:
                 yield paths[id(layer)], layer, shapes[id(layer)]

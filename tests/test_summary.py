@@ -1,0 +1,70 @@
+"""The table of layers, in Keras's columns."""
+
+import numpy as np
+
+from minidl import Model, Sequential
+from minidl.layers import Chain, Dense, Dropout, Flatten, ReLU, Residual, Sigmoid
+
+# Keras 3.15.1 for the same layers has the same title, columns, rows and totals (its table is wider)
+EXPECTED = """\
+Model: "sequential"
+┌─────────────────────┬──────────────┬─────────┐
+│ Layer (type)        │ Output Shape │ Param # │
+├─────────────────────┼──────────────┼─────────┤
+│ dense (Dense)       │ (None, 400)  │   1,200 │
+│ re_lu (ReLU)        │ (None, 400)  │       0 │
+│ dropout (Dropout)   │ (None, 400)  │       0 │
+│ chain (Chain)       │ (None, 5)    │   2,005 │
+│ residual (Residual) │ (None, 5)    │      30 │
+│ head (Dense)        │ (None, 1)    │       6 │
+│ sigmoid (Sigmoid)   │ (None, 1)    │       0 │
+└─────────────────────┴──────────────┴─────────┘
+ Total params: 3,241 (12.66 KB)
+ Trainable params: 3,241 (12.66 KB)
+ Non-trainable params: 0 (0.00 B)
+"""
+
+
+def test_the_table(capsys):
+    chain = Chain(Dense(5), ReLU())
+    layers = [Dense(400), ReLU(), Dropout(0.5), chain, Residual(Dense(5)), Dense(1, name="head"), Sigmoid()]
+    model = Sequential(layers)
+    model.build((2,))
+    model.summary()
+    assert capsys.readouterr().out == EXPECTED
+
+
+def lines(model, shape):
+    printed = []
+    model.build(shape)
+    model.summary(print_fn=printed.append)
+    assert len(printed) == 1
+    return printed[0].splitlines()
+
+
+def test_rows_of_several_axes():
+    table = lines(Sequential([ReLU(), Flatten(), Dense(1)], name="mine"), (4, 4, 3))
+    assert table[0] == 'Model: "mine"'
+    assert "(None, 4, 4, 3)" in table[4]
+    assert "(None, 48)" in table[5]
+
+
+def test_a_model_of_one_layer():
+    table = lines(Model(Dense(3)), (2,))
+    assert table[4].split() == ["│", "model", "(Dense)", "│", "(None,", "3)", "│", "9", "│"]
+    assert table[-3] == " Total params: 9 (36.00 B)"
+
+
+def test_double_precision_takes_twice_the_bytes():
+    assert lines(Sequential([Dense(3)], dtype="float64"), (2,))[-3] == " Total params: 9 (72.00 B)"
+
+
+def test_megabytes():
+    # 2,000 x 1,000 + 1,000 numbers of 4 bytes are 8,004,000 bytes, 7.63 times 1024 x 1024
+    assert lines(Sequential([Dense(1000)]), (2000,))[-3] == " Total params: 2,001,000 (7.63 MB)"
+
+
+def test_all_lines_of_the_table_are_as_wide():
+    table = lines(Sequential([Dense(123456, name="a_rather_long_name_for_a_layer"), ReLU()]), (7,))
+    assert len({len(line) for line in table[1:-3]}) == 1
+    assert np.all([line[0] in "┌│├└" for line in table[1:-3]])

@@ -1,0 +1,87 @@
+"""Every layer, loss and penalty, with every option, through the gradient checker: to add one is to add a row."""
+
+from dataclasses import MISSING, fields
+
+import pytest
+
+from minidl import layers, losses, regularizers
+from minidl.gradcheck import check_layer, check_loss
+from minidl.layers import Chain, Dense, Dropout, Flatten, Layer, ReLU, Residual, Sigmoid
+from minidl.losses import BinaryCrossentropy, Loss, MeanSquaredError, Penalty
+from minidl.regularizers import L1, L2
+
+LAYERS = [  # a layer, and the shape of its input's rows
+    (Chain(), 3),
+    (Chain(Dense(3), ReLU(), Dense(2)), 4),
+    (Chain(Dense(3), Chain(Sigmoid(), Dropout(0.5)), Dense(2)), 4),
+    (Dense(1), 1),
+    (Dense(3), 4),
+    (Dense(3, use_bias=False), 4),
+    (Dropout(0), 4),
+    (Dropout(0.5), 4),
+    (Dropout(0.9), (3, 4)),
+    (Flatten(), 4),
+    (Flatten(), (2, 3, 4)),
+    (ReLU(), 4),
+    (ReLU(), (2, 3)),
+    (Residual(Dense(4), ReLU(), Dropout(0.5), Dense(4)), 4),
+    (Residual(Residual(Dense(3)), Sigmoid()), 3),
+    (Sigmoid(), 4),
+    (Sigmoid(), (2, 3)),
+]
+
+LOSSES = [  # a loss, and the number of outputs
+    (BinaryCrossentropy(), 1),
+    (BinaryCrossentropy(), 3),
+    (BinaryCrossentropy(from_logits=True), 1),
+    (BinaryCrossentropy(from_logits=True), 3),
+    (MeanSquaredError(), 1),
+    (MeanSquaredError(), 3),
+    (MeanSquaredError() + L2(0.7) + L1(0.3), 2),
+]
+
+PENALTIES = [L1(0.3), L1(1e4), L2(0.7), L2(1e4)]
+
+# settings that say where a layer starts or what is added to the loss: they have no part in forward and backward
+ELSEWHERE = ("name", "_initializer", "_regularizer")
+
+
+@pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=repr)
+def test_layer(layer, shape):
+    report = check_layer(layer, shape)
+    assert report.difference < 1e-12
+    assert not report.notes
+
+
+@pytest.mark.parametrize(("loss", "outputs"), LOSSES, ids=repr)
+def test_loss(loss, outputs):
+    assert check_loss(loss, outputs).difference < 1e-12
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_penalty(penalty):
+    assert check_loss(penalty).difference < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("room", "base", "rows"),
+    [
+        (layers, Layer, [layer for layer, _ in LAYERS]),
+        (losses, Loss, [loss for loss, _ in LOSSES]),
+        (regularizers, Penalty, PENALTIES),
+    ],
+    ids=["layers", "losses", "regularizers"],
+)
+def test_every_class_has_a_row_with_every_option(room, base, rows):
+    public = {kind for name, kind in vars(room).items() if name[0] != "_" and isinstance(kind, type)}
+    missing = {kind.__name__ for kind in public if issubclass(kind, base) and kind is not base}
+    missing -= {type(row).__name__ for row in rows}
+    assert not missing, f"give these a row in {__name__}: {missing}"
+    unset = set()
+    for kind in {type(row) for row in rows if isinstance(row, base)}:
+        options = [f for f in fields(kind) if f.default is not MISSING and not f.name.endswith(ELSEWHERE)]
+        given = [row for row in rows if type(row) is kind]
+        unset |= {
+            f"{kind.__name__}: {f.name}" for f in options if all(getattr(row, f.name) == f.default for row in given)
+        }
+    assert not unset, f"give these options a row in {__name__}: {unset}"

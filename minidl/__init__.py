@@ -19,5 +19,5 @@ from .sequential import Sequential
 __version__ = "0.1.0"
 
 # Users look for these in rooms further in, which may not import the rooms that make them.
-callbacks.GradientChecker = GradientChecker
-Report.plot = plots.gradient_report
+callbacks.GradientChecker = GradientChecker  # type: ignore[misc]
+Report.plot = plots.gradient_report  # type: ignore[method-assign, assignment]

@@ -6,8 +6,9 @@ Each function takes `who` asks, for its messages: "fit: x has 12 examples, y has
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,8 @@ def inputs(who: str, x: Any, dtype: np.dtype, shape: tuple[int, ...] | None = No
     return finite(who, "x", rows(who, x, shape), dtype)
 
 
-def targets(who: str, y: Any, x: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray:
-    """y, checked and converted: (m, outputs). (m,) means (m, 1), so that nothing inside ever broadcasts."""
+def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
+    """y as an array (m, numbers). (m,) means (m, 1), so that nothing inside ever broadcasts."""
     if y is None:
         raise DataError(f"{who}: y is missing; call {who}(x, y)")
     array = numeric(who, "y", y)
@@ -104,7 +105,12 @@ def targets(who: str, y: Any, x: np.ndarray, labels: str, dtype: np.dtype) -> np
         raise DataError(f"{who}: x has {len(x)} examples, y has {count}{hint}")
     if array.size == 0:
         raise DataError(f"{who}: y is empty, its shape is {array.shape}; wanted one number for each output")
-    converted = finite(who, "y", array, dtype)
+    return array
+
+
+def targets(who: str, y: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray:
+    """y in the model's dtype, all finite and in the interval of the loss's labels."""
+    converted = finite(who, "y", y, dtype)
     low, high = (float(end) for end in labels[1:-1].split(","))
     if converted.min() < low or converted.max() > high:
         wrong = float(converted[(converted < low) | (converted > high)][0])
@@ -112,11 +118,30 @@ def targets(who: str, y: Any, x: np.ndarray, labels: str, dtype: np.dtype) -> np
     return converted
 
 
-def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...]) -> None:
-    """Refuse targets that have not one number for each of the model's outputs."""
-    if y.shape[1:] != output_shape:
+def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: bool = False) -> None:
+    """Refuse targets that have not one number for each output; sparse: that are not one class number a row."""
+    wanted = (1,) if sparse else output_shape
+    if y.shape[1:] != wanted:
         got, puts_out = (" x ".join(str(n) for n in shape) for shape in (y.shape[1:], output_shape))
-        raise ShapeError(f"{who}: y has {got} numbers a row, the model puts out {puts_out}")
+        if sparse:
+            remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
+            raise ShapeError(f"{who}: y has {got} numbers a row, this loss wants the class alone; {remedy}")
+        hint = ""
+        if y.shape[1:] == (1,) and len(output_shape) == 1:
+            hint = ". If they are class numbers: SparseCategoricalCrossentropy takes them as they are"
+        raise ShapeError(f"{who}: y has {got} numbers a row, the model puts out {puts_out}{hint}")
+    if sparse:
+        strange = (y < 0) | (y >= output_shape[0]) | (y != np.floor(y))
+        if strange.any():
+            wrong, last = float(y[strange][0]), output_shape[0] - 1
+            raise DataError(f"{who}: y holds {wrong:g}; the model puts out {last + 1} classes, numbered 0 to {last}")
+
+
+def triple(who: str, given: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a pair or a triple."""
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        raise DataError(f"{who}: a batch must be (x, y) or (x, y, sample_weight), got {type(given).__name__}")
+    return (*given, None)[:3]
 
 
 def weights(who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray) -> np.ndarray | None:
@@ -147,8 +172,33 @@ def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> n
     return weight
 
 
+class Source:
+    """Where batches come from. For each epoch an order is drawn, and then its batches are asked for, from any on."""
+
+    def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        """What an epoch in a random order needs to know of it: an array of integers; None if nothing was drawn."""
+        raise NotImplementedError(f"{type(self).__name__} must write order(size, rng)")
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        """The batches of an epoch from number `start` on, checked."""
+        raise NotImplementedError(f"{type(self).__name__} must write batches(size, order, start)")
+
+    def steps(self, size: int) -> int | None:
+        """How many batches there are in an epoch, None if nobody knows before its end."""
+        raise NotImplementedError(f"{type(self).__name__} must write steps(size)")
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of x."""
+        raise NotImplementedError(f"{type(self).__name__} must write row_shape")
+
+    def batch_rows(self, size: int) -> int:
+        """How many rows a batch has (the last one may have fewer)."""
+        raise NotImplementedError(f"{type(self).__name__} must write batch_rows(size)")
+
+
 @dataclass
-class Examples:
+class Examples(Source):
     """Checked examples in the model's dtype: x (m, features ...), y (m, outputs), weight (m,) or None."""
 
     x: np.ndarray
@@ -165,29 +215,138 @@ class Examples:
         weight = None if self.weight is None else self.weight.take(part)
         return Examples(self.x.take(part, axis=0), self.y.take(part, axis=0), weight)
 
-    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[Examples]:
-        """All rows in batches of a size, the last one smaller; in an order drawn from rng, if one is given.
+    def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        """A permutation of the rows. A batch that takes in everything has no order, and nothing is drawn."""
+        return rng.permutation(len(self)) if size < len(self) else None
 
-        A batch that takes in everything is the whole, in its own order: nothing is drawn and nothing copied.
-        """
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        """All rows in batches of a size, the last one smaller: views on slices if there is no order."""
         if size >= len(self):
-            yield self
-        elif rng is None:
-            for start in range(0, len(self), size):
-                yield self[start : start + size]
+            yield from [self][start:]
+            return
+        for first in range(start * size, len(self), size):
+            part = slice(first, first + size)
+            yield self[part if order is None else order[part]]
+
+    def steps(self, size: int) -> int:
+        return -(-len(self) // size)
+
+    def batch_rows(self, size: int) -> int:
+        return min(size, len(self))
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.x.shape[1:]
+
+
+def split(who: str, source: Source, fraction: float) -> tuple[Examples, Examples]:
+    """(all but the last fraction of the rows, the last fraction), as Keras's validation_split."""
+    if not isinstance(source, Examples):
+        raise SettingError(f"{who}: validation_split is for arrays; for x that yields batches pass validation_data")
+    at = int(len(source) * (1 - fraction))
+    if not 0 < at < len(source):
+        raise SettingError(f"{who}: validation_split={fraction} of {len(source)} examples leaves one side empty")
+    return source[:at], source[at:]
+
+
+class Batches(Source):
+    """Batches that somebody else makes: (x, y) or (x, y, weight), each checked by `check` as it comes.
+
+    given  has __len__ and __getitem__ (batches by number: shuffled, resumed), or is iterable: one that can be run
+           through again is, each epoch; a generator goes on where it stopped
+    steps  batches an epoch; needed where a generator has more than one epoch to fill
+    """
+
+    def __init__(self, who: str, given: Any, check: Callable[[Any], Examples], steps: int | None = None) -> None:
+        self.who, self.given, self.check = who, given, check
+        self.numbered = hasattr(given, "__getitem__") and hasattr(given, "__len__")
+        self.length = len(given) if hasattr(given, "__len__") else None
+        self.wanted = steps
+        if self.length == 0:
+            raise DataError(f"{who}: there are no batches in {type(given).__name__}")
+        self.once = iter(given) if not self.numbered and isinstance(given, Iterator) else None
+        self.first = check(self._first())
+
+    def _first(self) -> Any:
+        batch = self.given[0] if self.numbered else next(self.once or iter(self.given), None)
+        if batch is None:
+            raise DataError(f"{self.who}: there are no batches in {type(self.given).__name__}")
+        if self.once is not None:
+            self.once = chain([batch], self.once)
+        return batch
+
+    def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        return rng.permutation(len(self.given)) if self.numbered else None
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        if self.numbered:
+            numbers = range(len(self.given)) if order is None else order.tolist()
+            batches: Iterable[Any] = (self.given[number] for number in numbers[start : self.wanted])
         else:
-            order = rng.permutation(len(self))
-            for start in range(0, len(self), size):
-                yield self[order[start : start + size]]
+            left = None if self.wanted is None else self.wanted - start
+            batches = islice(self.once, left) if self.once is not None else islice(self.given, start, self.wanted)
+        number = start
+        for batch in batches:
+            yield self.check(batch)
+            number += 1
+        if number < (self.wanted or 1):
+            wanted = f"{self.wanted} an epoch were wanted" if self.wanted else "another epoch was wanted"
+            raise DataError(f"{self.who}: the batches ran out after {number} of an epoch; {wanted}. {self._remedy()}")
 
-    def split(self, who: str, fraction: float) -> tuple[Examples, Examples]:
-        """(all but the last fraction of the rows, the last fraction), as Keras's validation_split."""
-        at = int(len(self) * (1 - fraction))
-        if not 0 < at < len(self):
-            raise SettingError(f"{who}: validation_split={fraction} of {len(self)} examples leaves one side empty")
-        return self[:at], self[at:]
+    def _remedy(self) -> str:
+        if self.once is not None:
+            return "A generator can be run through once: pass steps_per_epoch, and let it yield without end"
+        return "Ask for fewer with steps_per_epoch"
+
+    def steps(self, size: int) -> int | None:
+        lengths = [n for n in (self.length, self.wanted) if n is not None]
+        return min(lengths, default=None)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.first.row_shape
+
+    def batch_rows(self, size: int) -> int:
+        return len(self.first)
 
 
-def steps(rows: int, batch_size: int) -> int:
-    """How many batches there are in an epoch."""
-    return -(-rows // batch_size)
+class Inputs:
+    """What `predict` works on: an array, checked batch by batch, or something that yields batches x, or (x, y)."""
+
+    def __init__(
+        self, who: str, x: Any, shape: tuple[int, ...] | None, dtype: np.dtype, steps: int | None = None
+    ) -> None:
+        self.who, self.shape, self.dtype, self.wanted = who, shape, dtype, steps
+        self.made = makes_batches(x)
+        self.x = x if self.made else rows(who, x, shape)
+        self.rows = None if self.made else len(self.x)  # None: nobody knows before the end
+
+    def batches(self, size: int) -> Iterator[np.ndarray]:
+        if not self.made:
+            for start in range(0, len(self.x), size):
+                yield finite(self.who, "x", self.x[start : start + size], self.dtype, start)
+            return
+        numbered = hasattr(self.x, "__getitem__") and hasattr(self.x, "__len__")
+        made = (self.x[number] for number in range(len(self.x))) if numbered else self.x
+        for batch in islice(made, self.wanted):
+            yield inputs(self.who, batch[0] if isinstance(batch, tuple) else batch, self.dtype, self.shape)
+
+    def steps(self, size: int) -> int | None:
+        if not self.made:
+            return -(-len(self.x) // size)
+        return self.wanted or (len(self.x) if hasattr(self.x, "__len__") else None)
+
+
+def makes_batches(x: Any) -> bool:
+    """Whether x is no array but an object or a generator that yields batches."""
+    array_like = isinstance(x, list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
+    return not array_like and (hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__")))
+
+
+def refuse_small(who: str, out: Any, rows: int | None, output_shape: tuple[int, ...]) -> None:
+    """Refuse an `out` that has not the shape of what will be written into it."""
+    if out is None:
+        return
+    shape = tuple(np.shape(out) if not hasattr(out, "shape") else out.shape)
+    if shape[1:] != output_shape or (rows is not None and shape[:1] != (rows,)):
+        raise ShapeError(f"{who}: out has shape {shape}, wanted ({'rows' if rows is None else rows}, *{output_shape})")

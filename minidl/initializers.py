@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import settings
+from .errors import ShapeError
 
 
 def fans(shape: tuple[int, ...]) -> tuple[float, float]:
@@ -87,6 +88,21 @@ def truncated_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
 
 
 @dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """w ~ N(mean, stddev^2), drawn again where it is two standard deviations or more off; so it has 0.88 stddev."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self) -> None:
+        settings.number("TruncatedNormal", "mean", self.mean)
+        settings.number("TruncatedNormal", "stddev", self.stddev, "[0, inf)")
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return self.mean + self.stddev * truncated_normal(shape, rng)
+
+
+@dataclass(frozen=True)
 class VarianceScaling(Initializer):
     """Var(w) = scale / fan.   The general form (He et al. 2015; Glorot & Bengio 2010), with Keras's settings.
 
@@ -128,11 +144,29 @@ class LecunNormal(Initializer):
 
 
 @dataclass(frozen=True)
+class LecunUniform(Initializer):
+    """w ~ U[-a, a), a = sqrt(3 / fan_in): the variance of LecunNormal (LeCun et al. 1998)."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        limit = math.sqrt(3 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
 class HeNormal(Initializer):
     """w ~ N(0, 2 / fan_in): ReLU halves the second moment of the signal, 2 puts it back (He et al. 2015)."""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0, math.sqrt(2 / fans(shape)[0]), shape)
+
+
+@dataclass(frozen=True)
+class HeUniform(Initializer):
+    """w ~ U[-a, a), a = sqrt(6 / fan_in): the variance of HeNormal (He et al. 2015)."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        limit = math.sqrt(6 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
 
 
 @dataclass(frozen=True)
@@ -152,16 +186,62 @@ class GlorotUniform(Initializer):
         return rng.uniform(-limit, limit, shape)
 
 
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """W = gain Q with orthonormal columns, or rows if there are fewer of them: it keeps lengths (Saxe et al. 2014).
+
+    Q is uniform among such matrices (Mezzadri 2007). Of more than two axes all but the last count as rows.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        settings.number("Orthogonal", "gain", self.gain)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal makes matrices, but the parameter has shape {shape}; try RandomNormal()")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diag(r))  # the signs that qr chooses would make some matrices likelier than others
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """W = gain I: ones on the diagonal, also of a matrix that is not square. (Le et al. 2015)"""
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        settings.number("Identity", "gain", self.gain)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) != 2:
+            raise ShapeError(f"Identity makes matrices, but the parameter has shape {shape}; try Ones()")
+        return self.gain * np.eye(*shape)
+
+
 INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "zeros": Zeros,
+    "zero": Zeros,
     "ones": Ones,
+    "one": Ones,
+    "constant": Constant,
     "random_normal": RandomNormal,
+    "normal": RandomNormal,
     "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
     "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
     "he_normal": HeNormal,
+    "he_uniform": HeUniform,
     "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,
+    "orthogonal": Orthogonal,
+    "identity": Identity,
 }
 
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from . import settings
-from .errors import SettingError, ShapeError
-from .layers.activations import Sigmoid
+from .errors import DataError, SettingError, ShapeError
+from .layers.activations import Sigmoid, Softmax, log_softmax
 from .layers.base import Layer
+from .parameters import Penalty
 
 
 class Loss:
@@ -21,13 +22,17 @@ class Loss:
 
     terms(p, y) -> l (m,), dl/dp (m, k)
 
-    The gradient checker runs it with complex p, where only l matters: see `Layer`. `labels` is the interval that
-    targets must lie in, `link` the output activation the loss belongs to: after that one the model works from logits.
+    The gradient checker runs it with complex p, where only l matters: see `Layer`. `labels` and `outputs` are the
+    intervals that y and p must lie in; where `sparse`, y (m, 1) is the place of the right one among the k outputs.
+    `link` is the output activation the loss belongs to: after that one the model works from logits.
     Losses add to penalties: BinaryCrossentropy() + L2(0.7).
     """
 
     link: ClassVar[type[Layer] | None] = None
     labels: ClassVar[str] = "(-inf, inf)"
+    outputs: ClassVar[str] = "(-inf, inf)"
+    sparse: ClassVar[bool] = False
+    sparse: ClassVar[bool] = False
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")
@@ -73,14 +78,23 @@ class BinaryCrossentropy(Loss):
     from_logits=True, it is computed from the logit z instead, with no clip and no overflow:
 
     l = max(z, 0) - y z + log(1 + exp(-|z|)),   dl/dz = sigmoid(z) - y
+
+    label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / 2 (Szegedy et al. 2016)
     """
 
     from_logits: bool = False
+    label_smoothing: float = 0.0
 
     link = Sigmoid
     labels = "[0, 1]"
+    outputs = "[0, 1]"
+
+    def __post_init__(self) -> None:
+        settings.boolean("BinaryCrossentropy", "from_logits", self.from_logits)
+        settings.number("BinaryCrossentropy", "label_smoothing", self.label_smoothing, "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = _smoothed(y, self.label_smoothing, 2)
         return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
 
     def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,10 +105,85 @@ class BinaryCrossentropy(Loss):
         return _mean(np.log1p(e) + (r - y * z)), _share(p - y)
 
     def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        eps = float(np.finfo(p.dtype).eps)
-        q = np.minimum(np.maximum(p, eps), 1 - eps)
+        q = _clipped(p)
         # outside the clip the loss is constant, so its slope is 0
         return _mean(-y * np.log(q) - (1 - y) * np.log(1 - q)), _share((q - y) / (q * (1 - q)) * (q == p))
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Loss):
+    """l = -sum_j y_j log p_j.   Classes that exclude each other: y one-hot, or their probabilities, (m, k).
+
+    p, divided by its sum as in Keras, is kept inside [eps, 1 - eps], eps the rounding unit of its dtype. After a
+    Softmax, or with from_logits=True, it is computed from the logits z instead, without a clip:
+
+    l = -sum_j y_j log softmax(z)_j,   dl/dz = softmax(z) sum_j y_j - y
+
+    label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / k (Szegedy et al. 2016)
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    link = Softmax
+    labels = "[0, 1]"
+    outputs = "[0, 1]"
+
+    def __post_init__(self) -> None:
+        settings.boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
+        settings.number("CategoricalCrossentropy", "label_smoothing", self.label_smoothing, "[0, 1]")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = _smoothed(y, self.label_smoothing, y.shape[1])
+        return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
+
+    def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_p = log_softmax(z)
+        return -(y * log_p).sum(axis=1), np.exp(log_p) * y.sum(axis=1, keepdims=True) - y
+
+    def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        whole = p.sum(axis=1, keepdims=True)
+        n = p / whole
+        q = _clipped(n)
+        dn = -y / q * (q == n)
+        return -(y * np.log(q)).sum(axis=1), (dn - (dn * n).sum(axis=1, keepdims=True)) / whole
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(Loss):
+    """l = -log p_y: CategoricalCrossentropy for targets that are class labels, y (m, 1) in 0, ..., k - 1."""
+
+    from_logits: bool = False
+
+    link = Softmax
+    outputs = "[0, 1]"
+    sparse = True
+
+    def __post_init__(self) -> None:
+        settings.boolean("SparseCategoricalCrossentropy", "from_logits", self.from_logits)
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        one_hot = (y == np.arange(p.shape[1])).astype(y.dtype)
+        return CategoricalCrossentropy(self.from_logits).terms(p, one_hot)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """L as a float, called as in Keras: y_true (m,) or (m, 1), y_pred (m, k)."""
+        y, p = np.asarray(y_true), np.asarray(y_pred)
+        if p.ndim != 2 or y.shape not in ((len(p),), (len(p), 1)):
+            raise ShapeError(f"SparseCategoricalCrossentropy: y_true has shape {y.shape}, y_pred {p.shape}")
+        one_hot = y.reshape(-1, 1) == np.arange(p.shape[1])
+        if not one_hot.any(axis=1).all():
+            last = p.shape[1] - 1
+            raise DataError(
+                f"SparseCategoricalCrossentropy: y_true must hold class labels, 0 to {last} for this y_pred"
+            )
+        return CategoricalCrossentropy(self.from_logits)(one_hot, p, sample_weight)
 
     def on_logits(self) -> Self:
         return replace(self, from_logits=True)
@@ -109,6 +198,64 @@ class MeanSquaredError(Loss):
         return _mean(difference**2), _share(2 * difference)
 
 
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """l = |p - y|, the mean over the k outputs;   dl/dp = sign(p - y) / k, 0 at 0."""
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        difference = p - y
+        return _mean(np.maximum(difference, -difference)), _share(np.sign(difference))
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """l = d^2 / 2 where |d| <= delta, else delta |d| - delta^2 / 2,   d = p - y; the mean over the k outputs.
+
+    dl/dp = min(max(d, -delta), delta) / k. delta above 0, in units of y: larger errors pull no harder. (Huber 1964)
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        settings.number("Huber", "delta", self.delta, "(0, inf)")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        difference = p - y
+        pull = np.minimum(np.maximum(difference, -self.delta), self.delta)
+        return _mean(pull * (difference - pull / 2)), _share(pull)
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """l = max(1 - y p, 0), the mean over the k outputs;   dl/dp = -y / k where y p < 1, else 0.   y -1 or 1.
+
+    A label 0 counts as -1. The outputs p are margins, without an activation. (Cortes & Vapnik 1995)
+    """
+
+    labels = "[-1, 1]"
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = np.where(y == 0, -1, y)
+        margin = 1 - y * p
+        return _mean(np.maximum(margin, 0)), _share(-y * (margin > 0))
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """l = p - y log(p + eps), the mean over the k outputs;   dl/dp = (1 - y / (p + eps)) / k.   eps = 1e-7 as in Keras.
+
+    y counts, at least 0; p their expected values, at least 0, as after Softplus. -log of Poisson's probability, but for
+    what does not depend on p.
+    """
+
+    labels = "[0, inf)"
+    outputs = "[0, inf)"
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rate = p + 1e-7
+        return _mean(p - y * np.log(rate)), _share(1 - y / rate)
+
+
 def _mean(terms: np.ndarray) -> np.ndarray:
     # over the outputs of each row; a single column needs no arithmetic
     return terms[:, 0] if terms.shape[1] == 1 else terms.mean(axis=1)
@@ -119,17 +266,15 @@ def _share(slopes: np.ndarray) -> np.ndarray:
     return slopes if slopes.shape[1] == 1 else slopes / slopes.shape[1]
 
 
-class Penalty:
-    """A term of the objective that sees only the kernels w, in one vector, and the number m of rows in the batch.
+def _smoothed(y: np.ndarray, smoothing: float, classes: int) -> np.ndarray:
+    # some of what is known of the class goes to all of them alike
+    return (1 - smoothing) * y + smoothing / classes if smoothing else y
 
-    A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> array like w.
-    """
 
-    def value(self, w: np.ndarray, m: int) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must write value(w, m)")
-
-    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
+def _clipped(p: np.ndarray) -> np.ndarray:
+    # probabilities whose logarithms are finite, on both sides
+    eps = float(np.finfo(p.dtype).eps)
+    return np.minimum(np.maximum(p, eps), 1 - eps)
 
 
 @dataclass(frozen=True)
@@ -148,16 +293,22 @@ class Objective:
 
     __radd__ = __add__
 
-    def penalty(self, w: np.ndarray, m: int) -> Any:
-        """The penalties' sum."""
-        return sum(penalty.value(w, m) for penalty in self.penalties)
-
 
 LOSSES: dict[str, Callable[[], Loss]] = {
     "binary_crossentropy": BinaryCrossentropy,
     "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "huber": Huber,
+    "hinge": Hinge,
+    "poisson": Poisson,
 }
 
 
@@ -166,7 +317,9 @@ def get(what: str, given: Objective | Loss | str) -> Objective:
     return given if isinstance(given, Objective) else Objective(settings.resolve(what, given, Loss, LOSSES))
 
 
-def belonging_to(layer: Layer) -> Loss:
-    """The loss whose link the layer is, else MeanSquaredError."""
-    linked = (loss for loss in (BinaryCrossentropy,) if isinstance(layer, loss.link))
-    return next(linked, MeanSquaredError)()
+def belonging_to(layer: Layer, y: Any = None) -> Loss:
+    """The loss whose link the layer is, else MeanSquaredError. After Softmax, y in one column are class labels."""
+    if isinstance(layer, Softmax):
+        in_one_column = y is not None and np.shape(y)[1:] in ((), (1,))
+        return SparseCategoricalCrossentropy() if in_one_column else CategoricalCrossentropy()
+    return BinaryCrossentropy() if isinstance(layer, Sigmoid) else MeanSquaredError()

@@ -19,19 +19,39 @@ from .errors import NotBuiltError
 from .initializers import Initializer
 
 
+class Penalty:
+    """A term of the objective that sees only weights w, in one vector, and the number m of rows in the batch.
+
+    A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> array like w.
+    """
+
+    def value(self, w: np.ndarray, m: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must write value(w, m)")
+
+    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
+
+
 class Parameter:
     """A window on theta (`value`) and on grad (`grad`); a layer makes it in `build`.
 
     Assigning writes through: after `p.grad = g` the numbers of g lie in the model's gradient vector.
-    `penalized` says whether penalties see it: matrices (kernels) do unless told otherwise, vectors (biases) do not.
+    `penalized` says whether the penalties added to the loss see it: matrices (kernels) do unless told otherwise,
+    vectors (biases) do not. `regularizer` is a penalty on this parameter alone.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], initializer: Initializer | str, *, penalized: bool | None = None
+        self,
+        shape: tuple[int, ...],
+        initializer: Initializer | str,
+        *,
+        penalized: bool | None = None,
+        regularizer: Penalty | None = None,
     ) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.initializer = initializers.get("Parameter: initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
+        self.regularizer = regularizer
         self.size = math.prod(self.shape)
 
     def __repr__(self) -> str:

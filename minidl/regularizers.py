@@ -1,4 +1,8 @@
-"""Penalties on the kernels (biases are left out), to be added to a loss: BinaryCrossentropy() + L2(0.7)."""
+"""Penalties on weights.
+
+Added to a loss, BinaryCrossentropy() + L2(0.7), a penalty sees every kernel and no bias; handed to one layer,
+Dense(8, kernel_regularizer=L2(0.7)), it sees that kernel alone.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import settings
-from .losses import Penalty
+from .parameters import Penalty
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from minidl.initializers import Ones
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, sigmoid
-from minidl.losses import BinaryCrossentropy, MeanSquaredError, Penalty
-from minidl.regularizers import L1, L2
+from minidl.losses import BinaryCrossentropy, MeanSquaredError
+from minidl.regularizers import L1, L2, Penalty
 
 
 @dataclass(frozen=True)
@@ -370,7 +370,10 @@ for loss in (BinaryCrossentropy, MeanSquaredError):
     in_loss("1 + 1e-6", loss, lambda s, p, y, g: g * (1 + 1e-6), ("1.000001 x slope",))
 in_loss("y forgotten", BinaryCrossentropy, lambda s, p, y, g: g + y / len(p), ("the slope of",))
 in_loss(
-    "the slope of probabilities on logits", BinaryCrossentropy, lambda s, p, y, g: g / (sigmoid(p) * sigmoid(-p)), ("the slope of",)
+    "the slope of probabilities on logits",
+    BinaryCrossentropy,
+    lambda s, p, y, g: g / (sigmoid(p) * sigmoid(-p)),
+    ("the slope of",),
 )
 in_loss("the 2 forgotten", MeanSquaredError, lambda s, p, y, g: g / 2, ("0.5 x slope",))
 in_loss("mean over outputs forgotten", MeanSquaredError, lambda s, p, y, g: g * p.shape[1], ("outputs",), outputs=3)

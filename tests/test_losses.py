@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from minidl import Sequential, SettingError, ShapeError, losses
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
-from minidl.losses import BinaryCrossentropy, Loss, MeanSquaredError, Objective, Penalty
-from minidl.regularizers import L1, L2
+from minidl.losses import BinaryCrossentropy, Loss, MeanSquaredError, Objective
+from minidl.regularizers import L1, L2, Penalty
 
 LOGITS = BinaryCrossentropy(from_logits=True)
 

@@ -1,6 +1,7 @@
 """How the parameters move."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,15 @@ from minidl.optimizers import SGD, Optimizer
 GRADIENTS = [Fraction(1), Fraction(-3, 4), Fraction(5, 8), Fraction(1, 2)]
 
 
+def vector(theta):
+    """What an optimiser sees of the parameters: one vector, here of one parameter."""
+    return SimpleNamespace(theta=theta, slices={"kernel": slice(None)})
+
+
 def path(optimizer):
     """Where theta = 1 goes on these gradients."""
     theta, visited = np.ones(1), []
-    optimizer.build(theta)
+    optimizer.build(vector(theta))
     for gradient in GRADIENTS:
         optimizer.update(theta, np.array([float(gradient)]))
         visited.append(theta[0])
@@ -43,7 +49,7 @@ def test_sgd_follows_its_formula_exactly(mu, nesterov):
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_update_leaves_the_gradient_and_keeps_the_dtype(momentum):
     optimizer, theta, grad = SGD(0.1, momentum=momentum), np.ones(3, np.float32), np.ones(3, np.float32)
-    optimizer.build(theta)
+    optimizer.build(vector(theta))
     optimizer.update(theta, grad)
     assert theta.dtype == np.float32
     assert (grad == 1).all()
@@ -52,7 +58,7 @@ def test_update_leaves_the_gradient_and_keeps_the_dtype(momentum):
 
 def test_the_learning_rate_may_be_set_anew():
     optimizer, theta = SGD(1.0), np.zeros(1)
-    optimizer.build(theta)
+    optimizer.build(vector(theta))
     optimizer.update(theta, np.ones(1))
     optimizer.learning_rate = 0.5
     optimizer.update(theta, np.ones(1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..errors import SettingError
+from ..errors import NonFiniteError, SettingError
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -14,7 +14,7 @@ Logs = dict[str, Any]
 
 
 class Callback:
-    """Keras's hooks, and two more. A subclass writes those it needs; the others are never called and cost nothing.
+    """Keras's hooks, and three more. A subclass writes those it needs; the others are never called and cost nothing.
 
     `self.model` is the model, `self.params` {"verbose", "epochs", "steps"}; setting `self.model.stop_training = True`
     ends the training. `logs` holds the running figures under History's names; what a callback puts into the logs of
@@ -23,6 +23,12 @@ class Callback:
 
     model: Model
     params: dict[str, Any]
+
+    # What a resumed training needs of this callback: attributes that are numbers, strings, arrays, lists or dicts.
+    state_names: ClassVar[tuple[str, ...]] = ()
+
+    # Who saves the training must see what all others have done with the same batch or epoch.
+    runs_last: ClassVar[bool] = False
 
     def set_model(self, model: Model) -> None:
         self.model = model
@@ -39,6 +45,9 @@ class Callback:
 
     def on_gradients(self, batch: int, logs: Logs | None = None) -> None:
         """Between backward and update: `self.model.params.grad` is fresh, `self.model.batch` what it was made from."""
+
+    def on_not_finite(self, error: NonFiniteError) -> None:
+        """The loss or a gradient is NaN or infinite: the error is raised unless a callback stops the training."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None: ...
     def on_test_end(self, logs: Logs | None = None) -> None: ...
@@ -67,10 +76,8 @@ class Hooks:
 
     def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]) -> None:
         called: dict[str, list[Callable[..., None]]] = {name: [] for name in HOOKS}
-        for callback in callbacks:
-            if not isinstance(callback, Callback):
-                hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
-                raise SettingError(f"callbacks must be Callback objects, got {callback!r}{hint}")
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
+        for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
             for name in HOOKS:
@@ -83,6 +90,7 @@ class Hooks:
         self.on_train_batch_begin = called["on_train_batch_begin"]
         self.on_train_batch_end = called["on_train_batch_end"]
         self.on_gradients = called["on_gradients"]
+        self.on_not_finite = called["on_not_finite"]
         self.on_test_begin = called["on_test_begin"]
         self.on_test_end = called["on_test_end"]
         self.on_test_batch_begin = called["on_test_batch_begin"]
@@ -92,6 +100,21 @@ class Hooks:
         self.on_predict_batch_begin = called["on_predict_batch_begin"]
         self.on_predict_batch_end = called["on_predict_batch_end"]
         self.close = called["close"]
+
+
+def listed(who: str, callbacks: Any) -> list[Callback]:
+    """The callbacks as a list: of one, of several, of none."""
+    given = [callbacks] if isinstance(callbacks, Callback) else callbacks
+    if given is not None and not isinstance(given, Iterable):
+        raise SettingError(f"{who}: callbacks must be a list of Callback objects, got {callbacks!r}{_hint(callbacks)}")
+    for callback in (found := list(given or [])):
+        if not isinstance(callback, Callback):
+            raise SettingError(f"{who}: callbacks must be Callback objects, got {callback!r}{_hint(callback)}")
+    return found
+
+
+def _hint(given: Any) -> str:
+    return f"; write {given.__name__}()" if isinstance(given, type) else ""
 
 
 def call(methods: list[Callable[..., None]], *arguments: Any) -> None:

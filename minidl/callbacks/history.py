@@ -13,6 +13,8 @@ class History(Callback):
     Keys as in Keras: the metrics, `loss`, then the same with `val_`; with a penalty also `data_loss` and `penalty`.
     """
 
+    state_names = ("history", "epoch")
+
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []

@@ -7,6 +7,7 @@ import time
 import warnings
 from typing import Any
 
+from ..errors import SettingError
 from .base import Callback, Logs
 
 INTERVAL = 0.1  # seconds between two redraws: the eye sees no more, and the training pays for no more
@@ -26,25 +27,40 @@ def progress(verbose: Any) -> list[Callback]:
     return shown[int(verbose)]
 
 
+def check_verbose(who: str, verbose: Any) -> None:
+    """Refuse what is none of Keras's values."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise SettingError(f"{who}: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
+
+
+def evaluation_progress(verbose: Any) -> list[Callback]:
+    """The same for evaluate and predict, which are silent unless asked: 1 a bar of the batches."""
+    return [EvaluationBar()] if verbose == 1 else []
+
+
 def _figures(logs: Logs) -> str:
     return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+
+
+def _bar(total: int | None, mininterval: float = INTERVAL) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm warns in a notebook without widgets, and draws text there
+        from tqdm.auto import tqdm
+
+        return tqdm(total=total, unit="step", mininterval=mininterval)
 
 
 class ProgressBar(Callback):
     """One tqdm bar over the whole of `fit`, a step a batch, with the newest figures behind it."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tqdm warns in a notebook without widgets, and draws text there
-            from tqdm.auto import tqdm
-
-            steps = self.params["epochs"] * self.params["steps"]
-            self.bar = tqdm(total=steps, unit="step", mininterval=0, leave=True)
+        steps = self.params["steps"]
+        self.bar = _bar(None if steps is None else self.params["epochs"] * steps, mininterval=0)
         self.done, self.next_redraw = 0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if not self.done:  # initial_epoch may be later than 0
-            self.done = self.bar.n = self.bar.initial = epoch * self.params["steps"]
+            self.done = self.bar.n = self.bar.initial = epoch * (self.params["steps"] or 0)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.done += 1
@@ -71,10 +87,36 @@ class EpochLines(Callback):
     """Two lines an epoch, as Keras prints them with verbose=2."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self.began = time.perf_counter()
+        self.began, self.steps = time.perf_counter(), 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.steps = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        seconds, steps = time.perf_counter() - self.began, self.params["steps"]
+        seconds, steps = time.perf_counter() - self.began, max(self.steps, 1)
         sys.stdout.write(f"Epoch {epoch + 1}/{self.params['epochs']}\n")
         speed = f"{seconds:.0f}s - {1000 * seconds / steps:.0f}ms/step"
         sys.stdout.write(f"{steps}/{steps} - {speed} - {_figures(logs or {})}\n")
+
+
+class EvaluationBar(Callback):
+    """A tqdm bar over the batches of `evaluate` or `predict`."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self.bar = _bar(self.params["steps"])
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.bar.update()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self.bar.set_postfix_str(_figures(logs or {}))
+        self.bar.close()
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self.bar = _bar(self.params["steps"])
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.bar.update()
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self.bar.close()

@@ -12,8 +12,8 @@ import numpy as np
 from .. import settings
 from ..errors import GradientError, NotBuiltError, ShapeError
 from ..layers.base import Layer
-from ..losses import Loss, Objective, Penalty
-from ..parameters import Parameters
+from ..losses import Loss, Objective
+from ..parameters import Parameters, Penalty
 from . import causes
 from .functions import Differentiable, LayerFunction, LossFunction, PenaltyFunction, PlainFunction
 from .numeric import METHODS, relative_difference
@@ -64,7 +64,9 @@ def check_loss(
     if terms:
         functions |= _loss_functions(terms.loss, outputs, rows, rng)
     if penalties:
-        functions["penalty"] = PenaltyFunction(penalties, rng.standard_normal(7 * outputs), rows)
+        functions["penalty"] = PenaltyFunction(
+            [(slice(None), term) for term in penalties], rng.standard_normal(7 * outputs), rows
+        )
     report = Report(type(loss).__name__, "complex", rows)
     for name, function in functions.items():
         part = _report(name, function, "all", "auto", TOLERANCE)
@@ -77,22 +79,27 @@ def check_loss(
 
 
 def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, Differentiable]:
-    low, high = (float(end) for end in loss.labels[1:-1].split(","))
-    in_unit = (low, high) == (0.0, 1.0)
-    forms = {
-        "output": (loss, rng.uniform(0.05, 0.95, (rows, outputs)) if in_unit and not _takes_logits(loss) else None)
-    }
+    forms = {"output": loss}
     if loss.link is not None and not _takes_logits(loss):
-        forms["logits"] = (loss.on_logits(), None)
+        forms["logits"] = loss.on_logits()
     functions: dict[str, Differentiable] = {}
-    for name, (form, p) in forms.items():
-        z = 2 * rng.standard_normal((rows, outputs)) if p is None else p
-        y = rng.uniform(0, 1, z.shape) if in_unit else np.clip(2 * rng.standard_normal(z.shape), low, high)
-        functions[name] = LossFunction(form, z, y, None)
-        functions[f"{name}, weighted"] = LossFunction(form, z, y, rng.uniform(0.5, 2, rows))
-        if in_unit:
-            functions[f"{name}, hard labels"] = LossFunction(form, z, np.round(y), None)
+    for name, form in forms.items():
+        p = _drawn("(-inf, inf)" if _takes_logits(form) else form.outputs, (rows, outputs), rng)
+        y = rng.integers(0, outputs, (rows, 1)).astype(float) if form.sparse else _drawn(form.labels, p.shape, rng)
+        functions[name] = LossFunction(form, p, y, None)
+        functions[f"{name}, weighted"] = LossFunction(form, p, y, rng.uniform(0.5, 2, rows))
+        if form.labels == "[0, 1]":
+            functions[f"{name}, hard labels"] = LossFunction(form, p, np.round(y), None)
     return functions
+
+
+def _drawn(interval: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random numbers well inside an interval such as "[0, inf)"."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if math.isfinite(low) and math.isfinite(high):
+        return rng.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape)
+    numbers = 2 * rng.standard_normal(shape)
+    return low + 0.1 + np.abs(numbers) if math.isfinite(low) else numbers
 
 
 def _takes_logits(loss: Loss) -> bool:
@@ -193,7 +200,7 @@ def check_function(function: ModelFunction, depth: str | int, method: str, toler
     penalty = function.penalty()
     if penalty is not None:
         part = _report("penalty", penalty, "auto" if depth == "auto" else "directions", "auto", tolerance, seed)
-        report.tensors["penalty"] = part.tensors["kernels"]
+        report.tensors["penalty"] = part.tensors["weights"]
         _absorb(report, part)
     if not report.passed:
         _explain(function, report, seed)

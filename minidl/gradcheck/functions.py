@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..layers.base import Layer
-from ..losses import Loss, Penalty
-from ..parameters import Parameters
+from ..losses import Loss
+from ..parameters import Parameters, Penalty
 from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, complex_safe, slope
 
 NOISE = 32  # a sum of many rounded terms is off by a few rounding units of the largest
@@ -214,19 +214,20 @@ class LossFunction(Differentiable):
 
 
 class PenaltyFunction(Differentiable):
-    """The sum of penalties, of the kernels, for a batch of m rows."""
+    """The sum of penalties, each on its slice of the weights w, for a batch of m rows."""
 
-    def __init__(
-        self, penalties: tuple[Penalty, ...], w: np.ndarray, m: int, parts: dict[str, Part] | None = None
-    ) -> None:
-        self.penalties, self.m, self.point = penalties, m, w.astype(np.float64)
-        self.parts = parts or parts_of({"kernels": w.shape})
+    def __init__(self, penalties: Iterable[tuple[slice, Penalty]], w: np.ndarray, m: int) -> None:
+        self.penalties, self.m, self.point = list(penalties), m, w.astype(np.float64)
+        self.parts = parts_of({"weights": w.shape})
 
     def value(self, v: np.ndarray) -> Any:
-        return sum(penalty.value(v, self.m) for penalty in self.penalties)
+        return sum(penalty.value(v[part], self.m) for part, penalty in self.penalties)
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        return sum((np.broadcast_to(p.gradient(v, self.m), v.shape) for p in self.penalties), np.zeros(v.shape))
+        whole = np.zeros(v.shape)
+        for part, penalty in self.penalties:
+            whole[part] += penalty.gradient(v[part], self.m)
+        return whole
 
 
 def stale_or_fresh(

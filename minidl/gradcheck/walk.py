@@ -83,7 +83,7 @@ class ModelFunction(Differentiable):
             self.renewed = False
         penalty = self.penalty(v)
         if penalty is not None:
-            whole[self.params.kernels] -= penalty.gradient(penalty.point)
+            whole -= penalty.gradient(penalty.point)
         return whole
 
     def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -92,17 +92,16 @@ class ModelFunction(Differentiable):
         return z, self.params.grad.copy()
 
     def penalty(self, v: np.ndarray | None = None) -> PenaltyFunction | None:
-        """The penalties at v, as a function of the kernels; None if there are none."""
-        terms = self.model.objective.penalties
-        w = (self.point if v is None else v)[self.params.kernels]
+        """The penalties at v, as a function of theta; None if there are none."""
+        terms, w = self.model.penalties, self.point if v is None else v
         return PenaltyFunction(terms, w, len(self.rows)) if terms and w.size else None
 
     def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         """Each layer adds rounding of the gradient that reaches it; the sum is carried down by backward itself."""
         noises = {path: EPS * largest(gradient[part.slice]) for path, part in self.parts.items()}
         if (penalty := self.penalty(v)) is not None:  # it was subtracted from the whole
-            size = EPS * largest(penalty.gradient(penalty.point))
-            noises = {path: noise + size * self.params[path].penalized for path, noise in noises.items()}
+            slopes = penalty.gradient(penalty.point)
+            noises = {path: noise + EPS * largest(slopes[self.parts[path].slice]) for path, noise in noises.items()}
         rng, inputs = np.random.default_rng(2), self.record(v).inputs
         self.state.restore()
         with self.params.cast(np.float64), np.errstate(all="ignore"):

@@ -1,9 +1,11 @@
-"""Functions applied to each number on its own: x (m, ...) -> y of the same shape."""
+"""Functions applied to each number on its own: x (m, ...) -> y of the same shape. Softmax looks along the last axis."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from .. import settings
 from .base import Layer
 
 
@@ -13,6 +15,18 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     e = np.exp(np.minimum(-z, largest))
     e += 1
     return 1 / e
+
+
+def log_softmax(z: np.ndarray) -> np.ndarray:
+    """log(exp(z_j) / sum_k exp(z_k)) along the last axis: finite for every finite z, also for complex z."""
+    t = _below_the_largest(z)
+    return t - np.log(np.exp(t).sum(axis=-1, keepdims=True))
+
+
+def _below_the_largest(z: np.ndarray) -> np.ndarray:
+    # z - max(z), whose exponentials neither overflow nor all vanish
+    with np.errstate(over="ignore"):
+        return np.maximum(z - z.max(axis=-1, keepdims=True), float(np.finfo(z.dtype).min))
 
 
 @dataclass(eq=False)
@@ -28,6 +42,46 @@ class ReLU(Layer):
 
 
 @dataclass(eq=False)
+class LeakyReLU(Layer):
+    """y = x if x > 0, else negative_slope x. The slope at 0 is negative_slope. (Maas et al. 2013)
+
+    negative_slope  at least 0; Keras's default, 0.3
+    """
+
+    negative_slope: float = 0.3
+
+    def __post_init__(self) -> None:
+        self.negative_slope = settings.number("LeakyReLU", "negative_slope", self.negative_slope, "[0, inf)")
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return np.maximum(x, 0) + self.negative_slope * np.minimum(x, 0)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return np.where(self.x > 0, dy, self.negative_slope * dy)
+
+
+@dataclass(eq=False)
+class ELU(Layer):
+    """y = x if x > 0, else alpha (exp(x) - 1). The slope at 0 is alpha. (Clevert et al. 2016)
+
+    alpha  at least 0
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.alpha = settings.number("ELU", "alpha", self.alpha, "[0, inf)")
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return np.maximum(x, 0) + self.alpha * np.expm1(np.minimum(x, 0))
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return np.where(self.x > 0, dy, self.alpha * dy * np.exp(np.minimum(self.x, 0)))
+
+
+@dataclass(eq=False)
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x));   dy/dx = y (1 - y). After the last Dense it makes a probability."""
 
@@ -38,3 +92,94 @@ class Sigmoid(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy * self.y * (1 - self.y)
+
+
+@dataclass(eq=False)
+class Tanh(Layer):
+    """y = tanh(x);   dy/dx = 1 - y^2."""
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        y = np.tanh(x)
+        self.y = y
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy * (1 - self.y * self.y)
+
+
+@dataclass(eq=False)
+class Softplus(Layer):
+    """y = log(1 + exp(x));   dy/dx = sigmoid(x). Positive everywhere. (Dugas et al. 2001)"""
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy * sigmoid(self.x)
+
+
+@dataclass(eq=False)
+class SiLU(Layer):
+    """y = x s,   s = sigmoid(x);   dy/dx = s (1 + x (1 - s)).   Also called swish. (Elfwing et al. 2018)"""
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        x = np.maximum(x, -1000)  # below, y is 0: no size of x may make the last digit of sigmoid(x) show
+        s = sigmoid(x)
+        self.x, self.s = x, s
+        return x * s
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy * self.s * (1 + self.x * (1 - self.s))
+
+
+@dataclass(eq=False)
+class GELU(Layer):
+    """y = x g(x), g the distribution function of N(0, 1);   dy/dx = g + x exp(-x^2 / 2) / sqrt(2 pi).
+
+    With approximate=True g is the paper's other form, 1/2 (1 + tanh(u)) = sigmoid(2 u),
+    u = sqrt(2 / pi) (x + 0.044715 x^3). (Hendrycks & Gimpel 2016)
+    """
+
+    approximate: bool = False
+
+    def __post_init__(self) -> None:
+        settings.boolean("GELU", "approximate", self.approximate)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        v = np.minimum(np.maximum(x, -40), 40)  # beyond, g is 0 or 1 to the last digit, and v^3 would overflow
+        g = self._gate(v)
+        self.v, self.g = v, g
+        return np.maximum(x, -40) * g
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy * (self.g + self.v * self._gate_slope(self.v, self.g))
+
+    def _gate(self, v: np.ndarray) -> np.ndarray:
+        if self.approximate:
+            return sigmoid(math.sqrt(8 / math.pi) * (v + 0.044715 * v**3))
+        from scipy.special import ndtr
+
+        return ndtr(v)
+
+    def _gate_slope(self, v: np.ndarray, g: np.ndarray) -> np.ndarray:
+        if self.approximate:
+            return g * (1 - g) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v**2))
+        return np.exp(-v * v / 2) / math.sqrt(2 * math.pi)
+
+
+@dataclass(eq=False)
+class Softmax(Layer):
+    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis: probabilities of classes that exclude each other.
+
+    dL/dx = y (dL/dy - sum_k dL/dy_k y_k)
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        e = np.exp(_below_the_largest(x))
+        y = e / e.sum(axis=-1, keepdims=True)
+        self.y = y
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))

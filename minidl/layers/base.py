@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,8 +27,13 @@ class Layer:
     None of them writes into x or dy, nor into anything it returned before. Where the values are computed use neither
     abs nor sign nor a cast to float: the gradient checker runs forward with complex numbers.
 
+    What a layer learns by other means than the gradient, as moving averages, it names in `state_names`: arrays on self
+    that `build` makes and `forward` replaces, in training only. They travel with the model, in files as in copies.
+
     A layer object has one place in one model; `clone()` makes another one with the same settings.
     """
+
+    state_names: ClassVar[tuple[str, ...]] = ()
 
     name: str | None = field(default=None, kw_only=True, repr=False)
 
@@ -83,6 +88,14 @@ class Layer:
         for path, layer in self.walk():
             for name, parameter in layer.parameters.items():
                 found[f"{path}/{name}" if path else name] = parameter
+        return found
+
+    def named_state(self) -> dict[str, np.ndarray]:
+        """All state here and inside by path ("batch_normalization/moving_mean"), in the order of the layers."""
+        found = {}
+        for path, layer in self.walk():
+            for name in layer.state_names:
+                found[f"{path}/{name}" if path else name] = getattr(layer, name)
         return found
 
     def mark_first(self) -> None:

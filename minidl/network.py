@@ -1,0 +1,283 @@
+"""What a model computes: layers, the vector of their parameters, the objective and its gradient."""
+
+from __future__ import annotations
+
+import copy
+import html
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from . import data, losses, optimizers, settings
+from .data import Examples
+from .errors import NotBuiltError, SettingError, ShapeError
+from .layers.base import Layer
+from .layers.containers import Chain
+from .losses import Loss, Objective
+from .metrics import Metric
+from .metrics import named as named_metrics
+from .optimizers import SGD, Optimizer
+from .parameters import Parameter, Parameters, Penalty
+from .summary import summary_html, summary_table
+
+
+class Network:
+    """A layer with its parameters in one vector, an objective, and the gradient of one along the other."""
+
+    optimizer: Optimizer
+    objective: Objective
+    metrics: dict[str, Metric]
+    input_shape: tuple[int, ...] | None = None
+    output_shape: tuple[int, ...]
+    penalties: list[tuple[slice, Penalty]]  # each with the part of theta it sees
+    batch: Examples | None = None  # what the current step works on
+
+    def __init__(self, layer: Layer, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None):
+        if not isinstance(layer, Layer):
+            raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
+        self.layer = layer
+        self.seed = None if seed is None else settings.integer("Model", "seed", seed, 0)
+        self.dtype = np.dtype(settings.choice("Model", "dtype", _dtype_name(dtype), ("float32", "float64")))
+        self.name = name or settings.snake_case(type(self).__name__)
+        self.rng = np.random.default_rng(self.seed)
+        self.compiled = False
+        self._params: Parameters | None = None
+        self._optimizer_ready = False
+
+    # ---- build and compile
+
+    @property
+    def built(self) -> bool:
+        return self._params is not None
+
+    @property
+    def params(self) -> Parameters:
+        """The parameters by path, and in one vector: `params.theta`, `params.grad`."""
+        if self._params is None:
+            raise NotBuiltError(f"{self.name} has no parameters yet: call build((features,)) or fit(x, y) first")
+        return self._params
+
+    def build(self, input_shape: Any) -> None:
+        """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras."""
+        shape = _row_shape(input_shape)
+        if self.built:
+            if shape != self.input_shape:
+                raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
+            return
+        self.output_shape = self._shaped(shape)
+        params = Parameters(self.layer.named_parameters(), self.dtype)
+        params.initialize(self.rng)
+        for _, layer in self.layer.walk():
+            layer.rng = self.rng
+        self._params, self.input_shape, self._optimizer_ready = params, shape, False
+        self._link()
+
+    def _shaped(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The output shape for rows of this shape: the layers make their Parameters, which get no storage yet."""
+        self._refuse_shared()
+        output_shape = self.layer.build(input_shape)
+        self._refuse_shared()
+        return output_shape
+
+    def _refuse_shared(self) -> None:
+        seen: dict[int, str] = {}
+        for path, layer in self.layer.walk():
+            for name, thing in {path: layer, **{f"{path}/{name}": p for name, p in layer.parameters.items()}}.items():
+                if id(thing) in seen:
+                    kind = "parameter" if isinstance(thing, Parameter) else "layer"
+                    place = f"{name} is the same object as {seen[id(thing)]}"
+                    raise SettingError(f"the {kind} {place}; a {kind} has one place{_ALONE[kind]}")
+                seen[id(thing)] = name
+            if getattr(layer, "_rng", self.rng) is not self.rng:
+                raise SettingError(f"the layer {path} already belongs to another model; put layer.clone() here")
+
+    def compile(
+        self,
+        optimizer: Optimizer | str | None = None,
+        loss: Loss | Objective | str | None = None,
+        metrics: Any = None,
+    ) -> None:
+        """Choose how to train. Defaults: SGD(0.01), and the loss that belongs to the last layer.
+
+        loss     a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
+        metrics  Metric objects or Keras strings, one or a list; their names are History's keys
+        """
+        optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
+        objective = None if loss is None else losses.get("compile: loss", loss)  # None: what belongs to the layers
+        measured = named_metrics("compile: metrics", metrics)
+        if not (self.compiled and optimizer is self.optimizer):
+            _refuse_taken("compile", optimizer)
+            self.optimizer, self._optimizer_ready = optimizer, False
+        self._chosen, self.metrics, self.compiled = objective, measured, True
+        self._link()
+
+    def _link(self, y: np.ndarray | None = None) -> None:
+        """The canonical link: where the last layer is the loss's own activation, the loss works on its input.
+
+        `body` are the layers that training runs, without that activation; `body_loss` is the loss of what they put out.
+        Where no loss was chosen it is the one that belongs to the last layer, and to the targets y.
+        """
+        leaves = _leaves(self.layer)
+        self._activation: Layer | None = None
+        if self.compiled:
+            if self._chosen is None:
+                self.objective = Objective(losses.belonging_to(leaves[-1] if leaves else self.layer, y))
+            else:
+                self.objective = self._chosen
+            self.body_loss = self.objective.loss
+            if self.body_loss.link is not None and leaves and isinstance(leaves[-1], self.body_loss.link):
+                self.body_loss, self._activation = self.body_loss.on_logits(), leaves.pop()
+        self.body = Chain(*leaves)
+        if self.built:
+            self.body.mark_first()
+            self.penalties = list(self._terms())
+
+    def _terms(self) -> Iterator[tuple[slice, Penalty]]:
+        """Every penalty with the part of theta it sees: those added to the loss, then those of single parameters."""
+        for term in self.objective.penalties if self.compiled else ():
+            yield self.params.kernels, term
+        for path, parameter in self.params.items():
+            if parameter.regularizer is not None:
+                yield self.params.slices[path], parameter.regularizer
+
+    def _prepare(self, input_shape: tuple[int, ...]) -> None:
+        self.build(input_shape)
+        if not self._optimizer_ready:
+            _refuse_taken("fit", self.optimizer)
+            self.optimizer.build(self.params)
+            self._optimizer_ready = True
+
+    # ---- one step
+
+    def objective_and_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""
+        data_loss, z = self.data_gradient(batch)
+        return data_loss, self.add_penalties(len(batch)), z
+
+    def data_gradient(self, batch: Examples) -> tuple[float, np.ndarray]:
+        """Forward, loss, backward: fills params.grad, returns (data loss, what the loss saw)."""
+        z = self.body.forward(batch.x, training=True)
+        data_loss, dz = self.body_loss.value_and_gradient(z, batch.y, batch.weight)
+        self.body.backward(dz)
+        return float(data_loss), z
+
+    def add_penalties(self, rows: int) -> float:
+        """The penalties for a batch of so many rows, their gradients added to params.grad."""
+        theta, grad = self.params.theta, self.params.grad
+        for part, term in self.penalties:
+            grad[part] += term.gradient(theta[part], rows)
+        return self.penalty(rows)
+
+    def penalty(self, rows: int) -> float:
+        """The sum of the penalties for a batch of so many rows."""
+        return sum((float(term.value(self.params.theta[part], rows)) for part, term in self.penalties), 0.0)
+
+    def measure(self, batch: Examples, z: np.ndarray) -> None:
+        """Feed the metrics with a batch, and what the loss saw of it."""
+        outputs = self._outputs(z)
+        for metric in self.metrics.values():
+            metric.update(batch.y, outputs)
+
+    def figures(self, data_loss: float, penalty: float) -> dict[str, Any]:
+        """Metrics, then loss, as Keras orders them; with a penalty the loss's two parts too."""
+        logs: dict[str, Any] = {name: metric.result() for name, metric in self.metrics.items()}
+        logs["loss"] = data_loss + penalty
+        if self.penalties:
+            logs["data_loss"], logs["penalty"] = data_loss, penalty
+        return logs
+
+    def _outputs(self, z: np.ndarray) -> np.ndarray:
+        """What the model puts out, from what the loss saw."""
+        return z if self._activation is None else self._activation.forward(z)
+
+    # ---- weights and words
+
+    def twin(self) -> Self:
+        """A model like this one, sharing nothing that a pass changes: same weights, masks to come, and statistics."""
+        twin = copy.copy(self)
+        moving = (self.layer, self._params, self.body, self._activation, self.rng)
+        twin.layer, twin._params, twin.body, twin._activation, twin.rng = copy.deepcopy(moving)
+        return twin
+
+    def _weights(self) -> dict[str, tuple[Parameter | Layer, str]]:
+        """Where each weight lies, as (object, attribute), by path: layer by layer its parameters, then its state."""
+        found: dict[str, tuple[Parameter | Layer, str]] = {}
+        for path, layer in self.layer.walk():
+            own: dict[str, tuple[Parameter | Layer, str]] = {name: (p, "value") for name, p in layer.parameters.items()}
+            own |= {name: (layer, name) for name in layer.state_names}
+            found |= {f"{path}/{name}" if path else name: place for name, place in own.items()}
+        return found
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, layer by layer: kernel, bias, kernel, bias, ..., and what layers keep as state."""
+        self.params  # noqa: B018  an unbuilt model says so here
+        return [getattr(holder, name).copy() for holder, name in self._weights().values()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set all weights from arrays in the order of `get_weights`. All are checked before the first is set."""
+        self.params  # noqa: B018
+        given, places = list(weights), self._weights()
+        if len(given) != len(places):
+            message = f"set_weights: got {len(given)} arrays, {self.name} has {len(places)}: {', '.join(places)}"
+            raise ShapeError(message)
+        checked = []
+        for (path, (holder, name)), weight in zip(places.items(), given, strict=True):
+            array, shape = data.numeric("set_weights", path, weight), getattr(holder, name).shape
+            if array.shape != shape:
+                raise ShapeError(f"set_weights: {path} has shape {shape}, got {array.shape}")
+            checked.append(data.finite("set_weights", path, array, self.dtype))
+        for (holder, name), array in zip(places.values(), checked, strict=True):
+            setattr(holder, name, array if isinstance(holder, Parameter) else array.copy())
+
+    def count_params(self) -> int:
+        """The number of weights, trained or not."""
+        self.params  # noqa: B018
+        return sum(int(getattr(holder, name).size) for holder, name in self._weights().values())
+
+    def summary(self, *, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with their output shapes and parameters, as Keras does."""
+        params = self.params  # first: an unbuilt model says so here
+        print_fn(summary_table(self.name, self.layer, self.output_shape, params, self._optimizer_numbers()))
+
+    def _optimizer_numbers(self) -> int:
+        """How many numbers the optimiser remembers, its learning rate among them; 0 before it has begun."""
+        return optimizers.count_state(self.optimizer) + 1 if self._optimizer_ready else 0
+
+    def _repr_html_(self) -> str:
+        if not self.built:
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        return summary_html(self.name, self.layer, self.output_shape, self.params, self._optimizer_numbers())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.layer!r})"
+
+
+_ALONE = {"parameter": ": weights cannot be shared", "layer": ": use clone()"}
+
+
+def _dtype_name(dtype: Any) -> str:
+    try:
+        return str(np.dtype(dtype)) if dtype is not None else "None"
+    except TypeError:
+        return repr(dtype)
+
+
+def _refuse_taken(who: str, optimizer: Optimizer) -> None:
+    if optimizer.built:
+        raise SettingError(f"{who}: {optimizer!r} already trains a model, and remembers its steps; give each its own")
+
+
+def _row_shape(input_shape: Any) -> tuple[int, ...]:
+    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
+    shape = shape[1:] if shape[:1] == (None,) else shape
+    if not shape:
+        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
+    return tuple(settings.integer("build", "input_shape", n, 1) for n in shape)
+
+
+def _leaves(layer: Layer) -> list[Layer]:
+    """The layers that run one after the other: the chain's, with nested chains written out."""
+    if type(layer) is not Chain:
+        return [layer]
+    return [leaf for inner in layer.layers for leaf in _leaves(inner)]

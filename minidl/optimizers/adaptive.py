@@ -1,0 +1,198 @@
+"""Optimisers with a step size of its own for each parameter. g is the gradient, t the number of the step, from 1."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from .. import settings
+from ..parameters import Parameters
+from ..schedules import Schedule
+from .base import Optimizer
+
+
+@dataclass(eq=False)
+class RMSprop(Optimizer):
+    """v <- rho v + (1 - rho) g^2,   theta <- theta - lr g / sqrt(v + epsilon).   (Tieleman & Hinton 2012)
+
+    momentum  mu in [0, 1):  u <- mu u + that step,  theta <- theta - u
+    centered  v - a^2 in place of v, with a <- rho a + (1 - rho) g (Graves 2013)
+    """
+
+    learning_rate: float | Schedule = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
+
+    state_names = ("iterations", "v", "u", "a")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("rho")
+        self._check("momentum")
+        self._check("epsilon", "(0, inf)")
+        settings.boolean("RMSprop", "centered", self.centered)
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.v = np.zeros_like(params.theta)
+        self.u = np.zeros_like(params.theta) if self.momentum else None
+        self.a = np.zeros_like(params.theta) if self.centered else None
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        step = self.rate * grad
+        self.iterations += 1
+        self.v *= self.rho
+        self.v += (1 - self.rho) * grad**2
+        if self.a is None:
+            step /= np.sqrt(self.v + self.epsilon)
+        else:
+            self.a *= self.rho
+            self.a += (1 - self.rho) * grad
+            step /= np.sqrt(self.v - self.a**2 + self.epsilon)
+        if self.u is None:
+            theta -= step
+            return
+        self.u *= self.momentum
+        self.u += step
+        theta -= self.u
+
+
+@dataclass(eq=False)
+class Adagrad(Optimizer):
+    """v <- v + g^2,   theta <- theta - lr g / sqrt(v + epsilon).   (Duchi, Hazan & Singer 2011)"""
+
+    learning_rate: float | Schedule = 0.001
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+
+    state_names = ("iterations", "v")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("initial_accumulator_value", "[0, inf)")
+        self._check("epsilon", "(0, inf)")
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.v = np.full_like(params.theta, self.initial_accumulator_value)
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        self.v += grad**2
+        theta -= self.rate * grad / np.sqrt(self.v + self.epsilon)
+        self.iterations += 1
+
+
+@dataclass(eq=False)
+class Adam(Optimizer):
+    """m <- beta_1 m + (1 - beta_1) g,   v <- beta_2 v + (1 - beta_2) g^2,   (Kingma & Ba 2015, end of section 2)
+
+    theta <- theta - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    Kept are m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over the vectors; the factors go into the
+    numbers of the last line.
+    """
+
+    learning_rate: float | Schedule = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    state_names: ClassVar[tuple[str, ...]] = ("iterations", "m", "v")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("beta_1")
+        self._check("beta_2")
+        self._check("epsilon", "(0, inf)")
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.m, self.v = np.zeros_like(params.theta), np.zeros_like(params.theta)
+        self.scratch = np.empty_like(params.theta)
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        rate, t = self.rate, self.iterations + 1
+        self.iterations = t
+        self._remember(grad)
+        size = math.sqrt(1 - self.beta_2)  # of what sqrt(v) is too large by
+        step = self._root()
+        step += self.epsilon / size
+        np.divide(self.m, step, out=step)
+        step *= rate * (1 - self.beta_1) / size * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        theta -= step
+
+    def _remember(self, grad: np.ndarray) -> None:
+        self.m *= self.beta_1
+        self.m += grad
+        self.v *= self.beta_2
+        self.v += np.multiply(grad, grad, out=self.scratch)
+
+    def _root(self) -> np.ndarray:
+        return np.sqrt(self.v, out=self.scratch)
+
+
+@dataclass(eq=False)
+class AMSGrad(Adam):
+    """Adam with the largest v so far in place of v. (Reddi, Kale & Kumar 2018)   Keras's Adam(amsgrad=True)."""
+
+    state_names = ("iterations", "m", "v", "largest")
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.largest = np.zeros_like(params.theta)
+
+    def _root(self) -> np.ndarray:
+        np.maximum(self.largest, self.v, out=self.largest)
+        return np.sqrt(self.largest, out=self.scratch)
+
+
+@dataclass(eq=False)
+class AdamW(Adam):
+    """theta <- theta - lr weight_decay theta, then Adam's step. (Loshchilov & Hutter 2019)
+
+    All parameters decay, biases too, as in Keras and PyTorch. A penalty such as L2 changes the gradient instead.
+    """
+
+    weight_decay: float = field(default=0.004, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("weight_decay", "[0, inf)")
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        theta *= 1 - self.rate * self.weight_decay
+        super().update(theta, grad)
+
+
+@dataclass(eq=False)
+class Nadam(Adam):
+    """Adam with Nesterov's momentum (Dozat 2016):   theta <- theta - lr m^ / (sqrt(v / (1 - beta_2^t)) + epsilon),
+
+    m^ = u_(t+1) m / (1 - u_1 ... u_(t+1)) + (1 - u_t) g / (1 - u_1 ... u_t),   u_t = beta_1 (1 - 0.96^t / 2)
+    """
+
+    state_names = ("iterations", "m", "v", "product")
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.product = 1.0  # u_1 ... u_t
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        rate, t = self.rate, self.iterations + 1
+        self.iterations = t
+        self._remember(grad)
+        u, u_next = (self.beta_1 * (1 - 0.96**k / 2) for k in (t, t + 1))
+        self.product *= u
+        size = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        step = self._root()
+        step += self.epsilon / size
+        ahead = u_next * (1 - self.beta_1) / (1 - self.product * u_next) * self.m
+        ahead += (1 - u) / (1 - self.product) * grad
+        np.divide(ahead, step, out=step)
+        step *= rate / size
+        theta -= step

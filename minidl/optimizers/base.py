@@ -1,0 +1,64 @@
+"""What an optimiser is: a formula on two vectors."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import settings
+from ..parameters import Parameters
+from ..schedules import Schedule
+
+
+class Optimizer:
+    """theta <- theta + step(grad).   A subclass writes
+
+    update(theta, grad)  changes theta in place and leaves grad as it is; both are vectors of one length and dtype
+    build(params)        if it has a memory: makes vectors like `params.theta`, named in `state_names`
+
+    With settings of its own it is a dataclass of them, the learning rate first.
+
+    The learning rate is finite and > 0, or a schedule; it may be set anew at any time. `rate` is that of this step.
+    """
+
+    learning_rate: Any
+    iterations: int
+    state_names: ClassVar[tuple[str, ...]] = ("iterations",)
+
+    def __init__(self, learning_rate: float | Schedule) -> None:
+        self.learning_rate = learning_rate
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.learning_rate, Schedule):
+            self.learning_rate = settings.number(type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)")
+
+    @property
+    def built(self) -> bool:
+        """Whether it already trains a model."""
+        return hasattr(self, "iterations")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step that comes next."""
+        rate = self.learning_rate
+        return rate(self.iterations) if callable(rate) else rate
+
+    def build(self, params: Parameters) -> None:
+        """Start anew for these parameters."""
+        self.iterations = 0
+
+    def gather(self, data_loss: float, rows: int, grad: np.ndarray) -> tuple[float, int]:
+        """(data loss, rows) of the whole batch, its gradient in grad. Training on several machines, it adds them up."""
+        return data_loss, rows
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write update(theta, grad)")
+
+    def finish(self, theta: np.ndarray) -> None:
+        """Called once at the end of a training."""
+
+    def _check(self, name: str, interval: str = "[0, 1)") -> None:
+        """Check a setting."""
+        setattr(self, name, settings.number(type(self).__name__, name, getattr(self, name), interval))

@@ -1,0 +1,70 @@
+"""A quasi-Newton method for small problems taken whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import settings
+from ..errors import SettingError
+from .base import Optimizer
+
+
+@dataclass(eq=False)
+class LBFGS(Optimizer):
+    """SciPy's L-BFGS-B on the whole batch: an epoch is an iteration with its line search. (Byrd, Lu et al. 1995)
+
+    memory            how many steps back the curvature is estimated from
+    tolerance         the training ends where no entry of the gradient is larger
+    max_evaluations   of the objective in one fit; None: as many as it takes
+
+    For objectives that are the same each time: not with Dropout, nor in several batches. No learning rate is needed.
+    """
+
+    memory: int = 10
+    tolerance: float = 1e-5
+    max_evaluations: int | None = None
+
+    learning_rate: Any = field(default=1.0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        settings.integer("LBFGS", "memory", self.memory, 1)
+        self._check("tolerance", "[0, inf)")
+        if self.max_evaluations is not None:
+            settings.integer("LBFGS", "max_evaluations", self.max_evaluations, 1)
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        raise SettingError("LBFGS has no single steps: call fit, with the whole batch at once")
+
+    def minimize(
+        self,
+        objective: Callable[[np.ndarray], tuple[float, np.ndarray]],
+        theta: np.ndarray,
+        iterations: int,
+        after_iteration: Callable[[np.ndarray], bool],
+    ) -> str:
+        """Run from theta; returns why it ended. objective(theta) -> (value, gradient), both float64.
+
+        after_iteration(theta) is called with every new point, and ends it by returning True.
+        """
+        from scipy.optimize import minimize
+
+        def callback(theta: np.ndarray) -> None:
+            self.iterations += 1
+            if after_iteration(theta):
+                raise StopIteration
+
+        options = {
+            "maxcor": self.memory,
+            "gtol": self.tolerance,
+            "ftol": 64 * np.finfo(float).eps,
+            "maxiter": iterations,
+            "maxfun": self.max_evaluations or 10**9,
+        }
+        found = minimize(
+            objective, theta.astype(float), jac=True, method="L-BFGS-B", callback=callback, options=options
+        )
+        return str(found.message)

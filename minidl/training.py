@@ -1,0 +1,283 @@
+"""The loop that trains a model: epochs, batches, and what is watched on the way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .callbacks.base import Callback, Hooks, call
+from .callbacks.history import History
+from .data import Examples, Source
+from .errors import NonFiniteError, SettingError
+from .metrics import Metric
+from .optimizers import LBFGS
+
+if TYPE_CHECKING:
+    from .model import Model
+
+PREDICT_ROWS = 1024  # rows a batch where nothing is learnt: enough for the matrix product, few enough for the cache
+
+
+@dataclass
+class Position:
+    """Where a training is: `epoch` epochs are done, and `batch` batches of the next one.
+
+    order                        of that epoch, once it is drawn
+    rows, data_sum, penalty_sum  over the rows of that epoch so far: its figures are made of them
+    stopped                      whether a callback has ended the training
+    states                       what metrics and callbacks remember, by their `state_names`
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    order: np.ndarray | None = None
+    rows: int = 0
+    data_sum: float = 0.0
+    penalty_sum: float = 0.0
+    stopped: bool = False
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Training:
+    """What one `fit` works on, and its loop."""
+
+    model: Model
+    source: Source
+    validation: Source | None
+    batch_size: int
+    epochs: int
+    position: Position
+    hooks: Hooks
+    shuffle: bool = True
+    validation_batch_size: int | None = None
+    validation_freq: int = 1
+    who: str = "fit"
+
+    def run(self) -> History:
+        """Train until the epochs are done or a callback stops it."""
+        model, hooks = self.model, self.hooks
+        model.training, model.stop_training = self, False
+        try:
+            # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                call(hooks.on_train_begin, {})
+                self._put_back()
+                logs = self._epochs()
+                model.optimizer.finish(model.params.theta)
+                call(hooks.on_train_end, logs)
+        finally:
+            model.training = model.batch = None
+            call(hooks.close)
+        return model.history
+
+    def one_step(self, who: str) -> dict[str, Any]:
+        """One update, on the first batch, outside any epoch. Returns the figures before it."""
+        self.who = who
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._begin_epoch()
+            self._step(next(iter(self.source.batches(self.batch_size))))
+        self.model.batch = None
+        return self._figures()
+
+    # ---- where it is
+
+    def where(self) -> Position:
+        """The position to save: from it, the training goes on as if it had never stopped."""
+        states = {
+            name: {state: getattr(holder, state) for state in holder.state_names}
+            for name, holder in self._holders().items()
+        }
+        return replace(self.position, stopped=self.model.stop_training, states=states)
+
+    def _put_back(self) -> None:
+        """Give metrics and callbacks what they remembered when the position was saved."""
+        holders = self._holders()
+        for name, states in self.position.states.items():
+            if name not in holders:
+                remedy = "hand over the same metrics and callbacks, in the same order"
+                raise SettingError(f"fit: the training to go on with has a {name}, this one has none; {remedy}")
+            for state, value in states.items():
+                setattr(holders[name], state, value)
+        self.model.stop_training = self.position.stopped
+        self.position.states = {}
+
+    def _holders(self) -> dict[str, Metric | Callback]:
+        """Who has something to remember, each by a name that is the same in the next process."""
+        holders: dict[str, Metric | Callback] = {f"metric {name}": m for name, m in self.model.metrics.items()}
+        for number, callback in enumerate(self.hooks.callbacks):
+            if callback.state_names:
+                holders[f"callback {number} {type(callback).__name__}"] = callback
+        return holders
+
+    # ---- epochs and steps
+
+    def _epochs(self) -> dict[str, Any]:
+        position, model, logs = self.position, self.model, dict[str, Any]()
+        while position.epoch < self.epochs and not model.stop_training:
+            self._begin_epoch()
+            for batch in self.source.batches(self.batch_size, position.order, position.batch):
+                self._step(batch)
+                if model.stop_training:
+                    break
+            logs = self._end_epoch()
+        return logs
+
+    def _begin_epoch(self) -> None:
+        position, model = self.position, self.model
+        for hook in self.hooks.on_epoch_begin:
+            hook(position.epoch, {})
+        if position.batch:
+            return  # resumed: order and sums are there
+        position.order = self.source.order(self.batch_size, model.rng) if self.shuffle else None
+        position.rows, position.data_sum, position.penalty_sum = 0, 0.0, 0.0
+        for metric in model.metrics.values():
+            metric.reset()
+
+    def _end_epoch(self) -> dict[str, Any]:
+        position, logs = self.position, self._figures()
+        epoch = position.epoch
+        if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
+            logs |= self._validate(self.validation)
+        position.epoch, position.batch, position.order = epoch + 1, 0, None
+        for hook in self.hooks.on_epoch_end:
+            hook(epoch, logs)
+        return logs
+
+    def _step(self, batch: Examples) -> None:
+        model, hooks, position = self.model, self.hooks, self.position
+        number, grad = position.batch, model.params.grad
+        for hook in hooks.on_train_batch_begin:
+            hook(number, {})
+        model.batch = batch
+        data_loss, z = model.data_gradient(batch)
+        data_loss, rows = model.optimizer.gather(data_loss, len(batch.x), grad)
+        penalty = model.add_penalties(rows)
+        # a finite square says that the whole gradient is finite
+        if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
+            self._refuse_not_finite(data_loss + penalty)
+            if model.stop_training:
+                return
+        position.rows += rows
+        position.data_sum += rows * data_loss
+        position.penalty_sum += rows * penalty
+        if model.metrics:
+            model.measure(batch, z)
+        for hook in hooks.on_gradients:
+            hook(number, self._figures())
+        model.optimizer.update(model.params.theta, grad)
+        position.batch = number + 1
+        for hook in hooks.on_train_batch_end:
+            hook(number, self._figures())
+
+    def _figures(self) -> dict[str, Any]:
+        position = self.position
+        rows = max(position.rows, 1)
+        return self.model.figures(position.data_sum / rows, position.penalty_sum / rows)
+
+    def _validate(self, source: Source) -> dict[str, Any]:
+        rows = self.source.batch_rows(self.batch_size)
+        logs = evaluate(self.model, source, rows, self.hooks, self.validation_batch_size or PREDICT_ROWS)
+        return {f"val_{name}": value for name, value in logs.items()}
+
+    def _refuse_not_finite(self, loss: float) -> None:
+        """Raise NonFiniteError, unless a callback stops the training instead, or only the square was too large."""
+        path = self.model.params.first_not_finite()
+        if math.isfinite(loss) and path is None:
+            return
+        what = "the gradient" if math.isfinite(loss) else "the loss"
+        place = f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}"
+        first = f"; the first gradient that is not finite is {path}" if path else ""
+        remedy = f"Try a smaller learning rate (now {self.model.optimizer.rate:g})"
+        error = NonFiniteError(
+            f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
+        )
+        for hook in self.hooks.on_not_finite:
+            hook(error)
+        if not self.model.stop_training:
+            raise error
+
+
+class Minimization(Training):
+    """A training that LBFGS leads: SciPy asks for the objective where it likes, and calls back after each iteration.
+
+    An iteration is an epoch. The weights end, however it ends, at the last point that SciPy has accepted.
+    """
+
+    def _epochs(self) -> dict[str, Any]:
+        model, position, logs = self.model, self.position, dict[str, Any]()
+        theta, accepted = model.params.theta, model.params.theta.copy()
+        batch = model.batch = self._whole_batch()
+        begun = False
+
+        def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal begun
+            if not begun:
+                self._begin_epoch()
+                begun = True
+            theta[:] = point
+            return self._objective(batch), model.params.grad.astype(float)
+
+        def after_iteration(point: np.ndarray) -> bool:
+            nonlocal begun
+            if not np.array_equal(theta, point.astype(theta.dtype)):  # the line search looked further
+                objective(point)
+            accepted[:] = theta
+            for hook in self.hooks.on_gradients:
+                hook(0, self._figures())
+            logs.update(self._end_epoch())
+            begun = False
+            return model.stop_training or position.epoch >= self.epochs
+
+        try:
+            if position.epoch < self.epochs and not model.stop_training:
+                iterations = self.epochs - position.epoch
+                cast(LBFGS, model.optimizer).minimize(objective, theta, iterations, after_iteration)
+        finally:
+            theta[:] = accepted
+        return logs
+
+    def _whole_batch(self) -> Examples:
+        first, *others = self.source.batches(self.batch_size)
+        if others:
+            raise SettingError("fit: LBFGS takes the whole batch at once: pass batch_size=len(x)")
+        return first
+
+    def _objective(self, batch: Examples) -> float:
+        """The objective on the whole batch, its gradient in params.grad, its figures in the position."""
+        model, position = self.model, self.position
+        drawn = model.rng.bit_generator.state
+        data_loss, penalty, z = model.objective_and_gradient(batch)
+        if model.rng.bit_generator.state != drawn:
+            raise SettingError("fit: LBFGS needs an objective that is the same each time, without Dropout or noise")
+        if not (math.isfinite(data_loss + penalty) and model.params.first_not_finite() is None):
+            self._refuse_not_finite(data_loss + penalty)
+        position.rows, position.data_sum, position.penalty_sum = 1, data_loss, penalty
+        for metric in model.metrics.values():
+            metric.reset()
+        model.measure(batch, z)
+        return data_loss + penalty
+
+
+def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size: int = PREDICT_ROWS) -> dict[str, Any]:
+    """The figures over all of the source, nothing learnt; the penalty as in a training batch of penalty_rows."""
+    call(hooks.on_test_begin, {})
+    for metric in model.metrics.values():
+        metric.reset()
+    rows, data_sum, penalty = 0, 0.0, model.penalty(penalty_rows)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for number, batch in enumerate(source.batches(size)):
+            for hook in hooks.on_test_batch_begin:
+                hook(number, {})
+            z = model.body.forward(batch.x)
+            rows += len(batch)
+            data_sum += len(batch) * float(model.body_loss.value(z, batch.y, batch.weight))
+            model.measure(batch, z)
+            for hook in hooks.on_test_batch_end:
+                hook(number, model.figures(data_sum / rows, penalty))
+    logs = model.figures(data_sum / rows, penalty)
+    call(hooks.on_test_end, logs)
+    return logs

@@ -1,0 +1,63 @@
+"""What the start of the weights decides: the notebook's four initialisations on circles, and its 1/sqrt(n) on photographs.
+
+python -m tests.benchmarks.initialisation               circles: [2, 10, 5, 1], SGD(0.01), 15,000 epochs, seeds 0 to 19
+python -m tests.benchmarks.initialisation --cats DIR    and cats: [12288, 20, 7, 5, 1], SGD(0.0075), 2,500 epochs, 0 to 2
+"""
+
+import argparse
+
+import numpy as np
+
+from minidl import Sequential
+from minidl.datasets import circles, load_cats
+from minidl.initializers import HeNormal, LecunNormal, RandomNormal, Zeros
+from minidl.layers import Dense, ReLU, Sigmoid
+from minidl.optimizers import SGD
+
+STARTS = {"zeros": Zeros(), "random * 10": RandomNormal(stddev=10.0), "1/sqrt(n)": LecunNormal(), "He": HeNormal()}
+
+
+def trained(start, hidden, learning_rate, epochs, seed, train, test):
+    """(final cost, train accuracy, test accuracy) of one full-batch training."""
+    layers = [layer for n in hidden for layer in (Dense(n, kernel_initializer=start), ReLU())]
+    model = Sequential([*layers, Dense(1, kernel_initializer=start), Sigmoid()], seed=seed)
+    model.compile(SGD(learning_rate), metrics=["accuracy"])
+    cost = model.fit(*train, batch_size=len(train[0]), epochs=epochs, verbose=0).history["loss"][-1]
+    return cost, model.evaluate(*train)[1], model.evaluate(*test)[1]
+
+
+def on_circles(seed):
+    """The four of STARTS by name, on data and weights of this seed; the test points come from a seed of their own."""
+    train, test = circles(300, noise=0.05, seed=seed), circles(100, noise=0.05, seed=1000 + seed)
+    return {name: trained(start, (10, 5), 0.01, 15_000, seed, train, test) for name, start in STARTS.items()}
+
+
+def on_cats(directory, seed):
+    cats = load_cats(directory)
+    pixels = [x.reshape(len(x), -1).astype(np.float32) / 255 for x in (cats.x_train, cats.x_test)]
+    train, test = (pixels[0], cats.y_train), (pixels[1], cats.y_test)
+    return trained(LecunNormal(), (20, 7, 5), 0.0075, 2_500, seed, train, test)
+
+
+def table(rows):
+    """A line a name: median (least .. greatest) over the seeds, of cost, train and test accuracy."""
+    print(f"{'':12s}  {'final cost':>24s}  {'train accuracy':>24s}  {'test accuracy':>24s}")
+    for name, results in rows.items():
+        columns = np.transpose(results)
+        spans = [f"{np.median(c):.4f} ({c.min():.4f} .. {c.max():.4f})" for c in columns]
+        print(f"{name:12s}  " + "  ".join(f"{span:>24s}" for span in spans))
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seeds", type=int, default=20, help="of circles")
+    options.add_argument("--cats", metavar="DIR", help="the directory of the course's two HDF5 files")
+    given = options.parse_args()
+    runs = [on_circles(seed) for seed in range(given.seeds)]
+    table({name: [run[name] for run in runs] for name in STARTS})
+    if given.cats:
+        table({"cats": [on_cats(given.cats, seed) for seed in range(3)]})
+
+
+if __name__ == "__main__":
+    main()

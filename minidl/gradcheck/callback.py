@@ -9,8 +9,10 @@ import numpy as np
 
 from .. import settings
 from ..callbacks.base import Callback, Logs
+from ..data import Examples
 from ..errors import GradientError
-from .check import TOLERANCE, check_function
+from .check import check_function
+from .compare import TOLERANCE
 from .report import Report
 from .walk import ModelFunction
 
@@ -52,9 +54,10 @@ class GradientChecker(Callback):
         self.epoch, self.difference = epoch, math.nan
 
     def on_gradients(self, batch: int, logs: Logs | None = None) -> None:
-        if batch or self.epoch % self.every:
+        examples = self.model.batch
+        if batch or self.epoch % self.every or examples is None:
             return
-        report = self.check()
+        report = self.check(examples)
         report.epoch, self.difference = self.epoch, report.difference
         self.reports.append(report)
         if not report.passed and self.on_failure == "raise":
@@ -62,9 +65,8 @@ class GradientChecker(Callback):
         if not report.passed and self.on_failure == "warn":
             warnings.warn(f"epoch {self.epoch + 1}: {report}", stacklevel=2)
 
-    def check(self) -> Report:
-        """The report on the batch that the model works on."""
-        examples = self.model.batch
+    def check(self, examples: Examples) -> Report:
+        """The report on some of these examples."""
         chosen = np.unique(np.linspace(0, len(examples) - 1, self.rows).astype(int))
         if self.function is None:
             self.function = ModelFunction(self.model, examples[chosen])

@@ -1,5 +1,5 @@
-"""What a wrong gradient looks like, in words. Each cause rests on a fit that holds in every entry; without one,
-"unknown" is the answer.
+"""What a wrong gradient looks like, in words. Each cause is a fit that holds in every entry; where none does, the cause
+is unknown.
 
 Causes are sought where the mistake is made: in the one layer (or the loss) whose backward is wrong, run alone on random
 numbers, so that nothing else blurs them.
@@ -7,198 +7,372 @@ numbers, so that nothing else blurs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..layers.base import Layer
-from .functions import Differentiable, LayerFunction, LossFunction
+from .functions import Differentiable, LayerFunction, LossFunction, PenaltyFunction
 
-CLOSE = 1e-6
-
-
-def fits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two tensors are the same up to a millionth of the larger."""
-    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= CLOSE * max(np.linalg.norm(a), np.linalg.norm(b)))
+CLOSE = {"complex": 1e-9, "central": 1e-6}
 
 
-def factor(a: np.ndarray, n: np.ndarray) -> float | None:
-    """r with a = r n in every entry, or None."""
-    square = float(np.sum(n * n))
-    if square == 0 or not np.isfinite(a).all():
-        return None
-    r = float(np.sum(a * n)) / square
-    off = float(np.linalg.norm(a - r * n) / np.sqrt(square))
-    # a factor close to 1 must explain nearly all of what little there is to explain
-    return r if off <= 1e-3 * min(abs(r - 1), 1e-5) else None
+@dataclass
+class Evidence:
+    """A claimed gradient that is not the slope, under its name; what can be counted; how closely a fit must hold."""
+
+    name: str
+    claimed: np.ndarray
+    slope: np.ndarray
+    counts: dict[str, int]
+    close: float
+
+    def same(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Whether two arrays are the same, up to rounding."""
+        return a.shape == b.shape and _length(a - b) <= self.close * max(_length(a), _length(b))
+
+    def claims(self, other: np.ndarray) -> bool:
+        """Whether the claimed gradient is this one instead of the slope."""
+        return self.same(self.claimed, other) and not self.same(self.slope, other)
+
+    def factor(self, a: np.ndarray, b: np.ndarray) -> float | None:
+        """The r with a = r b in every entry, or None."""
+        square = float(np.sum(b * b))
+        if square == 0 or not np.isfinite(a).all():
+            return None
+        r = float(np.sum(a * b)) / square
+        # a factor close to 1 must explain nearly all of what little there is to explain
+        most = min(1e-3 * abs(r - 1), 10 * self.close)
+        return r if _length(a - r * b) <= most * math.sqrt(square) else None
+
+    @property
+    def off(self) -> np.ndarray:
+        """Which entries are wrong."""
+        least = self.close * np.abs(self.slope).max(initial=0.0)
+        return ~np.isclose(self.claimed, self.slope, rtol=self.close, atol=1e-3 * least)
+
+
+@dataclass
+class LayerEvidence(Evidence):
+    """The gradient of a layer's parameter, or of its input x (path "input"), where sum(dy * y) was differentiated."""
+
+    function: LayerFunction
+    path: str
+    method: str
 
 
 def of_layer(function: LayerFunction, path: str, method: str) -> str | None:
     """What is wrong with one gradient of a layer."""
     part = function.parts[path]
-    a = function.gradient(function.point)[part.slice].reshape(part.shape)
-    entries = np.arange(part.size)
-    n = function.slopes(function.point, path, entries, method).reshape(part.shape)
+    claimed = function.gradient(function.point)[part.slice].reshape(part.shape)
+    slope = function.all_slopes(function.point, path, method)
     name = "dL/dx" if path == "input" else path
-    if not np.isfinite(a).all():
-        return _not_written(function, path, name, n)
-    counts = _counts(function, path)
-    said = _as_factor(a, n, name, counts, _keep_rates(function.layer))
-    if said is None and path != "input":
-        said = _of_parameter(function, path, a, n, name)
-    if said is None and path == "input":
-        said = _as_rows(a, n, name) or _of_input(function, a, n)
-    said = said or _as_shape(a, n, name)
-    before = function.slopes(function.other(function.point), path, entries, method).reshape(part.shape)
-    if said is None and fits(a, before):
-        return f"{name} is that of the step before: it comes from numbers that forward did not renew"
-    return said
+    evidence = LayerEvidence(name, claimed, slope, _counts(function), CLOSE[method], function, path, method)
+    return _first(OF_INPUT if path == "input" else OF_PARAMETER, evidence)
 
 
-def of_loss(function: Differentiable, name: str) -> str | None:
+def of_loss(function: Differentiable, name: str, method: str) -> str | None:
     """What is wrong with the slopes of a loss or the gradient of a penalty."""
-    path = next(iter(function.parts))
-    part = function.parts[path]
-    a = function.gradient(function.point).reshape(part.shape)
-    n = function.slopes(function.point, path, np.arange(part.size), "complex").reshape(part.shape)
+    path, part = next(iter(function.parts.items()))
+    claimed = function.gradient(function.point).reshape(part.shape)
+    slope = function.all_slopes(function.point, path, method)
     counts = {}
     if isinstance(function, LossFunction):
         counts = {"rows": part.shape[0], "outputs": part.shape[1]}
-    elif hasattr(function, "m"):
+    elif isinstance(function, PenaltyFunction):
         counts = {"rows": function.m}
-    return _as_factor(a, n, name, counts, []) or _as_shape(a, n, name) or _as_rows(a, n, name)
+    evidence = Evidence(name, claimed, slope, counts, CLOSE[method])
+    weights = getattr(function, "weights", None)
+    if weights is not None and evidence.claims(slope / weights[:, None]):
+        return f"{name} is that of unweighted rows: the weights are forgotten"
+    return _first(OF_LOSS, evidence)
 
 
-# ---- the fits
+def _first(fits: tuple[Callable[[Any], str | None], ...], evidence: Evidence) -> str | None:
+    with np.errstate(all="ignore"):  # what is claimed may be NaN
+        return next((said for fit in fits if (said := fit(evidence))), None)
 
 
-def _as_factor(a: np.ndarray, n: np.ndarray, name: str, counts: dict[str, int], keeps: list[float]) -> str | None:
-    if not a.any() and n.any():
-        return f"{name} = 0 everywhere: it was never written, or multiplied by a zero"
-    r = factor(a, n)
+def _counts(function: LayerFunction) -> dict[str, int]:
+    rows, *features = function.x_shape
+    outputs = function.cotangent.shape[1:]
+    counts = {"rows": rows, "features": math.prod(features)}
+    if outputs != tuple(features):
+        counts["outputs"] = math.prod(outputs)
+    return counts
+
+
+def _length(a: np.ndarray) -> float:
+    return float(np.linalg.norm(a))
+
+
+# ---- one factor everywhere
+
+
+def _zero(e: Evidence) -> str | None:
+    if not e.claimed.any() and e.slope.any():
+        return f"{e.name} = 0 everywhere: it was never written, or multiplied by a zero"
+    return None
+
+
+def _keep_rate(e: LayerEvidence) -> str | None:
+    r = e.factor(e.claimed, e.slope)
+    rates = [getattr(inner, "rate", None) for _, inner in e.function.layer.walk()]
+    for keep in [1 - rate for rate in rates if isinstance(rate, float) and 0 < rate < 1]:
+        for value, words in ((keep, f"{keep:g}"), (1 / keep, f"1 / {keep:g}"), (keep**2, f"{keep:g}^2")):
+            if r is not None and abs(r / value - 1) < e.close:
+                why = f"{keep:g} is the keep rate of dropout: scale backward like forward"
+                return f"{e.name} = {words} x slope everywhere, and {why}"
+    return None
+
+
+def _factor(e: Evidence) -> str | None:
+    r = e.factor(e.claimed, e.slope)
     if r is None:
         return None
-    for keep in keeps:
-        for value, words in ((keep, f"{keep:g}"), (1 / keep, f"1 / {keep:g}"), (keep**2, f"{keep:g}^2")):
-            if abs(r / value - 1) < CLOSE and value != 1:
-                return f"{name} = {words} x slope everywhere, and {keep:g} is the keep rate of dropout: scale backward like forward"
-    if abs(r + 1) < CLOSE:
-        return f"{name} = -slope everywhere: the sign is flipped"
-    for words, count in _products(counts):
-        if abs(r * count - 1) < CLOSE:
-            return f"{name} = slope / {count} everywhere, and {count} = {words}: a mean where a sum belongs"
-        if abs(r / count - 1) < CLOSE:
-            return f"{name} = {count} x slope everywhere, and {count} = {words}: a sum where a mean belongs (1/{count} missing)"
-    return f"{name} = {r:.9g} x slope everywhere: a constant factor too {'much' if abs(r) > 1 else 'little'}"
+    if abs(r + 1) < e.close:
+        return f"{e.name} = -slope everywhere: the sign is flipped"
+    for words, count in _products(e.counts):
+        if abs(r * count - 1) < e.close:
+            return f"{e.name} = slope / {count} everywhere, and {count} = {words}: a mean where a sum belongs"
+        if abs(r / count - 1) < e.close:
+            why = f"a sum where a mean belongs (1/{count} missing)"
+            return f"{e.name} = {count} x slope everywhere, and {count} = {words}: {why}"
+    if e.slope.size == 1 and min(abs(r - 2), abs(r - 0.5)) > e.close:
+        return None  # a single number always has a factor
+    return f"{e.name} = {r:.9g} x slope everywhere: a constant factor too {'much' if abs(r) > 1 else 'little'}"
 
 
 def _products(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
     items = [(f"{count} {name}", count) for name, count in counts.items() if count > 1]
     yield from items
-    for i, (first, one) in enumerate(items):
-        for second, other in items[i + 1 :]:
-            yield f"{first} x {second}", one * other
+    for (first, one), (second, other) in itertools.combinations(items, 2):
+        yield f"{first} x {second}", one * other
 
 
-def _counts(function: LayerFunction, path: str) -> dict[str, int]:
-    rows, *features = function.x_shape
-    outputs = function.cotangent.shape[1:]
-    counts = {"rows": rows, "features": int(np.prod(features))}
-    if outputs != tuple(features):
-        counts["outputs"] = int(np.prod(outputs))
-    return counts
+# ---- parameters
 
 
-def _keep_rates(layer: Layer) -> list[float]:
-    rates = [inner.rate for _, inner in layer.walk() if isinstance(getattr(inner, "rate", None), float)]
-    return [1 - rate for rate in rates if 0 < rate < 1]
-
-
-def _not_written(function: LayerFunction, path: str, name: str, n: np.ndarray) -> str | None:
+def _not_written(e: LayerEvidence) -> str | None:
     """Before every pass grad is filled with NaN, so what is NaN was not written, or was added to."""
-    if path == "input":
+    if np.isfinite(e.claimed).all():
         return None
-    parameter = function.params[path]
-    function.state.restore()
-    with function.params.cast(np.float64):
-        function.params.grad[:] = 0.0
-        function.layer.forward(function._set(function.point), function.training)
-        function.layer.backward(function.cotangent)
-        first = parameter.grad.copy()
-        function.layer.backward(function.cotangent)
-        second = parameter.grad.copy()
+    first, second = e.function.twice_backward(e.path)
     if not first.any():
-        return f"{name} is never written: backward must set {name.split('/')[-1]}.grad"
-    if fits(second, 2 * first):
-        return f"{name} is added to what was there before (+=): backward must set gradients, not add to them"
+        return f"{e.name} is never written: backward must set {e.name.split('/')[-1]}.grad"
+    if e.same(second, 2 * first):
+        return f"{e.name} is added to what was there before (+=): backward must set gradients, not add to them"
     return None
 
 
-def _of_parameter(function: LayerFunction, path: str, a: np.ndarray, n: np.ndarray, name: str) -> str | None:
-    """A multiple of the parameter itself in the residual: a penalty that has no place in a layer."""
-    w = function.point[function.parts[path].slice].reshape(a.shape)
-    r = factor(a - n, w)
-    if r is not None and abs(r) > CLOSE:
-        return f"{name} - slope = {r:.6g} x {name} everywhere: a penalty inside backward, where only the loss's own belongs"
-    if a.ndim == 1:
-        return _of_vector(function, a, n, name)
+def _penalty_inside(e: LayerEvidence) -> str | None:
+    w = e.function.value_of(e.path)
+    r = None if w.size == 1 else e.factor(e.claimed - e.slope, w)
+    if r is not None and abs(r) > e.close:
+        why = "a penalty inside backward, where only the loss's own belongs"
+        return f"{e.name} - slope = {r:.6g} x {e.name} everywhere: {why}"
     return None
 
 
-def _of_vector(function: LayerFunction, a: np.ndarray, n: np.ndarray, name: str) -> str | None:
-    dy = function.cotangent
-    if a.size > 1 and np.allclose(a, a[0], rtol=CLOSE, atol=0) and fits(a, np.full(a.shape, n.sum())):
-        return f"{name} has the sum over rows and columns in every entry: sum over the rows alone (axis 0)"
-    if dy.ndim == 2 and dy.shape[1] == a.size:
-        for row, words in ((0, "first"), (-1, "last")):
-            if len(dy) > 1 and fits(a, dy[row]):
-                return f"{name} is dy of the {words} row alone: sum dy over all rows (axis 0)"
-    if dy.ndim == 2 and len(dy) == a.size and fits(a, dy.sum(axis=1)):
-        return f"{name} is dy summed over the columns: sum it over the rows (axis 0)"
+def _swapped(e: LayerEvidence) -> str | None:
+    others = {path: part for path, part in e.function.parts.items() if path not in (e.path, "input")}
+    for path, part in others.items():
+        if part.shape == e.claimed.shape and e.claims(e.function.all_slopes(e.function.point, path, e.method)):
+            return f"{e.name} has the gradient of {path}"
     return None
 
 
-def _of_input(function: LayerFunction, a: np.ndarray, n: np.ndarray) -> str | None:
-    dy = function.cotangent
-    if a.shape == dy.shape:
-        passed = fits(a, dy)
-        zeros = n == 0
-        if passed and zeros.any():
-            return "dL/dx = dy: backward lets the whole gradient through; the mask (or slope) of forward is forgotten"
-        if passed:
-            return "dL/dx = dy: backward returns its argument, the slope of forward is forgotten"
-        if fits(a, n - dy):
-            return "dL/dx lacks dy itself: the residual's own x is forgotten (dx = dy + ...)"
-        if zeros.any() and a[zeros].any():
-            r = factor(a[~zeros], n[~zeros])
-            if r is not None:
-                return "dL/dx is not 0 where the output does not depend on the input: the mask of forward is forgotten"
-        common = (a != 0) & ~zeros
-        if common.any() and zeros.any() and fits(a[common], n[common]) and not fits(a, n):
-            return "dL/dx has its zeros in other places than the slope: the mask of backward is not that of forward"
-        if not zeros.all() and (lost := (a == 0) & ~zeros).any() and fits(a[~lost], n[~lost]):
-            return "dL/dx is 0 in entries where the slope is not: the mask of backward is not that of forward"
+def _sum_of_dy(e: LayerEvidence) -> str | None:
+    """A vector that is some sum of dy itself."""
+    dy = e.function.cotangent
+    if e.claimed.ndim != 1 or dy.ndim != 2:
+        return None
+    if e.claims(np.full(e.claimed.shape, e.slope.sum())):
+        return f"{e.name} has the sum over rows and columns in every entry: sum over the rows alone (axis 0)"
+    for row, words in ((0, "first"), (-1, "last")):
+        if e.claims(dy[row]):
+            return f"{e.name} is dy of the {words} row alone: sum dy over all rows (axis 0)"
+    if e.claims(dy.sum(axis=1)):
+        return f"{e.name} is dy summed over the columns: sum it over the rows (axis 0)"
+    if e.claims(dy.sum(axis=0)):
+        return f"{e.name} is dy summed over the rows: what forward does after adding {e.name} is forgotten"
     return None
 
 
-def _as_shape(a: np.ndarray, n: np.ndarray, name: str) -> str | None:
-    if a.ndim == 2 and a.size > 1:
-        if a.shape[0] == a.shape[1] and fits(a, n.T):
-            return f"{name} is the transpose of the slope"
-        if fits(a.ravel(), n.T.ravel()) and min(a.shape) > 1:
-            return f"{name} is the transpose of the slope, reshaped"
-        if a.shape[0] > 1 and np.allclose(a, a[:1], rtol=CLOSE, atol=0):
-            for words, value in (("sum", n.sum(axis=0)), ("mean", n.mean(axis=0))):
-                if fits(a[0], value):
-                    return f"{name} has the {words} over rows in every row: it is broadcast over the batch"
+# ---- inputs
+
+
+def _dy_passed_on(e: LayerEvidence) -> str | None:
+    if not e.claims(e.function.cotangent):
+        return None
+    if (e.slope == 0).any():
+        return "dL/dx = dy: backward lets the whole gradient through; the mask (or slope) of forward is forgotten"
+    return "dL/dx = dy: backward returns its argument, the slope of forward is forgotten"
+
+
+def _beside_dy(e: LayerEvidence) -> str | None:
+    """For y = x + f(x), where dL/dx is dy and something more."""
+    dy = e.function.cotangent
+    if e.claimed.shape != dy.shape or (e.slope == 0).any():
+        return None
+    if e.claims(e.slope - dy):
+        return "dL/dx lacks dy itself: the residual's own x is forgotten (dx = dy + ...)"
+    if e.claims(e.slope + dy):
+        return "dL/dx has dy once too often (dx = dy + ...)"
+    if e.claims(dy - (e.slope - dy)):
+        return "dL/dx is dy minus what should be added to it (dx = dy + ...)"
     return None
 
 
-def _as_rows(a: np.ndarray, n: np.ndarray, name: str) -> str | None:
-    if name == "dL/dx" and a.ndim == 2 and len(a) > 1:
-        off = ~np.isclose(a, n, rtol=CLOSE, atol=CLOSE * np.abs(n).max(initial=0))
-        wrong = off.any(axis=1)
-        if wrong.any() and 2 * wrong.sum() < len(a) and off[wrong].all():
-            listed = ", ".join(str(i) for i in np.flatnonzero(wrong)[:5])
-            return f"{name} is wrong in rows {listed} alone; the others are right"
+def _mask(e: LayerEvidence) -> str | None:
+    """A gradient that is 0 in the wrong places."""
+    zeros, lost = e.slope == 0, (e.claimed == 0) & (e.slope != 0)
+    if e.claimed.shape != e.function.cotangent.shape or zeros.all():
+        return None
+    if zeros.any() and e.claimed[zeros].any() and e.factor(e.claimed[~zeros], e.slope[~zeros]) is not None:
+        return "dL/dx is not 0 where the output does not depend on the input: the mask of forward is forgotten"
+    common = (e.claimed != 0) & ~zeros
+    if zeros.any() and common.any() and e.same(e.claimed[common], e.slope[common]):
+        return "dL/dx has its zeros in other places than the slope: the mask of backward is not that of forward"
+    if lost.any() and e.same(e.claimed[~lost], e.slope[~lost]):
+        return "dL/dx is 0 in entries where the slope is not: the mask of backward is not that of forward"
     return None
+
+
+def _another_slope(e: LayerEvidence) -> str | None:
+    """What people write for the slope of an elementwise function."""
+    dy, x, y = e.function.cotangent, e.function.value_of("input"), e.function.outputs(e.function.point)
+    if not e.claimed.shape == dy.shape == x.shape:
+        return None
+    written = {"x": x, "y": y, "1 - y": 1 - y, "1 - y^2": 1 - y**2, "y (1 - y)": y * (1 - y)}
+    for words, slope in written.items():
+        if e.claims(dy * slope):
+            return f"dL/dx = dy * ({words}): that is not the slope of forward"
+        if e.claims(slope):
+            return f"dL/dx = {words}: dy is forgotten"
+    if e.slope.all() and e.claims(dy * dy / e.slope):
+        return "dL/dx = dy / slope: divided where a product belongs"
+    return None
+
+
+def _kernel_not_transposed(e: LayerEvidence) -> str | None:
+    dy = e.function.cotangent
+    for path in e.function.params:
+        W = e.function.value_of(path)
+        if W.ndim == dy.ndim == 2 and dy.shape[1] == len(W) and e.claims(dy @ W):
+            return f"dL/dx = dy @ {path}: its transpose belongs there"
+    return None
+
+
+def _statistics(e: LayerEvidence) -> str | None:
+    """What is missing lies, along one axis, in the span of 1 and x: the ways through mean and deviation."""
+    x = e.function.value_of("input")
+    if e.claimed.shape != x.shape or x.ndim != 2:
+        return None
+    missing = e.claimed - e.slope
+    for axis, words in ((0, "rows"), (1, "features")):
+        if x.shape[axis] < 4:
+            continue
+        rest = missing - missing.mean(axis=axis, keepdims=True)
+        if _length(rest) <= e.close * _length(missing):
+            return f"dL/dx - slope is the same for all {words}: what goes through their mean is forgotten"
+        centred = x - x.mean(axis=axis, keepdims=True)
+        along = (rest * centred).sum(axis=axis, keepdims=True) / (centred**2).sum(axis=axis, keepdims=True)
+        if _length(rest - along * centred) <= e.close * _length(missing):
+            also = "" if _length(missing - rest) <= e.close * _length(missing) else "mean and "
+            return (
+                f"dL/dx - slope is linear in x over the {words}: what goes through their {also}deviation is forgotten"
+            )
+    return None
+
+
+# ---- places and shapes
+
+
+def _absolute(e: Evidence) -> str | None:
+    return f"{e.name} = |slope|: its signs are lost" if e.claims(np.abs(e.slope)) else None
+
+
+def _transposed(e: Evidence) -> str | None:
+    if e.claimed.ndim != 2 or min(e.claimed.shape) < 2:
+        return None
+    if e.claims(e.slope.T):
+        return f"{e.name} is the transpose of the slope"
+    if e.claims(e.slope.T.reshape(e.slope.shape)):
+        return f"{e.name} is the transpose of the slope, reshaped"
+    return None
+
+
+def _broadcast(e: Evidence) -> str | None:
+    if e.claimed.ndim == 2 and len(e.claimed) > 1:
+        for words, value in (("sum", e.slope.sum(axis=0)), ("mean", e.slope.mean(axis=0))):
+            if e.claims(np.broadcast_to(value, e.slope.shape)):
+                return f"{e.name} has the {words} over rows in every row: it is broadcast over the batch"
+    return None
+
+
+def _moved(e: Evidence) -> str | None:
+    for axis in range(e.slope.ndim):
+        for by in (1, -1):
+            if e.claims(np.roll(e.slope, by, axis)):
+                return f"{e.name} is the slope moved by {by} along axis {axis}"
+        if e.claims(np.flip(e.slope, axis)):
+            return f"{e.name} is the slope turned round along axis {axis}"
+    return None
+
+
+def _one_side(e: LayerEvidence) -> str | None:
+    """Wrong on one side of x = 0 alone."""
+    x, off = e.function.value_of("input"), e.off
+    if x.size < 8 or not off.any():
+        return None
+    for words, side in (("< 0", x < 0), ("> 0", x > 0)):
+        if (off == side & ((e.slope != 0) | (e.claimed != 0))).all():
+            r = e.factor(e.claimed[off], e.slope[off])
+            fit = "is wrong" if r is None else f"= {r:.9g} x slope"
+            return f"dL/dx {fit} where x {words}, and right elsewhere: look at that branch of forward"
+    return None
+
+
+def _lines(e: Evidence) -> str | None:
+    """A few whole rows or columns that are wrong."""
+    if e.claimed.ndim != 2:
+        return None
+    for lines, words in ((e.off, "rows"), (e.off.T, "columns")):
+        wrong = np.asarray(lines.any(axis=1))
+        if 0 < 2 * wrong.sum() < len(wrong) and lines[wrong].all():
+            return f"{e.name} is wrong in {words} {_listed(np.flatnonzero(wrong))} alone; the others are right"
+    return None
+
+
+def _entries(e: Evidence) -> str | None:
+    """A few entries that are wrong."""
+    if not 0 < e.off.sum() <= min(3, e.off.size // 4):
+        return None
+    entries = _listed([int(i) for i in place] for place in np.argwhere(e.off))
+    return f"{e.name} is wrong in entries {entries} alone; the others are right"
+
+
+def _listed(numbers: Iterable[Any]) -> str:
+    return ", ".join(str(number) for number in itertools.islice(numbers, 5))
+
+
+def _stale(e: LayerEvidence) -> str | None:
+    before = e.function.all_slopes(e.function.other(e.function.point), e.path, e.method)
+    if e.claims(before):
+        return f"{e.name} is that of the step before: it comes from numbers that forward did not renew"
+    return None
+
+
+OF_PARAMETER = (
+    _not_written, _zero, _keep_rate, _factor, _penalty_inside, _swapped, _sum_of_dy,
+    _absolute, _transposed, _broadcast, _moved, _lines, _entries, _stale,
+)  # fmt: skip
+OF_INPUT = (
+    _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope, _kernel_not_transposed, _lines, _mask,
+    _statistics, _one_side, _absolute, _transposed, _broadcast, _moved, _entries, _stale,
+)  # fmt: skip
+OF_LOSS = (_zero, _factor, _absolute, _transposed, _broadcast, _moved, _lines, _entries)

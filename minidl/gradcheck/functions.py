@@ -12,7 +12,7 @@ import numpy as np
 from ..layers.base import Layer
 from ..losses import Loss
 from ..parameters import Parameters, Penalty
-from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, complex_safe, slope
+from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, probe, slope
 
 NOISE = 32  # a sum of many rounded terms is off by a few rounding units of the largest
 
@@ -76,23 +76,22 @@ class Differentiable:
 
     def complex_safe(self) -> bool:
         """Whether the complex step may be used here."""
-        from_point = self.point + 1e-3 * np.random.default_rng(0).standard_normal(self.point.shape)
-        return probe(lambda v: self.outputs(v), from_point)
+        return probe(self.outputs, self.point)
 
     def outputs(self, v: np.ndarray) -> Any:
         """What the complex step is judged on: as many numbers as the function can show."""
         return self.value(v)
 
-    def along(self, v: np.ndarray, direction: np.ndarray, method: str) -> float:
-        """The slope at v along a direction through the whole vector."""
+    def along(self, v: np.ndarray, direction: np.ndarray, method: str, step: float = 1.0) -> float:
+        """The slope at v along a direction through the whole vector. `step` scales the central step."""
         with complex_arithmetic():
-            return float(slope(self.counted, v, direction, method))
+            return float(slope(self.counted, v, direction, method, step))
 
-    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str) -> float:
+    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str, step: float = 1.0) -> float:
         """The slope at v along a direction in one tensor."""
         whole = np.zeros_like(v)
         whole[self.parts[path].slice] = direction
-        return self.along(v, whole, method)
+        return self.along(v, whole, method, step)
 
     def slopes(self, v: np.ndarray, path: str, entries: np.ndarray, method: str, step: float = 1.0) -> np.ndarray:
         """The slopes at v of entries of one tensor. `step` scales the central step."""
@@ -104,11 +103,10 @@ class Differentiable:
                 found[number] = slope(self.counted, v, direction, method, step * max(1.0, abs(float(v[entry]))))
         return found
 
-
-def probe(f: Callable[[np.ndarray], Any], point: np.ndarray) -> bool:
-    """Whether f is complex-safe along two random directions from the point."""
-    rng = np.random.default_rng(1)
-    return all(complex_safe(f, point, rng.standard_normal(point.shape)) for _ in range(2))
+    def all_slopes(self, v: np.ndarray, path: str, method: str) -> np.ndarray:
+        """The slopes at v of a whole tensor, in its shape."""
+        part = self.parts[path]
+        return self.slopes(v, path, np.arange(part.size), method).reshape(part.shape)
 
 
 def largest(array: np.ndarray) -> float:
@@ -162,11 +160,16 @@ class LayerFunction(Differentiable):
         with self.params.cast(v.dtype):
             return self.layer.forward(self._set(v), self.training)
 
+    def value_of(self, path: str) -> np.ndarray:
+        """The input or a parameter at the point."""
+        part = self.parts[path]
+        return self.point[part.slice].reshape(part.shape)
+
     def value(self, v: np.ndarray) -> Any:
         return (self.cotangent * self.outputs(v)).sum()
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        """dx and every parameter's grad; NaN where backward wrote nothing."""
+        """Of the input and every parameter; NaN where backward wrote nothing."""
         return stale_or_fresh(self.state, lambda: self._pass(v), lambda: self._pass(self.other(v)))
 
     def other(self, v: np.ndarray) -> np.ndarray:
@@ -174,6 +177,18 @@ class LayerFunction(Differentiable):
         before, part = v.copy(), self.parts["input"].slice
         before[part] = 0.7 * v[part][::-1] + 0.1
         return before
+
+    def twice_backward(self, path: str) -> tuple[np.ndarray, np.ndarray]:
+        """A parameter's grad after one backward from zeros, and after a second one."""
+        self.state.restore()
+        with self.params.cast(np.float64):
+            self.params.grad[:] = 0.0
+            self.layer.forward(self._set(self.point), self.training)
+            found = []
+            for _ in range(2):
+                self.layer.backward(self.cotangent)
+                found.append(self.params[path].grad.copy())
+        return found[0], found[1]
 
     def _pass(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with self.params.cast(np.float64), np.errstate(all="ignore"):
@@ -235,22 +250,33 @@ def stale_or_fresh(
 ) -> np.ndarray:
     """The gradient of `this` pass; as it is after an `other` pass if that shows something left over from there.
 
-    A pass is (outputs, gradient). If the outputs change too, forward remembers, as it may: then each pass starts afresh.
+    A pass is (outputs, gradient). Where forward itself remembers, as it may, nothing is left over: the outputs change
+    too, or the gradient changes even after the very same pass.
     """
+
+    def after(first: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
+        state.restore()
+        first()
+        state.rewind()
+        return this()
+
     state.restore()
     outputs, fresh = this()
-    state.restore()
-    other()
-    state.rewind()
-    again, after = this()
-    return after if np.array_equal(outputs, again, equal_nan=True) else fresh
+    again, left = after(other)
+    if _equal(left, fresh) or not _equal(again, outputs) or not _equal(after(this)[1], fresh):
+        return fresh
+    return left
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
 
 
 class Snapshot:
     """The state of layers that a pass may change: their attributes and their generators."""
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        self.layers = [(layer, dict(vars(layer))) for layer in layers]
+        self.layers = [(layer, _kept(vars(layer))) for layer in layers]
         generators = {id(layer._rng): layer._rng for layer, _ in self.layers if hasattr(layer, "_rng")}
         self.generators = [(rng, rng.bit_generator.state) for rng in generators.values()]
 
@@ -262,10 +288,15 @@ class Snapshot:
         """Put everything back, so that the next pass sees the same masks and statistics."""
         for layer, attributes in self.layers:
             vars(layer).clear()
-            vars(layer).update(attributes)
+            vars(layer).update(_kept(attributes))
         self.rewind()
 
     def rewind(self) -> None:
         """Put only the generators back."""
         for rng, state in self.generators:
             rng.bit_generator.state = state
+
+
+def _kept(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes, with arrays and dicts copied, lest a layer that changes its own in place changes these."""
+    return {name: value.copy() if type(value) in (np.ndarray, dict) else value for name, value in attributes.items()}

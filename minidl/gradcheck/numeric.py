@@ -24,7 +24,7 @@ Function = Callable[[Any], Any]
 
 
 def relative_difference(a: Any, b: Any) -> float:
-    """|a - b| / (|a| + |b|) in the Euclidean norm: the notebook's number. 0 where both are 0, 1 where one is not finite."""
+    """|a - b| / (|a| + |b|) in the Euclidean norm: the notebook's number. 0 if both are 0, 1 if one is not finite."""
     a, b = np.ravel(np.asarray(a, np.float64)), np.ravel(np.asarray(b, np.float64))
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return 1.0
@@ -102,7 +102,21 @@ def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
 
 
 def chosen_method(f: Function, point: np.ndarray) -> str:
-    """The complex step where f bears it, judged a little beside the point, so that no kink hides the answer."""
+    """The complex step where f bears it."""
+    return "complex" if probe(f, point) else "central"
+
+
+def probe(f: Function, point: np.ndarray) -> bool:
+    """Whether f is complex-safe, judged a little beside the point, so that no kink hides the answer."""
     rng = np.random.default_rng(0)
-    beside = point + 1e-3 * rng.standard_normal(point.shape) * np.maximum(1, np.abs(point))
-    return "complex" if complex_safe(f, beside, rng.standard_normal(point.shape)) else "central"
+    return all(complex_safe(f, beside(point, rng), scattered(point, rng)) for _ in range(2))
+
+
+def beside(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A point close by."""
+    return point + 1e-3 * scattered(point, rng)
+
+
+def scattered(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random step of the point's own size, or of size 1 where that is less."""
+    return rng.standard_normal(point.shape) * np.maximum(1, np.abs(point))

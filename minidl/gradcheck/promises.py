@@ -70,7 +70,7 @@ class Trial:
     def repeats(self) -> Iterator[str]:
         y = self.forward(self.x)
         if not np.array_equal(y, self.y, equal_nan=True):
-            yield "forward is not the same twice from the same state: does it draw from a generator that is not self.rng?"
+            yield "forward is not the same twice from one state: does it draw from another generator than self.rng?"
         dx, grad = self.backward(self.dy)
         again_dx, again = self.backward(self.dy)
         if not (np.array_equal(grad, again, equal_nan=True) and np.array_equal(dx, again_dx, equal_nan=True)):
@@ -98,8 +98,8 @@ class Trial:
             self.state.restore()
             with _watched(self.layer) as read:
                 self.layer.forward(self.x, training)
-            for attribute in read:
-                yield f"forward reads self.{attribute} back after storing it, so predict is not safe in threads: use a local"
+            for name in read:
+                yield f"forward reads self.{name} back after storing it, so predict is not safe in threads: use a local"
             if read:
                 return
 

@@ -20,7 +20,7 @@ from ..data import Examples
 from ..layers.base import Layer
 from ..parameters import Parameter
 from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest, stale_or_fresh
-from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, complex_arithmetic
+from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, beside, complex_arithmetic, scattered
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -40,18 +40,18 @@ class ModelFunction(Differentiable):
         self.home = {path: homes[id(p)] for path, p in self.params.items()}
         self.paths = [[path for path, home in self.home.items() if home == i] for i in range(len(self.leaves))]
         self.layers = [layer for _, layer in self.model.layer.walk()]
-        self.pairs = list(zip(self.layers, (layer for _, layer in model.layer.walk()), strict=True))
-        self.remembering = self.pairs
         self.renewed = False
         self.held: tuple[Any, Any] | None = None
-        self.steady: list[bool] | None = None
+        self.steady: dict[int, bool] = {}
         self._start(rows)
 
     def renew(self, model: Model, rows: Examples) -> None:
         """Bring the copy to where the model is now, for another check."""
-        for mine, theirs in self.remembering:
-            state = {name: _copied(value) for name, value in vars(theirs).items() if _is_state(value)}
-            vars(mine).update(state)
+        remembering = [i for i in range(len(self.leaves)) if not self.steady.get(i)]
+        for i in remembering:
+            for (_, mine), (_, theirs) in zip(self.leaves[i].walk(), model.body.layers[i].walk(), strict=True):
+                state = {name: _copied(value) for name, value in vars(theirs).items() if _is_state(value)}
+                vars(mine).update(state)
         self.model.rng.bit_generator.state = model.rng.bit_generator.state
         self.params.theta[:] = model.params.theta
         self._start(rows)
@@ -109,7 +109,7 @@ class ModelFunction(Differentiable):
             z = self.model.body.forward(self.rows.x, training=True)
             dy = self.loss.value_and_gradient(z, self.rows.y, self.rows.weight)[1]
             unit = max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
-            noise: Any = unit * _scattered(dy.shape, rng)  # in rounding units
+            noise: Any = unit * _signs(dy.shape, rng)  # in rounding units
             for i in reversed(range(len(self.leaves))):
                 incoming, leaf = max(largest(dy), largest(noise)), self.leaves[i]
                 sizes = [largest(inputs[i]), *(largest(self.params[path].value) for path in self.paths[i])]
@@ -122,7 +122,7 @@ class ModelFunction(Differentiable):
                 dy = leaf.backward(dy)
                 if below is None or dy is None:
                     break
-                noise = below - at_zero + max(incoming, largest(dy)) * _scattered(below.shape, rng)
+                noise = below - at_zero + max(incoming, largest(dy)) * _signs(below.shape, rng)
         return {path: NOISE * noise + UNDERFLOW for path, noise in noises.items()}
 
     # ---- numeric slopes
@@ -170,40 +170,35 @@ class ModelFunction(Differentiable):
         if self.recorded is None or not np.array_equal(self.recorded.v, v):
             self.recorded = None
             inputs, before = [self.rows.x], list[Snapshot | None]()
-            steady = self.steady or [False] * len(self.leaves)
             with self._at(np.float64, v):
                 for i, leaf in enumerate(self.leaves):
-                    start = None if steady[i] else Snapshot([inner for _, inner in leaf.walk()])
-                    a = leaf.forward(inputs[i], training=True)
-                    # a layer that says the same twice draws nothing and remembers nothing: no need to put it back
-                    if start and not self.steady:
-                        again = leaf.forward(inputs[i], training=True)
-                        steady[i] = np.array_equal(a, again, equal_nan=True) and not start.drawn()
-                        start.restore()
-                        a = leaf.forward(inputs[i], training=True)
-                    inputs.append(a)
-                    before.append(None if steady[i] else start)
-            if not self.steady:
-                self.steady = steady
-                unsteady = {
-                    id(layer) for i, leaf in enumerate(self.leaves) if not steady[i] for _, layer in leaf.walk()
-                }
-                self.remembering = [pair for pair in self.pairs if id(pair[0]) in unsteady]
+                    before.append(None if self._steady(i, inputs[i]) else Snapshot([inner for _, inner in leaf.walk()]))
+                    inputs.append(leaf.forward(inputs[i], training=True))
             self.recorded = Recording(v.copy(), inputs, before, {})
         return self.recorded
 
-    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str) -> float:
+    def _steady(self, i: int, a: np.ndarray) -> bool:
+        """Whether leaf i draws nothing and remembers nothing, so that its state need not be put back."""
+        if i not in self.steady:
+            leaf, near = self.leaves[i], beside(a, np.random.default_rng(5))
+            start = Snapshot([inner for _, inner in leaf.walk()])
+            once, again = (leaf.forward(near, training=True) for _ in range(2))
+            self.steady[i] = np.array_equal(once, again, equal_nan=True) and not start.drawn()
+            start.restore()
+        return self.steady[i]
+
+    def directional(self, v: np.ndarray, path: str, direction: np.ndarray, method: str, step: float = 1.0) -> float:
         part, start, recording = self.parts[path], self.home[path], self.record(v)
         a = recording.inputs[start]
         with self._at(DTYPES[method], v) as theta:
             if method == "complex":
                 theta[part.slice] += 1j * COMPLEX_STEP * direction
                 return float(np.imag(self._onward(start, a)) / COMPLEX_STEP)
-            values = []
-            for step in (CENTRAL_STEP, -CENTRAL_STEP):
-                theta[part.slice] = v[part.slice] + step * direction
+            h, values = step * CENTRAL_STEP, []
+            for move in (h, -h):
+                theta[part.slice] = v[part.slice] + move * direction
                 values.append(self._onward(start, a))
-            return float((values[0] - values[1]) / (2 * CENTRAL_STEP))
+            return float((values[0] - values[1]) / (2 * h))
 
     def slopes(self, v: np.ndarray, path: str, entries: np.ndarray, method: str, step: float = 1.0) -> np.ndarray:
         part, i, recording = self.parts[path], self.home[path], self.record(v)
@@ -281,9 +276,9 @@ class ModelFunction(Differentiable):
     def complex_safe(self) -> bool:
         """Judged leaf by leaf, and on the loss, a little beside the point, where no kink hides the answer."""
         recording, rng = self.record(self.point), np.random.default_rng(3)
-        point, along = beside(self.point, rng), rng.standard_normal(self.point.shape)
+        point, along = beside(self.point, rng), scattered(self.point, rng)
         inputs = [beside(a, rng) for a in recording.inputs]
-        directions = [rng.standard_normal(a.shape) for a in inputs]
+        directions = [scattered(a, rng) for a in inputs]
         if self.loss.link is not None and not getattr(self.loss, "from_logits", False):
             inputs[-1] = np.clip(inputs[-1], 1e-3, 1 - 1e-3)  # probabilities
 
@@ -301,11 +296,6 @@ class ModelFunction(Differentiable):
         return all(map(agree, exact, *(outputs(step) for step in (-CENTRAL_STEP, 0.0, CENTRAL_STEP))))
 
 
-def beside(a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A point close by."""
-    return a + 1e-3 * rng.standard_normal(a.shape) * np.maximum(1, np.abs(a))
-
-
 def _is_state(value: Any) -> bool:
     """Whether a layer's attribute is something a pass may have left there, and not what the layer is made of."""
     if isinstance(value, Layer | Parameter | np.random.Generator):
@@ -313,7 +303,7 @@ def _is_state(value: Any) -> bool:
     return not (isinstance(value, list | tuple | dict) and value)
 
 
-def _scattered(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _signs(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Numbers of size 1 to 2 and either sign: they do not cancel."""
     return rng.uniform(1, 2, shape) * rng.choice([-1.0, 1.0], shape)
 

@@ -1,0 +1,212 @@
+"""The comparison of a claimed gradient with slopes, and the second look before saying "wrong"."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from .. import settings
+from .functions import Differentiable
+from .numeric import METHODS, relative_difference, scattered
+from .report import Report, Tensor
+
+TOLERANCE = 1e-7
+MOVES = (1e-7, 1e-6, 1e-5)  # how far to step aside from a kink: one look there may meet another
+# a difference may straddle a kink that lies close by: shorter steps do not, but they round more
+STEPS_ASIDE = {"complex": (1.0,), "central": (1.0, 1e-2, 1e-3)}
+DIRECTION = {"complex": 1e-12, "central": 1e-7}  # relative to |gradient| |direction|: what a direction may be off
+ROUNDING = 1e-12  # a relative difference below it is shown as it is; above, what rounding explains is taken off
+LEAST = 1e-3  # tensors smaller than this, of the largest, are not scaled up all the way
+MANY = 20_000  # entries of one tensor to look at one by one; of a larger tensor a sample of 2,000
+SAMPLE = 2_000
+
+
+def report_on(
+    title: str, function: Differentiable, depth: str | int, method: str, tolerance: float, seed: int = 0
+) -> Report:
+    """The report on one function; depth, method and tolerance as `check_model` explains them."""
+    began = time.perf_counter()
+    settings.choice(title, "method", method, ("auto", *METHODS))
+    if not isinstance(depth, str):
+        depth = settings.integer(title, "depth", depth, 1)
+    else:
+        settings.choice(title, "depth", depth, ("auto", "directions", "all"))
+    tolerance = settings.number(title, "tolerance", tolerance, "(0, 1)")
+    if method == "auto":
+        method = "complex" if function.complex_safe() else "central"
+    comparison = Comparison(function, method, tolerance, np.random.default_rng(seed))
+    report = Report(title, method)
+    if depth == "auto" and (difference := comparison.all_at_once()) is not None:
+        report.tensors = {path: Tensor(part.size, difference) for path, part in function.parts.items()}
+    else:
+        with function.hold(function.point, method):
+            for path in function.parts:
+                report.tensors[path] = comparison.tensor(path, depth)
+    report.difference = comparison.difference
+    report.evaluations, report.seconds = function.evaluations, time.perf_counter() - began
+    return report
+
+
+class Comparison:
+    """A function's claimed gradient against its slopes, tensor by tensor."""
+
+    def __init__(self, function: Differentiable, method: str, tolerance: float, rng: np.random.Generator) -> None:
+        self.function, self.method, self.tolerance, self.rng = function, method, tolerance, rng
+        self.claimed = function.gradient(function.point)
+        self.central_floor = function.central_floor(function.point) if method == "central" else 0.0
+        self.here = Place(function, function.point, self.claimed)
+        # exact slopes disagree at the slightest touch of a kink, so the second look begins early
+        self.suspicion = ROUNDING if method == "complex" else tolerance
+        self.moved: dict[float, Place] = {}
+        self.squares = np.zeros(3)  # of differences, claimed and numeric values, over all tensors
+
+    @property
+    def difference(self) -> float:
+        """The notebook's number over all that was compared."""
+        if not np.isfinite(self.squares).all():
+            return 1.0
+        off, claimed, numeric = np.sqrt(self.squares)
+        return float(off / (claimed + numeric)) if off else 0.0
+
+    def tensor(self, path: str, depth: str | int) -> Tensor:
+        part = self.function.parts[path]
+        claimed = self.claimed[part.slice]
+        found = Tensor(part.size)
+        if part.size == 0:
+            return found
+        if depth in ("auto", "directions"):
+            direction = self.rng.standard_normal(part.size)
+            found.passed = self._along(path, direction, self.here, found)
+            if found.passed:
+                return found
+            if depth == "directions":  # the same direction, a little aside of any kink
+                found.passed = any(self._along(path, direction, place, found, step) for place, step in self._looks())
+                found.kinks = int(found.passed)
+                return found
+        count = depth if isinstance(depth, int) else part.size if part.size <= MANY else SAMPLE
+        entries = np.arange(part.size)
+        if count < part.size:
+            entries = np.sort(self.rng.choice(part.size, count, replace=False))
+        return self._entries(path, claimed, entries, found)
+
+    def all_at_once(self) -> float | None:
+        """The difference along one direction through all tensors, if they agree so well that none can be wrong.
+
+        Every tensor has its own scale there, so that none hides behind a larger one.
+        """
+        if self.method != "complex" or not np.isfinite(self.claimed).all():
+            return None
+        point, direction = self.function.point, self.rng.standard_normal(self.claimed.shape)
+        slices = [part.slice for part in self.function.parts.values()]
+        sizes = [math.sqrt(self.claimed[part].dot(self.claimed[part])) for part in slices]
+        least = LEAST * max(sizes, default=0.0)
+        if least == 0:
+            return None
+        for part, size in zip(slices, sizes, strict=True):
+            direction[part] /= max(size, least)
+        analytic, numeric = float(self.claimed.dot(direction)), self.function.along(point, direction, "complex")
+        difference = abs(analytic - numeric) / (abs(analytic) + abs(numeric))
+        # below it no tensor down to LEAST times the largest can be off by more than a hundredth of the tolerance
+        if not difference <= LEAST * self.tolerance * 1e-2:
+            return None
+        self.squares += (difference * (abs(analytic) + abs(numeric))) ** 2, analytic**2, numeric**2
+        return difference
+
+    def _along(self, path: str, direction: np.ndarray, place: Place, found: Tensor, step: float = 1.0) -> bool:
+        """Whether gradient and slope agree along one direction through the tensor."""
+        claimed = place.gradient[self.function.parts[path].slice]
+        numeric = self.function.directional(place.point, path, direction, self.method, step)
+        analytic = float(claimed @ direction)
+        size = abs(analytic) + abs(numeric)
+        if not math.isfinite(size):
+            found.difference = 1.0
+            return False
+        off = abs(analytic - numeric)
+        found.difference = off / size if off else 0.0
+        if found.difference > DIRECTION[self.method]:
+            length = float(np.linalg.norm(direction))
+            off = max(0.0, off - place.floors[path] * length - self.central_floor / step)
+            found.difference = off / (float(np.linalg.norm(claimed)) * length + abs(numeric)) if off else 0.0
+        if found.difference > DIRECTION[self.method]:
+            return False
+        self.squares += (found.difference * size) ** 2, analytic**2, numeric**2
+        return True
+
+    def _entries(self, path: str, claimed: np.ndarray, entries: np.ndarray, found: Tensor) -> Tensor:
+        point, part = self.function.point, self.function.parts[path]
+        numeric = self.function.slopes(point, path, entries, self.method)
+        analytic = claimed[entries]
+        floor = self.here.floors[path] + self.central_floor
+        direction_off, kinks = found.difference, np.zeros(len(entries), bool)
+        suspects = self._off(analytic, numeric, floor, self.suspicion)
+        if suspects.any():
+            kinks[suspects] = self._right_elsewhere(path, entries[suspects])
+        wrong = self._off(analytic, numeric, floor, self.tolerance) & ~kinks
+        off = np.maximum(np.abs(analytic - numeric) - floor, 0)[~kinks]
+        squares = np.array([np.sum(values[~kinks] ** 2) for values in (analytic, numeric)])
+        off_norm = float(np.sqrt(np.sum(off**2)))
+        raw = relative_difference(analytic[~kinks], numeric[~kinks])
+        beyond = off_norm / float(np.sqrt(squares).sum()) if off_norm else 0.0
+        found.difference = raw if raw < ROUNDING or not np.isfinite(beyond) else beyond
+        self.squares += (found.difference * float(np.sqrt(squares).sum())) ** 2, *squares
+        found.kinks, found.checked = int(kinks.sum()), len(entries)
+        # a direction that disagrees although the sampled entries are right points at entries that were not sampled
+        missed = (
+            0 < len(entries) < part.size and not found.passed and direction_off > self.tolerance and not kinks.any()
+        )
+        found.passed = not (wrong.any() or missed)
+        if wrong.any():
+            place = _worst(analytic, numeric, wrong)
+            found.worst = part.index(int(entries[place]))
+            found.analytic, found.numeric = float(analytic[place]), float(numeric[place])
+        return found
+
+    @staticmethod
+    def _off(analytic: np.ndarray, numeric: np.ndarray, floor: float, tolerance: float) -> np.ndarray:
+        """Which values differ by more than the tolerance and rounding; NaN always does."""
+        beyond = np.abs(analytic - numeric) - floor
+        return ~(beyond <= tolerance * (np.abs(analytic) + np.abs(numeric)))
+
+    def _right_elsewhere(self, path: str, entries: np.ndarray) -> np.ndarray:
+        """Which of the entries that disagree do so only at a kink: looked at again, both ways, a little aside."""
+        right = np.zeros(len(entries), bool)
+        for place, step in self._looks():
+            left = np.flatnonzero(~right)
+            if not left.size:
+                break
+            claimed = place.gradient[self.function.parts[path].slice][entries[left]]
+            slopes = self.function.slopes(place.point, path, entries[left], self.method, step)
+            right[left] = ~self._off(claimed, slopes, place.floors[path] + self.central_floor / step, self.suspicion)
+        return right
+
+    def _looks(self) -> Iterator[tuple[Place, float]]:
+        """Places a little aside of the point, each with the steps to take there."""
+        for move in MOVES:
+            if move not in self.moved:
+                point = self.function.point
+                there = point + move * scattered(point, self.rng)
+                self.moved[move] = Place(self.function, there, self.function.gradient(there))
+            for step in STEPS_ASIDE[self.method]:
+                yield self.moved[move], step
+
+
+class Place:
+    """A point, the gradient claimed there, and how far rounding may take it (worked out only when it matters)."""
+
+    def __init__(self, function: Differentiable, point: np.ndarray, gradient: np.ndarray) -> None:
+        self.function, self.point, self.gradient = function, point, gradient
+
+    @cached_property
+    def floors(self) -> dict[str, float]:
+        """Per tensor."""
+        return self.function.floors(self.point, self.gradient)
+
+
+def _worst(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> int:
+    """The wrong entry that is furthest off; a value that is not finite before all."""
+    off = np.where(np.isfinite(analytic), np.abs(analytic - numeric), np.inf)
+    return int(np.argmax(np.where(wrong, off, -1.0)))

@@ -104,7 +104,7 @@ class BatchNormalization(Normalization):
         return self._affine(h)
 
     def _drawn_along(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
-        return self.momentum * moving + (1 - self.momentum) * batch.reshape(moving.shape)
+        return moving + (1 - self.momentum) * (batch.reshape(moving.shape) - moving)
 
     def backward(self, dy: np.ndarray) -> Any:
         dh = self._affine_backward(dy)

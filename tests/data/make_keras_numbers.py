@@ -126,11 +126,11 @@ def schedules(keras):
 
 def normalized(keras, data):
     """Three batches in training, then one outside: outputs, and the moving statistics in between."""
-    layer = keras.layers.BatchNormalization(momentum=0.8, dtype="float64")
+    layer = keras.layers.BatchNormalization(momentum=0.8, dtype="float32")
     layer.build((None, OUTPUTS))
     layer.gamma.assign([0.5, 1, 2, -1])
     layer.beta.assign([0, 1, -1, 3])
-    batches = data["numbers"].astype(np.float64)[:40].reshape(4, 10, OUTPUTS)
+    batches = data["numbers"][:40].reshape(4, 10, OUTPUTS)
     outputs = [keras.ops.convert_to_numpy(layer(x, training=number < 3)) for number, x in enumerate(batches)]
     state = [keras.ops.convert_to_numpy(array) for array in (layer.moving_mean, layer.moving_variance)]
     return {"normalized": np.array(outputs), "moving": np.array(state)}

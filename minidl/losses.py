@@ -32,7 +32,6 @@ class Loss:
     labels: ClassVar[str] = "(-inf, inf)"
     outputs: ClassVar[str] = "(-inf, inf)"
     sparse: ClassVar[bool] = False
-    sparse: ClassVar[bool] = False
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")

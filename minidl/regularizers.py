@@ -50,3 +50,24 @@ class L1(Penalty):
 
     def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
         return self.lambd / m * np.sign(w)
+
+
+@dataclass(frozen=True)
+class L1L2(Penalty):
+    """R = (l1 / m) sum |w| + l2 / (2 m) sum w^2: L1(l1) and L2(l2) in one, for where one penalty is asked for.
+
+    The elastic net. Keras's L1L2 with l1 / m and l2 / (2 m). (Zou & Hastie 2005)
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self) -> None:
+        settings.number("L1L2", "l1", self.l1, "[0, inf)")
+        settings.number("L1L2", "l2", self.l2, "[0, inf)")
+
+    def value(self, w: np.ndarray, m: int) -> Any:
+        return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)
+
+    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+        return L1(self.l1).gradient(w, m) + L2(self.l2).gradient(w, m)

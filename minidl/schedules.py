@@ -125,12 +125,15 @@ class CosineDecay(Schedule):
         _check(self, "[0, 1]", "alpha")
 
     def __call__(self, step: int) -> float:
-        peak, target = self.initial_learning_rate, self.warmup_target
-        if target is not None:
-            if step < self.warmup_steps:
-                return peak + (target - peak) * (step / self.warmup_steps)
-            peak, step = target, step - self.warmup_steps
-        return peak * _cosine(min(step / self.decay_steps, 1), 1.0, self.alpha)
+        start, target = self.initial_learning_rate, self.warmup_target
+        if target is None:
+            return self._decayed(start, step)
+        if step < self.warmup_steps:
+            return start + (target - start) * (step / self.warmup_steps)
+        return self._decayed(target, step - self.warmup_steps)
+
+    def _decayed(self, rate: float, steps: float) -> float:
+        return rate * _cosine(min(steps / self.decay_steps, 1), 1.0, self.alpha)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,45 @@ import pytest
 
 from minidl import layers, losses, regularizers
 from minidl.gradcheck import check_layer, check_loss
-from minidl.layers import Chain, Dense, Dropout, Flatten, Layer, ReLU, Residual, Sigmoid
-from minidl.losses import BinaryCrossentropy, Loss, MeanSquaredError, Penalty
-from minidl.regularizers import L1, L2
+from minidl.layers import (
+    ELU,
+    GELU,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from minidl.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Hinge,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Penalty,
+    Poisson,
+    SparseCategoricalCrossentropy,
+)
+from minidl.regularizers import L1, L1L2, L2
 
 LAYERS = [  # a layer, and the shape of its input's rows
+    (BatchNormalization(), 4),
+    (BatchNormalization(epsilon=1.0, momentum=0.5), (3, 4)),
+    (BatchNormalization(scale=False), 4),
+    (BatchNormalization(center=False), 4),
     (Chain(), 3),
     (Chain(Dense(3), ReLU(), Dense(2)), 4),
     (Chain(Dense(3), Chain(Sigmoid(), Dropout(0.5)), Dense(2)), 4),
@@ -20,14 +54,34 @@ LAYERS = [  # a layer, and the shape of its input's rows
     (Dropout(0), 4),
     (Dropout(0.5), 4),
     (Dropout(0.9), (3, 4)),
+    (ELU(), 4),
+    (ELU(0.7), (2, 3)),
     (Flatten(), 4),
     (Flatten(), (2, 3, 4)),
+    (GELU(), 4),
+    (GELU(approximate=True), (2, 3)),
+    (GaussianNoise(0), 4),
+    (GaussianNoise(0.5), (2, 3)),
+    (LayerNormalization(), 4),
+    (LayerNormalization(epsilon=1.0), (3, 4)),
+    (LayerNormalization(scale=False), 4),
+    (LayerNormalization(center=False), 4),
+    (LeakyReLU(), 4),
+    (LeakyReLU(0), 4),
+    (LeakyReLU(2.0), (2, 3)),
     (ReLU(), 4),
     (ReLU(), (2, 3)),
     (Residual(Dense(4), ReLU(), Dropout(0.5), Dense(4)), 4),
     (Residual(Residual(Dense(3)), Sigmoid()), 3),
+    (Residual(BatchNormalization(), ReLU(), Dense(4)), 4),
     (Sigmoid(), 4),
     (Sigmoid(), (2, 3)),
+    (SiLU(), 4),
+    (Softmax(), 4),
+    (Softmax(), 1),
+    (Softmax(), (2, 3)),
+    (Softplus(), 4),
+    (Tanh(), 4),
 ]
 
 LOSSES = [  # a loss, and the number of outputs
@@ -35,12 +89,28 @@ LOSSES = [  # a loss, and the number of outputs
     (BinaryCrossentropy(), 3),
     (BinaryCrossentropy(from_logits=True), 1),
     (BinaryCrossentropy(from_logits=True), 3),
+    (BinaryCrossentropy(label_smoothing=0.1), 3),
+    (BinaryCrossentropy(from_logits=True, label_smoothing=1.0), 3),
+    (CategoricalCrossentropy(), 3),
+    (CategoricalCrossentropy(label_smoothing=0.1), 3),
+    (CategoricalCrossentropy(from_logits=True), 3),
+    (CategoricalCrossentropy(from_logits=True, label_smoothing=0.1), 3),
+    (Hinge(), 1),
+    (Hinge(), 3),
+    (Huber(), 1),
+    (Huber(0.3), 3),
+    (MeanAbsoluteError(), 1),
+    (MeanAbsoluteError(), 3),
     (MeanSquaredError(), 1),
     (MeanSquaredError(), 3),
     (MeanSquaredError() + L2(0.7) + L1(0.3), 2),
+    (Poisson(), 1),
+    (Poisson(), 3),
+    (SparseCategoricalCrossentropy(), 3),
+    (SparseCategoricalCrossentropy(from_logits=True), 3),
 ]
 
-PENALTIES = [L1(0.3), L1(1e4), L2(0.7), L2(1e4)]
+PENALTIES = [L1(0.3), L1(1e4), L1L2(0.3), L1L2(l2=0.7), L1L2(1e4, 1e4), L2(0.7), L2(1e4)]
 
 # settings that say where a layer starts or what is added to the loss: they have no part in forward and backward
 ELSEWHERE = ("name", "_initializer", "_regularizer")

@@ -5,17 +5,22 @@ import math
 import numpy as np
 import pytest
 
-from minidl import NotBuiltError, initializers
+from minidl import NotBuiltError, SettingError, ShapeError, initializers
 from minidl.initializers import (
     Constant,
     GlorotNormal,
     GlorotUniform,
     HeNormal,
+    HeUniform,
+    Identity,
     Initializer,
     LecunNormal,
+    LecunUniform,
     Ones,
+    Orthogonal,
     RandomNormal,
     RandomUniform,
+    TruncatedNormal,
     VarianceScaling,
     Zeros,
     fans,
@@ -61,6 +66,8 @@ def test_normal_initializers_have_the_deviation_of_their_paper(initializer, devi
     ("initializer", "limit"),
     [
         (GlorotUniform(), math.sqrt(6 / 1000)),
+        (LecunUniform(), math.sqrt(3 / 400)),
+        (HeUniform(), math.sqrt(6 / 400)),
         (RandomUniform(), 0.05),
         (VarianceScaling(1, "fan_avg", "uniform"), math.sqrt(6 / 1000)),
         (VarianceScaling(2, "fan_in", "uniform"), math.sqrt(6 / 400)),
@@ -82,10 +89,65 @@ def test_the_truncated_normal_has_the_variance_and_the_bound_of_keras():
     assert agrees(w, deviation, kurtosis=3 - 0.6344632828703505)
 
 
+def test_truncated_normal_lies_within_two_deviations_and_keeps_what_is_left():
+    w = draw(TruncatedNormal(mean=1, stddev=0.3))
+    assert 0.999 * 0.6 < np.abs(w - 1).max() < 0.6
+    # scipy.stats.truncnorm(-2, 2) 1.17.1: standard deviation 0.8796256610342398, excess kurtosis -0.6344632828703505
+    assert agrees(w - 1, 0.3 * 0.8796256610342398, kurtosis=3 - 0.6344632828703505)
+
+
 def test_the_truncated_normal_is_distributed_as_scipy_says():
     stats = pytest.importorskip("scipy.stats")
     z = initializers.truncated_normal((200_000,), np.random.default_rng(0))
     assert stats.kstest(z, stats.truncnorm(-2, 2).cdf).pvalue > 1e-6
+
+
+# ---- matrices
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 3), (3, 7), (1, 4), (2, 3, 4), (3, 2, 9)])
+def test_orthogonal_matrices_have_orthonormal_columns_or_rows(shape):
+    w = Orthogonal(gain=2)(shape, np.random.default_rng(0)).reshape(-1, shape[-1]) / 2
+    product = w.T @ w if w.shape[0] >= w.shape[1] else w @ w.T
+    assert np.allclose(product, np.eye(min(w.shape)), atol=1e-14)
+
+
+def test_orthogonal_matrices_are_uniform():
+    # of a uniform orthogonal matrix every entry has mean 0 and variance 1 / n (Mezzadri 2007); qr alone makes the
+    # diagonal of R, and so the first column, lean to one side
+    rng = np.random.default_rng(0)
+    draws = np.array([Orthogonal()((3, 3), rng) for _ in range(4000)])
+    assert np.abs(draws.mean(axis=0)).max() < 5 * math.sqrt(1 / 3 / 4000)
+    assert np.abs(draws.var(axis=0) - 1 / 3).max() < 0.03
+
+
+def test_identity():
+    rng = np.random.default_rng(0)
+    assert np.array_equal(Identity(gain=2)((2, 3), rng), [[2, 0, 0], [0, 2, 0]])
+
+
+@pytest.mark.parametrize(("initializer", "shape"), [(Orthogonal(), (3,)), (Identity(), (3,)), (Identity(), (2, 2, 2))])
+def test_what_is_no_matrix_is_refused(initializer, shape):
+    name = type(initializer).__name__
+    with pytest.raises(ShapeError, match=f"{name} makes matrices, but the parameter has shape .* try "):
+        initializer(shape, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TruncatedNormal(stddev=-1), r"TruncatedNormal: stddev must be in \[0, inf\), got -1"),
+        (lambda: TruncatedNormal(mean="0"), "TruncatedNormal: mean must be in"),
+        (lambda: Orthogonal(math.inf), r"Orthogonal: gain must be in \(-inf, inf\), got inf"),
+        (lambda: Identity(None), r"Identity: gain must be in \(-inf, inf\), got None"),
+    ],
+)
+def test_settings_are_checked(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
+
+
+# ---- constants and names
 
 
 @pytest.mark.parametrize(("initializer", "value"), [(Zeros(), 0), (Ones(), 1), (Constant(2.5), 2.5)])
@@ -106,8 +168,17 @@ def test_fans_are_those_of_keras(shape, expected):
 def test_the_same_generator_state_gives_the_same_values(name):
     initializer = initializers.get("here", name)
     assert np.array_equal(draw(initializer, 3), draw(initializer, 3))
-    if name not in ("zeros", "ones"):
+    if name not in ("zeros", "zero", "ones", "one", "constant", "identity"):
         assert not np.array_equal(draw(initializer, 3), draw(initializer, 4))
+
+
+def test_the_strings_are_those_of_keras():
+    # Keras 3.15.1, keras.src.initializers.ALL_OBJECTS_DICT, its snake-case keys but for "initializer" and "stft"
+    keras = (
+        "constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform normal one ones"
+    )
+    keras += " orthogonal random_normal random_uniform truncated_normal uniform variance_scaling zero zeros"
+    assert sorted(initializers.INITIALIZERS) == keras.split()
 
 
 def test_an_initializer_of_ones_own_says_what_it_must_write():

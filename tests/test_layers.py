@@ -7,7 +7,28 @@ import pytest
 
 from minidl import Model, NotBuiltError, Sequential, SettingError, ShapeError
 from minidl.initializers import Constant, HeNormal, Ones, RandomNormal
-from minidl.layers import Chain, Dense, Dropout, Flatten, Layer, Parameter, ReLU, Residual, Sigmoid, sigmoid
+from minidl.layers import (
+    ELU,
+    GELU,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    Parameter,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+    sigmoid,
+)
 from minidl.losses import MeanSquaredError
 
 
@@ -167,7 +188,17 @@ EVERY = {
     "Dense without bias": lambda: Dense(4, use_bias=False),
     "ReLU": ReLU,
     "Sigmoid": Sigmoid,
+    "Tanh": Tanh,
+    "Softmax": Softmax,
+    "LeakyReLU": lambda: LeakyReLU(0.1),
+    "ELU": lambda: ELU(0.5),
+    "GELU": lambda: GELU(approximate=True),
+    "SiLU": SiLU,
+    "Softplus": Softplus,
     "Dropout": lambda: Dropout(0.3),
+    "GaussianNoise": lambda: GaussianNoise(0.3),
+    "BatchNormalization": lambda: BatchNormalization(momentum=0.9),
+    "LayerNormalization": lambda: LayerNormalization(center=False),
     "Flatten": Flatten,
     "Chain": lambda: Chain(Dense(2), ReLU(), Dense(3)),
     "Residual": lambda: Residual(Dense(2), Sigmoid(), Dense(3)),

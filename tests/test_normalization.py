@@ -167,7 +167,7 @@ class Uncoupled(BatchNormalization):
     """Its slope forgets that mean and variance are made of the rows: the classic mistake."""
 
     def backward(self, dy):
-        return self._affine_backward(dy) / self.deviation
+        return self._affine_backward(dy, self.h) / self.deviation
 
 
 def test_forgetting_that_the_statistics_depend_on_the_rows_is_found():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from minidl import Sequential
+from minidl import Sequential, SettingError
 from minidl.layers import Dense, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
-from minidl.regularizers import L1, L2
+from minidl.regularizers import L1, L1L2, L2
 
 
 def test_l2_by_hand():
@@ -21,9 +21,22 @@ def test_l1_by_hand():
     assert np.array_equal(L1(0.5).gradient(w, 4), [0.125, -0.125, 0])
 
 
+def test_l1l2_is_their_sum():
+    w = np.array([1.0, -2, 0])
+    assert L1L2(0.5, 0.7).value(w, 4) == pytest.approx(0.5 / 4 * 3 + 0.7 / 8 * 5, rel=1e-15)
+    assert np.allclose(L1L2(0.5, 0.7).gradient(w, 4), [0.125 + 0.175, -0.125 - 0.35, 0], rtol=1e-15)
+    assert L1L2().value(w, 4) == 0
+
+
+@pytest.mark.parametrize("make", [lambda: L1(-1), lambda: L2(-1), lambda: L1L2(-1), lambda: L1L2(l2=-1)])
+def test_a_penalty_is_never_negative(make):
+    with pytest.raises(SettingError, match=r"must be in \[0, inf\), got -1"):
+        make()
+
+
 def test_penalties_can_be_differentiated_by_the_complex_step():
     w = np.array([1.0, -2, 3], complex)
-    for penalty in (L1(0.5), L2(0.7)):
+    for penalty in (L1(0.5), L2(0.7), L1L2(0.5, 0.7)):
         for i in range(3):
             step = w.copy()
             step[i] += 1e-200j

@@ -41,14 +41,14 @@ class Normalization(Layer):
         y = h * self.gamma.value if self.scale else h
         return y + self.beta.value if self.center else y
 
-    def _affine_backward(self, dy: np.ndarray) -> np.ndarray:
+    def _affine_backward(self, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
         """Sets the two gradients, returns dL/dh."""
         rows = tuple(range(dy.ndim - 1))
         if self.center:
             self.beta.grad = dy.sum(axis=rows)
         if not self.scale:
             return dy
-        self.gamma.grad = (dy * self.h).sum(axis=rows)
+        self.gamma.grad = (dy * h).sum(axis=rows)
         return dy * self.gamma.value
 
 
@@ -107,7 +107,7 @@ class BatchNormalization(Normalization):
         return moving + (1 - self.momentum) * (batch.reshape(moving.shape) - moving)
 
     def backward(self, dy: np.ndarray) -> Any:
-        dh = self._affine_backward(dy)
+        dh = self._affine_backward(dy, self.h)
         return (dh if self.axis is None else _through_moments(dh, self.h, self.axis)) / self.deviation
 
 
@@ -129,4 +129,4 @@ class LayerNormalization(Normalization):
         return self._affine(h)
 
     def backward(self, dy: np.ndarray) -> Any:
-        return _through_moments(self._affine_backward(dy), self.h, -1) / self.deviation
+        return _through_moments(self._affine_backward(dy, self.h), self.h, -1) / self.deviation

@@ -1,7 +1,7 @@
 """Mistakes planted on purpose: backward passes, losses, penalties and containers that are wrong in one way each.
 
-Each Plant says what a right diagnosis must contain (`says`, None where "unknown" is the honest answer) and which layer is
-guilty (`guilty`, None for a loss or a penalty). The texts are the ways people write these mistakes.
+Each Plant says what a right diagnosis must contain (`says`, None where "unknown" is the honest answer) and which layer
+is guilty (`guilty`, None for a loss or a penalty). The texts are the ways people write these mistakes.
 """
 
 from collections.abc import Callable
@@ -82,10 +82,10 @@ dense("kernel, penalty inside", lambda s, dy, dW, db, dx: (dW + 0.1 * s.kernel.v
 dense(
     "kernel, one entry 1 + 1e-6",
     lambda s, dy, dW, db, dx: (dW * (1 + 1e-6 * (np.arange(dW.size).reshape(dW.shape) == 7)), db, dx),
-    None,
+    ("[1, 1] alone",),
 )
 dense("kernel, zero", lambda s, dy, dW, db, dx: (0 * dW, db, dx), ("0 everywhere",))
-dense("kernel, absolute values", lambda s, dy, dW, db, dx: (np.abs(dW), db, dx), None)
+dense("kernel, absolute values", lambda s, dy, dW, db, dx: (np.abs(dW), db, dx), ("signs are lost",))
 dense(
     "kernel, broadcast",
     lambda s, dy, dW, db, dx: (np.broadcast_to(dW.mean(axis=0), dW.shape), db, dx),
@@ -100,7 +100,7 @@ dense("bias, sign", lambda s, dy, dW, db, dx: (dW, -db, dx), ("sign",))
 dense("bias, penalty inside", lambda s, dy, dW, db, dx: (dW, db + 0.3 * s.bias.value, dx), ("penalty", "0.3 x"))
 dense("bias, 1 + 1e-6", lambda s, dy, dW, db, dx: (dW, db * (1 + 1e-6), dx), ("1.000001 x slope",))
 dense("input, sign", lambda s, dy, dW, db, dx: (dW, db, -dx), ("sign",))
-dense("input, W for its transpose", lambda s, dy, dW, db, dx: (dW, db, dy @ s.kernel.value), None)
+dense("input, W for its transpose", lambda s, dy, dW, db, dx: (dW, db, dy @ s.kernel.value), ("transpose belongs",))
 dense("input, mean over rows", lambda s, dy, dW, db, dx: (dW, db, dx / len(dy)), ("rows", "mean where a sum"))
 dense("input, zero", lambda s, dy, dW, db, dx: (dW, db, 0 * dx), ("0 everywhere",))
 dense("input, dy itself", lambda s, dy, dW, db, dx: (dW, db, dy), ("dL/dx = dy",))
@@ -148,7 +148,7 @@ relu("mask turned round", lambda s, dy: dy * (s.x < 0), ("mask",))
 relu("leaky backward", lambda s, dy: np.where(s.x > 0, dy, 0.01 * dy), ("mask",))
 relu("one per cent too much", lambda s, dy: 1.01 * dy * (s.x > 0), ("1.01 x slope",))
 relu("sign", lambda s, dy: -dy * (s.x > 0), ("sign",))
-relu("x for dy", lambda s, dy: s.x * (s.x > 0), None)
+relu("x for dy", lambda s, dy: s.x * (s.x > 0), ("dy is forgotten",))
 relu("mean over rows", lambda s, dy: dy * (s.x > 0) / len(dy), ("rows", "mean where a sum"))
 
 
@@ -157,8 +157,8 @@ def sig(name, backward, says):
 
 
 sig("slope forgotten", lambda s, dy: dy, ("slope", "forgotten"))
-sig("y alone", lambda s, dy: dy * s.y, None)
-sig("tanh's slope", lambda s, dy: dy * (1 - s.y**2), None)
+sig("y alone", lambda s, dy: dy * s.y, ("dy * (y)",))
+sig("tanh's slope", lambda s, dy: dy * (1 - s.y**2), ("1 - y^2",))
 sig("sign of the slope", lambda s, dy: dy * s.y * (s.y - 1), ("sign",))
 sig("four times", lambda s, dy: 4 * dy * s.y * (1 - s.y), ("4 x slope",))
 sig("slope of y for x", lambda s, dy: dy * sigmoid(s.y) * (1 - sigmoid(s.y)), None)
@@ -196,9 +196,9 @@ def residual(name, backward, says):
 
 
 residual("x forgotten", lambda s, dy: Chain.backward(s, dy), ("residual",))
-residual("x twice", lambda s, dy: 2 * dy + Chain.backward(s, dy), None)
+residual("x twice", lambda s, dy: 2 * dy + Chain.backward(s, dy), ("once too often",))
 residual("f forgotten", lambda s, dy: (Chain.backward(s, dy), dy)[1], ("dL/dx = dy",))
-residual("minus", lambda s, dy: dy - Chain.backward(s, dy), None)
+residual("minus", lambda s, dy: dy - Chain.backward(s, dy), ("minus what should be added",))
 
 
 def forwards(self, dy):
@@ -215,7 +215,7 @@ def skipping(self, dy):
 plant(
     "Chain: layers in the order of forward",
     lambda: Residual(wrong(Chain, forwards)(Dense(6), Sigmoid(), Dense(6))),
-    None,
+    ("dense/bias has the gradient of dense_1/bias",),
     "middle/wrong_chain",
 )
 plant(
@@ -337,12 +337,12 @@ class Modulus(Layer):
 
 
 plant("Swish: mean for sum", Swish, ("rows x", "mean where a sum"))
-plant("Gated: gradients swapped", lambda: Gated("swapped"), None)
+plant("Gated: gradients swapped", lambda: Gated("swapped"), ("U has the gradient of V",))
 plant("Gated: half of dx", lambda: Gated("half of dx"), None)
 plant("Scale: gamma, mean for sum", lambda: Scale("mean"), ("rows", "mean where a sum"))
 plant("Scale: gamma forgotten in dx", lambda: Scale("gamma forgotten"), ("dL/dx = dy",))
-plant("Scale: beta gets gamma's", lambda: Scale("swapped"), None)
-plant("Standardize: statistics taken for constants", Standardize, None)
+plant("Scale: beta gets gamma's", lambda: Scale("swapped"), ("beta has the gradient of gamma",))
+plant("Standardize: statistics taken for constants", Standardize, ("mean and deviation is forgotten",))
 plant("Square: the 2 forgotten", Square, ("0.5 x slope",))
 plant("Modulus: not complex-safe, a thousandth too much", Modulus, ("1.001 x slope",))
 

@@ -367,12 +367,18 @@ def _stale(e: LayerEvidence) -> str | None:
     return None
 
 
+def _coarse(e: Evidence) -> str | None:
+    if 2 * e.off.sum() > e.off.size and _length(e.claimed - e.slope) < 3e-7 * _length(e.slope):
+        return f"{e.name} agrees with the slope to seven digits: something is computed in float32"
+    return None
+
+
 OF_PARAMETER = (
     _not_written, _zero, _keep_rate, _factor, _penalty_inside, _swapped, _sum_of_dy,
-    _absolute, _transposed, _broadcast, _moved, _lines, _entries, _stale,
+    _absolute, _transposed, _broadcast, _moved, _lines, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
     _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope, _kernel_not_transposed, _lines, _mask,
-    _statistics, _one_side, _absolute, _transposed, _broadcast, _moved, _entries, _stale,
+    _statistics, _one_side, _absolute, _transposed, _broadcast, _moved, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_LOSS = (_zero, _factor, _absolute, _transposed, _broadcast, _moved, _lines, _entries)

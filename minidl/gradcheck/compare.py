@@ -57,19 +57,23 @@ class Comparison:
     def __init__(self, function: Differentiable, method: str, tolerance: float, rng: np.random.Generator) -> None:
         self.function, self.method, self.tolerance, self.rng = function, method, tolerance, rng
         self.claimed = function.gradient(function.point)
-        self.central_floor = function.central_floor(function.point) if method == "central" else 0.0
         self.here = Place(function, function.point, self.claimed)
         # exact slopes disagree at the slightest touch of a kink, so the second look begins early
         self.suspicion = ROUNDING if method == "complex" else tolerance
         self.moved: dict[float, Place] = {}
-        self.squares = np.zeros(3)  # of differences, claimed and numeric values, over all tensors
+        self.lengths = np.zeros(3)  # of all differences, claimed and numeric values together
+
+    @cached_property
+    def central_floor(self) -> float:
+        """What rounding does to central differences of full step."""
+        return self.function.central_floor(self.function.point) if self.method == "central" else 0.0
 
     @property
     def difference(self) -> float:
         """The notebook's number over all that was compared."""
-        if not np.isfinite(self.squares).all():
+        off, claimed, numeric = self.lengths
+        if not math.isfinite(off):
             return 1.0
-        off, claimed, numeric = np.sqrt(self.squares)
         return float(off / (claimed + numeric)) if off else 0.0
 
     def tensor(self, path: str, depth: str | int) -> Tensor:
@@ -113,7 +117,7 @@ class Comparison:
         # below it no tensor down to LEAST times the largest can be off by more than a hundredth of the tolerance
         if not difference <= LEAST * self.tolerance * 1e-2:
             return None
-        self.squares += (difference * (abs(analytic) + abs(numeric))) ** 2, analytic**2, numeric**2
+        self._count(difference, abs(analytic), abs(numeric))
         return difference
 
     def _along(self, path: str, direction: np.ndarray, place: Place, found: Tensor, step: float = 1.0) -> bool:
@@ -133,37 +137,41 @@ class Comparison:
             found.difference = off / (float(np.linalg.norm(claimed)) * length + abs(numeric)) if off else 0.0
         if found.difference > DIRECTION[self.method]:
             return False
-        self.squares += (found.difference * size) ** 2, analytic**2, numeric**2
+        self._count(found.difference, abs(analytic), abs(numeric))
         return True
 
     def _entries(self, path: str, claimed: np.ndarray, entries: np.ndarray, found: Tensor) -> Tensor:
-        point, part = self.function.point, self.function.parts[path]
-        numeric = self.function.slopes(point, path, entries, self.method)
-        analytic = claimed[entries]
+        part, direction_off = self.function.parts[path], found.difference
+        numeric = self.function.slopes(self.function.point, path, entries, self.method)
+        analytic, kinks = claimed[entries], np.zeros(len(entries), bool)
         floor = self.here.floors[path] + self.central_floor
-        direction_off, kinks = found.difference, np.zeros(len(entries), bool)
         suspects = self._off(analytic, numeric, floor, self.suspicion)
         if suspects.any():
             kinks[suspects] = self._right_elsewhere(path, entries[suspects])
         wrong = self._off(analytic, numeric, floor, self.tolerance) & ~kinks
-        off = np.maximum(np.abs(analytic - numeric) - floor, 0)[~kinks]
-        squares = np.array([np.sum(values[~kinks] ** 2) for values in (analytic, numeric)])
-        off_norm = float(np.sqrt(np.sum(off**2)))
-        raw = relative_difference(analytic[~kinks], numeric[~kinks])
-        beyond = off_norm / float(np.sqrt(squares).sum()) if off_norm else 0.0
-        found.difference = raw if raw < ROUNDING or not np.isfinite(beyond) else beyond
-        self.squares += (found.difference * float(np.sqrt(squares).sum())) ** 2, *squares
+        found.difference = self._measure(analytic[~kinks], numeric[~kinks], floor)
         found.kinks, found.checked = int(kinks.sum()), len(entries)
         # a direction that disagrees although the sampled entries are right points at entries that were not sampled
-        missed = (
-            0 < len(entries) < part.size and not found.passed and direction_off > self.tolerance and not kinks.any()
-        )
+        sampled = 0 < len(entries) < part.size and not kinks.any()
+        missed = sampled and not found.passed and direction_off > self.tolerance
         found.passed = not (wrong.any() or missed)
         if wrong.any():
             place = _worst(analytic, numeric, wrong)
             found.worst = part.index(int(entries[place]))
             found.analytic, found.numeric = float(analytic[place]), float(numeric[place])
         return found
+
+    def _measure(self, analytic: np.ndarray, numeric: np.ndarray, floor: float) -> float:
+        """The relative difference beyond rounding, of these values; it goes into that of all."""
+        lengths = _length(analytic), _length(numeric)
+        difference = relative_difference(analytic, numeric)
+        if difference >= ROUNDING and math.isfinite(sum(lengths)):
+            difference = _length(np.maximum(np.abs(analytic - numeric) - floor, 0)) / sum(lengths)
+        self._count(difference, *lengths)
+        return difference
+
+    def _count(self, difference: float, claimed: float, numeric: float) -> None:
+        self.lengths = np.hypot(self.lengths, (difference * (claimed + numeric), claimed, numeric))
 
     @staticmethod
     def _off(analytic: np.ndarray, numeric: np.ndarray, floor: float, tolerance: float) -> np.ndarray:
@@ -210,3 +218,7 @@ def _worst(analytic: np.ndarray, numeric: np.ndarray, wrong: np.ndarray) -> int:
     """The wrong entry that is furthest off; a value that is not finite before all."""
     off = np.where(np.isfinite(analytic), np.abs(analytic - numeric), np.inf)
     return int(np.argmax(np.where(wrong, off, -1.0)))
+
+
+def _length(a: np.ndarray) -> float:
+    return float(np.hypot.reduce(a))  # unlike the root of a sum of squares it does not overflow

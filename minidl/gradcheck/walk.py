@@ -271,6 +271,13 @@ class ModelFunction(Differentiable):
     def _runner(self, i: int) -> Callable[[np.ndarray], np.ndarray]:
         return lambda a: self.run(i, a)
 
+    def central_floor(self, v: np.ndarray) -> float:
+        """That of the value, or of any leaf's outputs on the way to it."""
+        sizes = [largest(a) for a in self.record(v).inputs]
+        leaves = range(len(self.leaves))
+        rounding = (max(sizes[i : i + 2]) * np.abs(self.cotangent(i, v, "central")).sum() for i in leaves)
+        return super().central_floor(v) + 4 * EPS / CENTRAL_STEP * float(max(rounding, default=0.0))
+
     # ---- may the complex step be used?
 
     def complex_safe(self) -> bool:

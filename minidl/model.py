@@ -151,10 +151,10 @@ class Model(Network):
         x = data.inputs(who, x, self.dtype, self.input_shape or row_shape)
         y = data.target_rows(who, y, x)
         if self._chosen is None:
-            self._link(y)
+            self._settle_objective(y)
         output_shape = self.output_shape if self.built else self._shaped(x.shape[1:])
-        y = data.targets(who, y, self.objective.loss.labels, self.dtype)
         data.same_width(who, y, output_shape, self.objective.loss.sparse)
+        y = data.targets(who, y, self.objective.loss.labels, self.dtype)
         return Examples(x, y, data.weights(who, sample_weight, class_weight, y))
 
     def _validation(self, given: Any, row_shape: tuple[int, ...]) -> Source:

@@ -110,21 +110,22 @@ class Network:
             _refuse_taken("compile", optimizer)
             self.optimizer, self._optimizer_ready = optimizer, False
         self._chosen, self.metrics, self.compiled = objective, measured, True
+        self._settle_objective()
+
+    def _settle_objective(self, y: np.ndarray | None = None) -> None:
+        """The objective that was chosen, else the loss that belongs to the last layer, and to the targets y."""
+        last = (_leaves(self.layer) or [self.layer])[-1]
+        self.objective = self._chosen or Objective(losses.belonging_to(last, y))
         self._link()
 
-    def _link(self, y: np.ndarray | None = None) -> None:
+    def _link(self) -> None:
         """The canonical link: where the last layer is the loss's own activation, the loss works on its input.
 
         `body` are the layers that training runs, without that activation; `body_loss` is the loss of what they put out.
-        Where no loss was chosen it is the one that belongs to the last layer, and to the targets y.
         """
         leaves = _leaves(self.layer)
         self._activation: Layer | None = None
         if self.compiled:
-            if self._chosen is None:
-                self.objective = Objective(losses.belonging_to(leaves[-1] if leaves else self.layer, y))
-            else:
-                self.objective = self._chosen
             self.body_loss = self.objective.loss
             if self.body_loss.link is not None and leaves and isinstance(leaves[-1], self.body_loss.link):
                 self.body_loss, self._activation = self.body_loss.on_logits(), leaves.pop()

@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import Sequential, SettingError, ShapeError, losses
+from minidl import Sequential, SettingError, ShapeError, losses, settings
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
-from minidl.losses import BinaryCrossentropy, Loss, MeanSquaredError, Objective
+from minidl.losses import (
+    BinaryCrossentropy,
+    Hinge,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Objective,
+    Poisson,
+)
 from minidl.regularizers import L1, L2, Penalty
+from tests.data import make_keras_numbers
 
 LOGITS = BinaryCrossentropy(from_logits=True)
 
@@ -116,7 +126,60 @@ def test_the_two_forms_agree_between_the_clips(dtype):
     assert np.allclose(slope, slope_p * p * (1 - p), rtol=tolerance, atol=tolerance)
 
 
-# ---- mean squared error, several outputs, weights
+def test_smoothed_labels_by_hand():
+    # 1 becomes 0.9, 0 becomes 0.1
+    loss = BinaryCrossentropy(label_smoothing=0.2)
+    value, slope = loss.terms(column(0.8, 0.25), column(1.0, 0.0))
+    expected = [-0.9 * math.log(p) - 0.1 * math.log(1 - p) for p in (0.8, 0.75)]
+    assert np.allclose(value, expected, rtol=1e-15)
+    assert np.allclose(loss.on_logits().terms(column(math.log(4)), column(1.0))[1], 0.8 - 0.9, rtol=1e-14)
+    assert slope[0, 0] == pytest.approx((0.8 - 0.9) / (0.8 * 0.2), rel=1e-14)
+
+
+# ---- other losses, several outputs, weights
+
+
+def test_mean_absolute_error_by_hand():
+    value, slope = MeanAbsoluteError().value_and_gradient(np.array([[1.0, 2], [3, 5]]), np.array([[0.0, 4], [3, 4]]))
+    assert value == (1 + 2 + 0 + 1) / 4
+    assert np.array_equal(slope, np.array([[1, -1], [0, 1]]) / 4)
+
+
+def test_huber_is_a_parabola_within_delta_and_lines_beyond():
+    p = column(-3, -1, -0.5, 0.25, 1, 2.5)
+    value, slope = Huber().terms(p, 0 * p)
+    assert np.array_equal(value, [2.5, 0.5, 0.125, 0.03125, 0.5, 2])
+    assert np.array_equal(slope, column(-1, -1, -0.5, 0.25, 1, 1))
+    assert Huber(2.0).terms(column(3.0), column(0.0))[0] == 2 * 3 - 2
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0, 1], [-1, 1, -1, 1]])
+def test_hinge_takes_labels_0_and_1_for_minus_1_and_1(labels):
+    value, slope = Hinge().terms(column(0.5, 0.5, -2, 1), column(*labels))
+    assert np.array_equal(value, [1.5, 0.5, 0, 0])
+    assert np.array_equal(slope, column(1, -1, 0, 0))
+
+
+def test_poisson_by_hand_and_its_least_value_is_at_the_count():
+    value, slope = Poisson().terms(column(2.0, 3, 4), column(3.0, 3, 3))
+    assert np.allclose(
+        value, [2 - 3 * math.log(2), 3 - 3 * math.log(3), 4 - 3 * math.log(4)], atol=1e-6
+    )  # log(p + 1e-7)
+    assert np.allclose(slope, column(-0.5, 0, 0.25), atol=1e-6)
+    assert Poisson().terms(column(0.0), column(0.0))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Huber(0), r"Huber: delta must be in \(0, inf\), got 0"),
+        (lambda: BinaryCrossentropy(0.1), "BinaryCrossentropy: from_logits must be True or False, got 0.1"),
+        (lambda: BinaryCrossentropy(label_smoothing=2), r"BinaryCrossentropy: label_smoothing must be in \[0, 1\]"),
+    ],
+)
+def test_settings_are_checked(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
 
 
 def test_mean_squared_error_by_hand():
@@ -141,7 +204,7 @@ def test_weights_are_keras_weights():
     assert np.array_equal(slope, column(2 * 2 * 1 / 3, 0, 2 * 3 / 3))
 
 
-@pytest.mark.parametrize("loss", [LOGITS, BinaryCrossentropy(), MeanSquaredError()])
+@pytest.mark.parametrize("loss", [LOGITS, BinaryCrossentropy(), MeanSquaredError(), Huber(0.3), Hinge(), Poisson()])
 def test_weights_of_one_change_nothing_and_weights_act_as_repetition(loss):
     rng = np.random.default_rng(0)
     p, y = rng.uniform(0.1, 0.9, (4, 2)), rng.integers(0, 2, (4, 2)).astype(float)
@@ -183,6 +246,29 @@ def test_a_loss_is_called_with_y_true_first():
 def test_a_loss_never_broadcasts():
     with pytest.raises(ShapeError, match=r"MeanSquaredError: y_true has shape \(3,\), y_pred \(3, 1\)"):
         MeanSquaredError()(np.zeros(3), np.zeros((3, 1)))
+
+
+# ---- Keras
+
+
+KERAS = make_keras_numbers.LOSSES
+
+
+@pytest.mark.parametrize("number", range(len(KERAS)), ids=[f"{name} {options} {y}" for name, options, y, _ in KERAS])
+def test_losses_are_those_of_keras(number):
+    name, options, y, p = KERAS[number]
+    loss = getattr(losses, name)(**options)
+    with np.load(make_keras_numbers.PATH) as stored:
+        assert str(stored["keras_version"]) == "3.15.1"
+        expected, y, p, weights = stored["losses"][number], stored[y], stored[p], stored["weights"]
+    assert p.dtype == np.float32
+    assert [loss(y, p), loss(y, p, sample_weight=weights)] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_strings_are_understood(name):
+    loss = losses.get("here", name).loss
+    assert name.lower() in {settings.snake_case(type(loss).__name__), "bce", "mse", "mae"}
 
 
 # ---- sums
@@ -296,6 +382,8 @@ def test_losses_equal_pytorch(outputs, weighted):
         (LOGITS, functional.binary_cross_entropy_with_logits, z),
         (BinaryCrossentropy(), functional.binary_cross_entropy, rng.uniform(0.01, 0.99, z.shape)),
         (MeanSquaredError(), functional.mse_loss, z),
+        (MeanAbsoluteError(), functional.l1_loss, z),
+        (Huber(3.0), lambda *given, **options: functional.huber_loss(*given, delta=3.0, **options), z),
     ]
     for ours, theirs, p in pairs:
         tensor = torch.tensor(p, requires_grad=True)

@@ -281,7 +281,7 @@ class R2Score(Metric):
 
 
 def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+    return float(part / whole) if whole else 0.0
 
 
 # ---- functions of others

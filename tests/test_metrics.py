@@ -1,10 +1,102 @@
 """Figures to watch."""
 
+import copy
+
 import numpy as np
 import pytest
+import sklearn.metrics
 
-from minidl import SettingError
-from minidl.metrics import BinaryAccuracy, Metric, named
+from minidl import Sequential, SettingError, metrics
+from minidl.layers import Dense, Sigmoid, Softmax
+from minidl.metrics import (
+    AUC,
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    F1Score,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Metric,
+    Precision,
+    R2Score,
+    Recall,
+    Scorer,
+    SparseCategoricalAccuracy,
+    named,
+)
+from tests.data.make_keras_numbers import BATCH, METRICS, PATH, ROWS, drawn
+
+
+def fed(metric, y, p, batch=None):
+    """The metric's result after all rows, in batches of this size."""
+    y, p = np.asarray(y), np.asarray(p)
+    metric.reset()
+    for start in range(0, len(y), batch or len(y)):
+        metric.update(y[start : start + (batch or len(y))], p[start : start + (batch or len(y))])
+    return metric.result()
+
+
+# ---- Keras and scikit-learn
+
+
+@pytest.mark.parametrize(
+    "number", range(len(METRICS)), ids=[f"{name} {options} {y}" for name, options, y, _ in METRICS]
+)
+def test_metrics_are_those_of_keras(number):
+    name, options, y, p = METRICS[number]
+    with np.load(PATH) as stored:
+        assert str(stored["keras_version"]) == "3.15.1"
+        expected, y, p = stored["metrics"][number], stored[y], stored[p]
+    assert len(y) == ROWS
+    assert fed(getattr(metrics, name)(**options), y, p, BATCH) == pytest.approx(expected, rel=1e-6)
+
+
+BITS, PROBABILITIES = drawn()["bits"][:, :1], drawn()["probabilities"][:, :1]
+LABELS, ONE_HOT, SHARES = (drawn()[name] for name in ("labels", "one_hot", "shares"))
+NUMBERS, GUESSES = drawn()["numbers"], drawn()["guesses"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (BinaryAccuracy(), sklearn.metrics.accuracy_score),
+        (Accuracy(), sklearn.metrics.accuracy_score),
+        (Precision(), sklearn.metrics.precision_score),
+        (Recall(), sklearn.metrics.recall_score),
+        (F1Score(), sklearn.metrics.f1_score),
+    ],
+    ids=repr,
+)
+def test_two_classes_as_in_scikit_learn(ours, theirs):
+    assert fed(ours, BITS, PROBABILITIES, 7) == pytest.approx(theirs(BITS, PROBABILITIES > 0.5), rel=1e-14)
+
+
+@pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
+def test_several_classes_as_in_scikit_learn(average):
+    expected = sklearn.metrics.f1_score(LABELS, SHARES.argmax(axis=1), average=average)
+    for y in (LABELS, ONE_HOT):
+        assert fed(F1Score(average), y, SHARES, 7) == pytest.approx(expected, rel=1e-14)
+
+
+def test_the_area_comes_as_close_to_scikit_learns_as_its_thresholds_allow():
+    # at 200,001 thresholds no two of 50 probabilities share one, so the curve has every point
+    exact = sklearn.metrics.roc_auc_score(BITS, PROBABILITIES)
+    assert fed(AUC(200_001), BITS, PROBABILITIES, 7) == pytest.approx(exact, rel=1e-14)
+    assert fed(AUC(), BITS, PROBABILITIES) == pytest.approx(exact, abs=1 / 199)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_r2_keeps_its_digits_far_from_zero(offset):
+    y, p = NUMBERS.astype(float) + offset, GUESSES.astype(float) + offset
+    assert fed(R2Score(), y, p, 7) == pytest.approx(sklearn.metrics.r2_score(y, p), rel=1e-9)
+
+
+@pytest.mark.parametrize(("p", "expected"), [([[2.0], [2.0]], 1), ([[2.0], [3.0]], 0)])
+def test_r2_of_targets_that_are_all_the_same(p, expected):
+    assert fed(R2Score(), [[2.0], [2.0]], p) == sklearn.metrics.r2_score([2.0, 2.0], p) == expected
+
+
+# ---- by hand
 
 
 def accuracy(y, p, **settings):
@@ -36,16 +128,151 @@ def test_batches_add_up_and_reset_starts_anew():
     assert metric.result() == 0
 
 
+def test_classes_by_their_largest_output():
+    p = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8], [0.3, 0.4, 0.3], [0.6, 0.3, 0.1]])
+    assert fed(SparseCategoricalAccuracy(), [[0], [2], [0], [1]], p) == 0.5
+    assert fed(CategoricalAccuracy(), np.eye(3)[[0, 2, 0, 1]], p) == 0.5
+
+
+def test_precision_and_recall_by_hand():
+    y, p = [[1], [1], [1], [0], [0]], [[0.9], [0.8], [0.2], [0.7], [0.5]]
+    assert fed(Precision(), y, p) == 2 / 3
+    assert fed(Recall(), y, p) == 2 / 3
+    assert fed(F1Score(), y, p) == pytest.approx(2 / 3, rel=1e-15)
+    assert fed(Recall(thresholds=0.1), y, p) == 1
+
+
+def test_the_area_of_a_perfect_a_reversed_and_a_constant_guess():
+    y = [[0], [0], [1], [1]]
+    assert fed(AUC(), y, [[0.1], [0.2], [0.8], [0.9]]) == 1
+    assert fed(AUC(), y, [[0.9], [0.8], [0.2], [0.1]]) == 0
+    assert fed(AUC(), y, [[0.3]] * 4) == 0.5
+
+
+@pytest.mark.parametrize(
+    "metric", [Precision(), Recall(), F1Score(), F1Score("weighted"), F1Score("micro"), AUC()], ids=repr
+)
+def test_without_any_positive_the_figure_is_0(metric):
+    assert metric.result() == 0
+    assert fed(metric, [[0], [0]], [[0.1], [0.2]]) == 0
+
+
+@pytest.mark.parametrize(("y", "p"), [(BITS, PROBABILITIES), (LABELS, SHARES), (ONE_HOT, SHARES)])
+def test_accuracy_is_what_keras_takes_it_for(y, p):
+    # Keras 3.15.1, compile_utils.get_metric: by the widths of y and p
+    kind = BinaryAccuracy() if p.shape[1] == 1 else CategoricalAccuracy()
+    assert fed(Accuracy(), y, p, 7) == fed(kind, y, p)
+
+
+EVERY = [kind() for kind in dict.fromkeys(metrics.METRICS.values())] + [Scorer(sklearn.metrics.mean_squared_error)]
+
+
+@pytest.mark.parametrize("metric", EVERY, ids=repr)
+def test_batches_of_any_size_give_the_same(metric):
+    results = [fed(metric, BITS, PROBABILITIES, batch) for batch in (1, 7, ROWS)]
+    assert results == pytest.approx([results[0]] * 3, rel=1e-12)
+    assert all(type(result) is float for result in results)
+
+
+@pytest.mark.parametrize("metric", EVERY[:-1], ids=repr)
+def test_class_labels_are_never_broadcast(metric):
+    assert fed(metric, LABELS, SHARES) == pytest.approx(fed(metric, ONE_HOT, SHARES), rel=1e-14)
+
+
+@pytest.mark.parametrize("metric", EVERY, ids=repr)
+def test_the_named_state_is_all_there_is_to_go_on_from(metric):
+    metric.reset()
+    metric.update(BITS[:20], PROBABILITIES[:20])
+    saved = {name: copy.deepcopy(getattr(metric, name)) for name in metric.state_names}
+    other = copy.deepcopy(metric)
+    other.reset()
+    for name, value in saved.items():
+        setattr(other, name, value)
+    for one in (metric, other):
+        one.update(BITS[20:], PROBABILITIES[20:])
+    assert other.result() == metric.result() == pytest.approx(fed(metric, BITS, PROBABILITIES), rel=1e-12)
+
+
+def test_errors_are_better_small_all_else_large():
+    down = {type(metric) for metric in EVERY if metric.direction == "down"}
+    assert down == {MeanSquaredError, MeanAbsoluteError}
+
+
+# ---- functions of others
+
+
+def test_a_function_sees_all_rows_and_one_column_flat():
+    seen = []
+
+    def share_of_ones(y, p):
+        seen.append((y.shape, p.shape))
+        return y.mean()
+
+    assert fed(Scorer(share_of_ones), BITS, PROBABILITIES, 7) == pytest.approx(BITS.mean())
+    assert fed(Scorer(share_of_ones), LABELS, SHARES, 7) == pytest.approx(LABELS.mean())
+    assert seen == [((ROWS,), (ROWS,)), ((ROWS,), (ROWS, 4))]
+
+
+def test_scorers_of_scikit_learn_watch_a_training():
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    model = Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile(metrics=["accuracy", sklearn.metrics.roc_auc_score, sklearn.metrics.brier_score_loss])
+    history = model.fit(x, y, epochs=2, validation_data=(x, y)).history
+    names = ["accuracy", "roc_auc_score", "brier_score_loss", "loss"]
+    assert list(history) == [*names, *(f"val_{name}" for name in names)]
+    p = model.predict(x)[:, 0]
+    assert history["val_roc_auc_score"][-1] == pytest.approx(sklearn.metrics.roc_auc_score(y, p))
+    assert history["val_brier_score_loss"][-1] == pytest.approx(sklearn.metrics.brier_score_loss(y, p))
+
+
+def test_class_labels_and_their_figures_in_a_training():
+    x = np.random.default_rng(0).normal(size=(ROWS, 3))
+    model = Sequential([Dense(4), Softmax()], seed=0)
+    model.compile(
+        metrics=["acc", "sparse_categorical_accuracy", F1Score("micro"), sklearn.metrics.top_k_accuracy_score]
+    )
+    model.fit(x, LABELS, epochs=1)
+    figures = model.evaluate(x, LABELS, return_dict=True)
+    # with one class a row, micro F1 is the accuracy
+    assert figures["acc"] == figures["sparse_categorical_accuracy"] == pytest.approx(figures["f1_score"])
+    assert figures["top_k_accuracy_score"] >= figures["acc"]
+
+
+# ---- names and settings
+
+
 def test_names_are_those_typed_or_the_class():
     # Keras 3.15.1: metrics=["acc"] is recorded as "acc", BinaryAccuracy() as "binary_accuracy"
     assert list(named("compile", ["acc", BinaryAccuracy()])) == ["acc", "binary_accuracy"]
     assert list(named("compile", "accuracy")) == ["accuracy"]
     assert named("compile", None) == {}
+    given = [AUC(), F1Score(), R2Score(), "mae", sklearn.metrics.roc_auc_score, Scorer(sklearn.metrics.log_loss)]
+    assert list(named("compile", given)) == ["auc", "f1_score", "r2_score", "mae", "roc_auc_score", "log_loss"]
 
 
 def test_two_metrics_of_one_name_are_refused():
     with pytest.raises(SettingError, match="compile: two metrics have the same name in acc, acc"):
         named("compile", ["acc", "acc"])
+
+
+def test_a_class_is_no_function():
+    with pytest.raises(SettingError, match=r"compile: metrics must be a Metric object or a string, .*; write AUC\(\)"):
+        named("compile: metrics", AUC)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Precision(thresholds=1.5), r"Precision: thresholds must be in \[0, 1\], got 1.5"),
+        (lambda: Recall(thresholds=None), r"Recall: thresholds must be in \[0, 1\], got None"),
+        (lambda: F1Score(average=None), "F1Score: average must be one of macro, weighted, micro, got None"),
+        (lambda: F1Score(threshold=-1), r"F1Score: threshold must be in \[0, 1\], got -1"),
+        (lambda: AUC(1), "AUC: num_thresholds must be an integer of at least 2, got 1"),
+    ],
+)
+def test_settings_are_checked(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
 
 
 @pytest.mark.parametrize("call", [lambda m: m.reset(), lambda m: m.update(None, None), lambda m: m.result()])

@@ -1,14 +1,29 @@
 """How the parameters move."""
 
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minidl import Sequential, SettingError
-from minidl.layers import Dense
-from minidl.optimizers import SGD, Optimizer
+from minidl.layers import Dense, Dropout, ReLU
+from minidl.optimizers import (
+    LBFGS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Clip,
+    MovingAverage,
+    Nadam,
+    Optimizer,
+    RMSprop,
+)
+from minidl.schedules import CosineDecay, ExponentialDecay
+from tests.data.make_keras_optimizers import STEPS, WEIGHTS, X, Y
 
 GRADIENTS = [Fraction(1), Fraction(-3, 4), Fraction(5, 8), Fraction(1, 2)]
 
@@ -117,3 +132,144 @@ def test_an_optimizer_of_ones_own_trains_a_model():
     assert (model.params.theta == 0.25).all()
     with pytest.raises(NotImplementedError, match=r"Optimizer must write update\(theta, grad\)"):
         Optimizer(0.1).update(np.ones(1), np.ones(1))
+
+
+# ---- against Keras 3.15.1 in float32 and PyTorch 2.13.0 in float64: tests/data/make_keras_optimizers.py
+
+STORED = np.load(Path(__file__).parent / "data" / "optimizers.npz")
+AS_IN_KERAS = {
+    "sgd": lambda: SGD(0.05),
+    "momentum": lambda: SGD(0.05, momentum=0.9),
+    "nesterov": lambda: SGD(0.05, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: RMSprop(0.01),
+    "rmsprop momentum": lambda: RMSprop(0.001, rho=0.8, momentum=0.5),
+    "rmsprop centered": lambda: RMSprop(0.005, centered=True),
+    "rmsprop centered momentum": lambda: RMSprop(0.002, momentum=0.7, centered=True, epsilon=1e-3),
+    "adagrad": lambda: Adagrad(0.1),
+    "adagrad accumulator": lambda: Adagrad(0.05, initial_accumulator_value=0.5, epsilon=1e-5),
+    "adam": lambda: Adam(0.01),
+    "adam betas": lambda: Adam(0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-4),
+    "amsgrad": lambda: AMSGrad(0.01),
+    "adamw": lambda: AdamW(0.01),
+    "adamw decay": lambda: AdamW(0.01, weight_decay=0.1),
+    "nadam": lambda: Nadam(0.01),
+    "nadam betas": lambda: Nadam(0.01, beta_1=0.7, beta_2=0.99),
+    "clip value": lambda: Clip(SGD(0.05, momentum=0.9), value=0.02),
+    "clip norm": lambda: Clip(SGD(0.05, momentum=0.9), norm=0.1),
+    "clip global norm": lambda: Clip(Adam(0.01), global_norm=0.1),
+    "moving average": lambda: MovingAverage(SGD(0.05), momentum=0.9),
+    "exponential decay": lambda: SGD(ExponentialDecay(0.1, 50, 0.5)),
+    "cosine decay": lambda: Adam(CosineDecay(0.001, 150, warmup_target=0.02, warmup_steps=20)),
+}
+TINY = 1e-30
+AS_IN_TORCH = {
+    "sgd": AS_IN_KERAS["sgd"],
+    "momentum": AS_IN_KERAS["momentum"],
+    "nesterov": AS_IN_KERAS["nesterov"],
+    "rmsprop": lambda: RMSprop(0.01, epsilon=TINY),
+    "rmsprop centered": lambda: RMSprop(0.005, epsilon=TINY, centered=True),
+    "adagrad": lambda: Adagrad(0.1, epsilon=TINY),
+    "adam": lambda: Adam(0.01, epsilon=TINY),
+    "adamw": lambda: AdamW(0.01, epsilon=TINY, weight_decay=0.1),
+    "nadam": lambda: Nadam(0.01, epsilon=TINY),
+}
+
+
+def after_200_steps(optimizer, dtype):
+    model = Sequential([Dense(5), ReLU(), Dense(3)], dtype=dtype)
+    model.build((6,))
+    model.set_weights(WEIGHTS)
+    model.compile(optimizer, "mse")
+    model.fit(X, Y, batch_size=40, epochs=STEPS)
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+@pytest.mark.parametrize("name", AS_IN_KERAS)
+def test_200_steps_end_where_keras_ends(name):
+    assert np.abs(after_200_steps(AS_IN_KERAS[name](), "float32") - STORED[f"keras/{name}"]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", AS_IN_TORCH)
+def test_200_steps_in_float64_end_where_pytorch_ends(name):
+    assert np.abs(after_200_steps(AS_IN_TORCH[name](), "float64") - STORED[f"torch/{name}"]).max() < 1e-9
+
+
+def test_every_stored_run_is_compared():
+    assert set(STORED) == {f"keras/{name}" for name in AS_IN_KERAS} | {f"torch/{name}" for name in AS_IN_TORCH}
+
+
+# ---- L-BFGS, wrappers, settings
+
+
+def regression(**settings):
+    return Sequential([Dense(4, **settings), ReLU(), Dense(3)], seed=0, dtype="float64")
+
+
+def test_lbfgs_finds_the_least_squares_solution():
+    # NumPy's lstsq is the source: a linear model under the mean squared error has one answer
+    model = Sequential([Dense(3)], dtype="float64")
+    model.compile(LBFGS(tolerance=1e-12), "mse")
+    history = model.fit(X, Y, batch_size=len(X), epochs=100)
+    expected = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), Y, rcond=None)[0]
+    assert np.allclose(np.vstack(model.get_weights()), expected, atol=1e-9)
+    assert len(history.epoch) == model.optimizer.iterations < 100  # it ends when it is there
+
+
+def test_lbfgs_never_rises_and_ends_at_the_last_accepted_point():
+    model = regression()
+    model.compile(LBFGS(), "mse")
+    losses = model.fit(X, Y, batch_size=len(X), epochs=50).history["loss"]
+    assert all(later <= sooner for sooner, later in zip(losses, losses[1:], strict=False))
+    assert model.evaluate(X, Y) == pytest.approx(losses[-1], rel=1e-12)
+
+
+def test_lbfgs_is_for_whole_batches_and_steady_objectives():
+    model = regression()
+    model.compile(LBFGS(), "mse")
+    with pytest.raises(SettingError, match=r"LBFGS takes the whole batch at once: pass batch_size=len\(x\)"):
+        model.fit(X, Y, batch_size=8)
+    with pytest.raises(SettingError, match="LBFGS has no single steps"):
+        model.train_on_batch(X, Y)
+    dropping = Sequential([Dense(3), Dropout(0.5)], seed=0)
+    dropping.compile(LBFGS(), "mse")
+    with pytest.raises(SettingError, match="an objective that is the same each time"):
+        dropping.fit(X, Y, batch_size=len(X))
+
+
+def test_clip_takes_one_bound():
+    for bounds in ({}, {"value": 1.0, "norm": 1.0}):
+        with pytest.raises(SettingError, match="Clip takes one of value, norm and global_norm, got"):
+            Clip(SGD(0.1), **bounds)
+    with pytest.raises(SettingError, match=r"Clip: norm must be in \(0, inf\), got 0"):
+        Clip(SGD(0.1), norm=0)
+    with pytest.raises(SettingError, match="Clip: optimizer must be an Optimizer object, got 'adam'"):
+        Clip("adam", norm=1.0)
+
+
+def test_a_wrapper_has_the_learning_rate_of_the_one_inside():
+    inside = SGD(0.1)
+    wrapped = MovingAverage(Clip(inside, value=1.0))
+    wrapped.learning_rate = 0.5
+    assert inside.learning_rate == wrapped.rate == 0.5
+    model = regression()
+    model.compile(wrapped, "mse")
+    model.fit(X, Y, batch_size=20, epochs=2)
+    assert inside.iterations == wrapped.iterations == 4
+
+
+BAD = {
+    "rho": lambda: RMSprop(rho=1.0),
+    "beta_1": lambda: Adam(beta_1=-0.1),
+    "beta_2": lambda: Adam(beta_2=1.0),
+    "epsilon": lambda: Adam(epsilon=0.0),
+    "weight_decay": lambda: AdamW(weight_decay=-1.0),
+    "initial_accumulator_value": lambda: Adagrad(initial_accumulator_value=-1),
+    "learning_rate": lambda: Nadam(0.0),
+    "memory": lambda: LBFGS(memory=0),
+}
+
+
+@pytest.mark.parametrize("setting", BAD)
+def test_a_setting_outside_its_range_is_refused_by_name(setting):
+    with pytest.raises(SettingError, match=f": {setting} must be "):
+        BAD[setting]()

@@ -4,9 +4,25 @@ from typing import TYPE_CHECKING
 
 from .base import Callback
 from .history import History
+from .logging import CSVLogger, LambdaCallback, TensorBoard, TerminateOnNaN
+from .monitored import EarlyStopping, LearningRateScheduler, Monitored, ReduceLROnPlateau
 from .progress import EpochLines, ProgressBar
 
 if TYPE_CHECKING:  # lives in gradcheck, an outer room; minidl/__init__.py publishes it here
     from ..gradcheck.callback import GradientChecker
 
-__all__ = ["Callback", "EpochLines", "GradientChecker", "History", "ProgressBar"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "EarlyStopping",
+    "EpochLines",
+    "GradientChecker",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "Monitored",
+    "ProgressBar",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

@@ -81,8 +81,9 @@ class Hooks:
             callback.set_model(model)
             callback.set_params(params)
             for name in HOOKS:
-                if getattr(type(callback), name) is not getattr(Callback, name):
-                    called[ALIASES.get(name, name)].append(getattr(callback, name))
+                method = getattr(callback, name)
+                if getattr(method, "__func__", method) is not getattr(Callback, name):
+                    called[ALIASES.get(name, name)].append(method)
         self.on_train_begin = called["on_train_begin"]
         self.on_train_end = called["on_train_end"]
         self.on_epoch_begin = called["on_epoch_begin"]

@@ -87,6 +87,14 @@ class Adagrad(Optimizer):
         self.iterations += 1
 
 
+def gathered(beta: float, t: int, dtype: np.dtype) -> float:
+    """1 - beta^t: how much of its weight an average that starts from 0 has gathered in t steps.
+
+    In the dtype of the parameters, as Keras computes it: in float32 the first steps differ in the fifth digit.
+    """
+    return float(1 - dtype.type(beta) ** dtype.type(t))
+
+
 @dataclass(eq=False)
 class Adam(Optimizer):
     """m <- beta_1 m + (1 - beta_1) g,   v <- beta_2 v + (1 - beta_2) g^2,   (Kingma & Ba 2015, end of section 2)
@@ -123,7 +131,8 @@ class Adam(Optimizer):
         step = self._root()
         step += self.epsilon / size
         np.divide(self.m, step, out=step)
-        step *= rate * (1 - self.beta_1) / size * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        correction = math.sqrt(gathered(self.beta_2, t, theta.dtype)) / gathered(self.beta_1, t, theta.dtype)
+        step *= rate * (1 - self.beta_1) / size * correction
         theta -= step
 
     def _remember(self, grad: np.ndarray) -> None:
@@ -188,7 +197,7 @@ class Nadam(Adam):
         self._remember(grad)
         u, u_next = (self.beta_1 * (1 - 0.96**k / 2) for k in (t, t + 1))
         self.product *= u
-        size = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        size = math.sqrt((1 - self.beta_2) / gathered(self.beta_2, t, theta.dtype))
         step = self._root()
         step += self.epsilon / size
         ahead = u_next * (1 - self.beta_1) / (1 - self.product * u_next) * self.m

@@ -15,11 +15,13 @@ class Metric:
 
     Of class labels y (m, 1) for k > 1 outputs the metrics here compare the one-hot rows, so nothing broadcasts.
     `state_names` are the attributes that reset() makes: what a training needs to go on in the middle of an epoch.
-    `direction` is "up" where more is better, else "down".
+    `direction` is "up" where more is better, else "down"; `runs` says whether a result is of use, and cheap, in the
+    middle of an epoch.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
     direction: ClassVar[str] = "up"
+    runs: ClassVar[bool] = True
 
     def reset(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} must write reset()")
@@ -289,11 +291,15 @@ def _ratio(part: float, whole: float) -> float:
 
 @dataclass(eq=False)
 class Scorer(Metric):
-    """function(y, p) of all rows together, such as sklearn.metrics.roc_auc_score. One column is handed over flat."""
+    """function(y, p) of all rows together, such as sklearn.metrics.roc_auc_score. One column is handed over flat.
+
+    It is called at the end of each epoch: of a few rows it may not be defined, of ever more rows it would cost.
+    """
 
     function: Callable[[Any, Any], Any]
 
     state_names = ("targets", "outputs")
+    runs = False
 
     def __post_init__(self) -> None:
         self.reset()

@@ -180,9 +180,13 @@ class Network:
         for metric in self.metrics.values():
             metric.update(batch.y, outputs)
 
-    def figures(self, data_loss: float, penalty: float) -> dict[str, Any]:
-        """Metrics, then loss, as Keras orders them; with a penalty the loss's two parts too."""
-        logs: dict[str, Any] = {name: metric.result() for name, metric in self.metrics.items()}
+    def figures(self, data_loss: float, penalty: float, *, running: bool = False) -> dict[str, Any]:
+        """Metrics, then loss, as Keras orders them; with a penalty the loss's two parts too.
+
+        running: in the middle of an epoch, where metrics that need all its rows say nothing.
+        """
+        metrics = {name: metric for name, metric in self.metrics.items() if metric.runs or not running}
+        logs: dict[str, Any] = {name: metric.result() for name, metric in metrics.items()}
         logs["loss"] = data_loss + penalty
         if self.penalties:
             logs["data_loss"], logs["penalty"] = data_loss, penalty

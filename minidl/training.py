@@ -167,16 +167,16 @@ class Training:
         if model.metrics:
             model.measure(batch, z)
         for hook in hooks.on_gradients:
-            hook(number, self._figures())
+            hook(number, self._figures(running=True))
         model.optimizer.update(model.params.theta, grad)
         position.batch = number + 1
         for hook in hooks.on_train_batch_end:
-            hook(number, self._figures())
+            hook(number, self._figures(running=True))
 
-    def _figures(self) -> dict[str, Any]:
+    def _figures(self, *, running: bool = False) -> dict[str, Any]:
         position = self.position
         rows = max(position.rows, 1)
-        return self.model.figures(position.data_sum / rows, position.penalty_sum / rows)
+        return self.model.figures(position.data_sum / rows, position.penalty_sum / rows, running=running)
 
     def _validate(self, source: Source) -> dict[str, Any]:
         rows = self.source.batch_rows(self.batch_size)
@@ -277,7 +277,7 @@ def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size
             data_sum += len(batch) * float(model.body_loss.value(z, batch.y, batch.weight))
             model.measure(batch, z)
             for hook in hooks.on_test_batch_end:
-                hook(number, model.figures(data_sum / rows, penalty))
+                hook(number, model.figures(data_sum / rows, penalty, running=True))
     logs = model.figures(data_sum / rows, penalty)
     call(hooks.on_test_end, logs)
     return logs

@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics
 
 from minidl import Sequential, SettingError, metrics
+from minidl.callbacks import Callback
 from minidl.layers import Dense, Sigmoid, Softmax
 from minidl.metrics import (
     AUC,
@@ -223,6 +224,30 @@ def test_scorers_of_scikit_learn_watch_a_training():
     p = model.predict(x)[:, 0]
     assert history["val_roc_auc_score"][-1] == pytest.approx(sklearn.metrics.roc_auc_score(y, p))
     assert history["val_brier_score_loss"][-1] == pytest.approx(sklearn.metrics.brier_score_loss(y, p))
+
+
+class Noting(Callback):
+    def on_train_begin(self, logs=None):
+        self.names = {"batch": set(), "test": set(), "epoch": set()}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.names["batch"] |= set(logs)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.names["test"] |= set(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.names["epoch"] |= set(logs)
+
+
+def test_scorers_wait_for_the_end_of_the_epoch():
+    # in batches of 4, most have one class: there roc_auc_score would warn
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) > 50
+    model, noting = Sequential([Dense(1), Sigmoid()], seed=0), Noting()
+    model.compile(metrics=["acc", sklearn.metrics.roc_auc_score])
+    model.fit(x, y, batch_size=4, validation_data=(x, y), callbacks=[noting])
+    assert noting.names["batch"] == noting.names["test"] == {"acc", "loss"}
+    assert {"roc_auc_score", "val_roc_auc_score"} < noting.names["epoch"]
 
 
 def test_class_labels_and_their_figures_in_a_training():

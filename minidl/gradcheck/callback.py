@@ -12,7 +12,7 @@ from ..callbacks.base import Callback, Logs
 from ..data import Examples
 from ..errors import GradientError
 from .check import check_function
-from .compare import TOLERANCE
+from .compare import TOLERANCE, refuse_bad_settings
 from .report import Report
 from .walk import ModelFunction
 
@@ -38,6 +38,7 @@ class GradientChecker(Callback):
         on_failure: str = "raise",
     ) -> None:
         self.every = settings.integer("GradientChecker", "every", every, 1)
+        refuse_bad_settings("GradientChecker", depth, method, tolerance)
         self.depth, self.method, self.tolerance = depth, method, tolerance
         self.rows = settings.integer("GradientChecker", "rows", rows, 1)
         self.on_failure = settings.choice("GradientChecker", "on_failure", on_failure, ("raise", "warn", "record"))

@@ -86,7 +86,7 @@ def of_loss(function: Differentiable, name: str, method: str) -> str | None:
         counts = {"rows": function.m}
     evidence = Evidence(name, claimed, slope, counts, CLOSE[method])
     weights = getattr(function, "weights", None)
-    if weights is not None and evidence.claims(slope / weights[:, None]):
+    if weights is not None and evidence.same(claimed * weights[:, None], slope):
         return f"{name} is that of unweighted rows: the weights are forgotten"
     return _first(OF_LOSS, evidence)
 

@@ -13,7 +13,7 @@ from ..layers.base import Layer
 from ..losses import Loss, Objective
 from ..parameters import Parameters, Penalty
 from . import causes
-from .compare import TOLERANCE, report_on
+from .compare import TOLERANCE, refuse_bad_settings, report_on
 from .functions import Differentiable, LayerFunction, LossFunction, PenaltyFunction, PlainFunction
 from .promises import broken_promises
 from .report import Report
@@ -38,6 +38,7 @@ def check_gradient(
     gradient  its value at theta, or better a function of theta: then a kink can be told from a mistake
     Returns the Report; raises GradientError with it if the gradient is wrong.
     """
+    refuse_bad_settings("check_gradient", "all", method, tolerance)
     function = PlainFunction(f, gradient, theta)
     return _finish(report_on("gradient", function, "all", method, tolerance), raise_on_failure)
 
@@ -112,13 +113,16 @@ def check_layer(
     On a built clone with random parameters, inputs and cotangents; in training and in inference; for each number of
     rows. Then its promises: shapes, no argument written to, no reading back, the same twice, float32 in, float32 out.
     """
+    refuse_bad_settings("check_layer", "all", method, tolerance)
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
-    report = Report(type(layer).__name__, "complex", rows[0])
+    report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
     for m in rows:
         for training in (True, False):
             function = layer_function(layer, shape, m, training, seed)
             part = report_on(report.title, function, "all", method, tolerance)
             for path, tensor in part.tensors.items():
+                if not tensor.passed:
+                    wrong.setdefault(path, []).append((m, training))
                 if not tensor.passed and tensor.checked == tensor.size:
                     tensor.cause = causes.of_layer(function, path, part.method)
                 if path not in report.tensors or (report.tensors[path].passed and not tensor.passed):
@@ -127,7 +131,16 @@ def check_layer(
             report.method = "central" if "central" in (part.method, report.method) else "complex"
             _absorb(report, part)
     report.broken, report.notes = broken_promises(layer, shape, seed)
+    report.notes += [f"{path} is wrong {_where(cases, rows)}" for path, cases in wrong.items() if _where(cases, rows)]
     return _finish(report, raise_on_failure)
+
+
+def _where(cases: list[tuple[int, bool]], rows: tuple[int, ...]) -> str:
+    """What the cases (rows, training) have in common that others have not, in words."""
+    sizes, modes = {m for m, _ in cases}, {training for _, training in cases}
+    size = "" if sizes == set(rows) else f"with {' or '.join(str(m) for m in rows if m in sizes)} rows"
+    mode = "" if len(modes) == 2 else "in training" if True in modes else "in inference"
+    return " ".join(part for part in (size, mode, "alone") if part) if size or mode else ""
 
 
 def layer_function(layer: Layer, shape: tuple[int, ...], m: int, training: bool, seed: int) -> LayerFunction:
@@ -174,6 +187,7 @@ def check_model(
     Every evaluation sees the same dropout masks; the model itself is not touched. Raises GradientError with the
     report, unless told not to; `report.guilty` is the layer whose backward is wrong.
     """
+    refuse_bad_settings("check_model", depth, method, tolerance)
     if not model.built:
         raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
     if not model.compiled:

@@ -25,17 +25,21 @@ MANY = 20_000  # entries of one tensor to look at one by one; of a larger tensor
 SAMPLE = 2_000
 
 
+def refuse_bad_settings(who: str, depth: str | int, method: str, tolerance: float) -> None:
+    """Raise SettingError if one of them cannot be used."""
+    if isinstance(depth, str):
+        settings.choice(who, "depth", depth, ("auto", "directions", "all"))
+    else:
+        settings.integer(who, "depth", depth, 1)
+    settings.choice(who, "method", method, ("auto", *METHODS))
+    settings.number(who, "tolerance", tolerance, "(0, 1)")
+
+
 def report_on(
     title: str, function: Differentiable, depth: str | int, method: str, tolerance: float, seed: int = 0
 ) -> Report:
     """The report on one function; depth, method and tolerance as `check_model` explains them."""
     began = time.perf_counter()
-    settings.choice(title, "method", method, ("auto", *METHODS))
-    if not isinstance(depth, str):
-        depth = settings.integer(title, "depth", depth, 1)
-    else:
-        settings.choice(title, "depth", depth, ("auto", "directions", "all"))
-    tolerance = settings.number(title, "tolerance", tolerance, "(0, 1)")
     if method == "auto":
         method = "complex" if function.complex_safe() else "central"
     comparison = Comparison(function, method, tolerance, np.random.default_rng(seed))

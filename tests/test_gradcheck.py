@@ -1,0 +1,488 @@
+"""The checker's faces: a function, a loss, a layer, a model, a training; their reports, options and promises."""
+
+import copy
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from minidl import (
+    GradientChecker,
+    GradientError,
+    NotBuiltError,
+    Sequential,
+    SettingError,
+    check_gradient,
+    check_layer,
+    check_loss,
+    check_model,
+)
+from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid
+from minidl.losses import BinaryCrossentropy, MeanSquaredError
+from minidl.optimizers import SGD
+from minidl.regularizers import L1, L2
+from tests.planted_own import Huber, Modulus, Noise, Skip
+from tests.right import RunningScale
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((40, 3)), RNG.integers(0, 2, (40, 1))
+
+
+def trained(*extra, loss=None, epochs=2, seed=0, dtype="float32", **options):
+    model = Sequential([Dense(5), *extra, ReLU(), Dropout(0.3), Dense(1), Sigmoid()], seed=seed, dtype=dtype)
+    model.compile(SGD(0.1, momentum=0.9), loss or BinaryCrossentropy() + L2(0.7))
+    model.fit(X, Y, epochs=epochs, **options)
+    return model
+
+
+def worse(base, times=1.01):
+    """The layer with an input gradient that is one per cent too large."""
+
+    class Worse(base):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            return None if dx is None else times * dx
+
+    return dataclass(eq=False)(Worse)
+
+
+# ---- check_gradient
+
+
+def test_the_notebooks_one_dimensional_example():
+    report = check_gradient(lambda theta: 3.0 * theta, lambda theta: 3.0, 4.0)
+    assert report.passed
+    assert report.difference < 1e-15
+    assert report.method == "complex"
+    with pytest.raises(GradientError, match="1 of 1 gradients wrong") as caught:
+        check_gradient(lambda theta: 3.0 * theta, lambda theta: theta, 4.0)
+    tensor = caught.value.report.tensors["theta"]
+    assert (tensor.worst, tensor.analytic, tensor.numeric) == ((), 4.0, 3.0)
+
+
+def test_a_gradient_as_function_or_as_value():
+    theta = RNG.standard_normal((2, 3))
+    assert check_gradient(lambda t: (t**3).sum(), lambda t: 3 * t**2, theta).passed
+    report = check_gradient(lambda t: (t**3).sum(), 3 * theta**2, theta)
+    assert (report.tensors["theta"].checked, report.difference < 1e-15) == (6, True)
+    wrong = 3 * theta**2
+    wrong[1, 2] *= 1 + 1e-6
+    report = check_gradient(lambda t: (t**3).sum(), wrong, theta, raise_on_failure=False)
+    assert report.tensors["theta"].worst == (1, 2)
+
+
+def test_a_kink_is_no_mistake_if_the_gradient_is_a_function():
+    kinked = lambda t: np.maximum(t, 0).sum()  # noqa: E731
+    theta = np.array([0.0, 1.0, -1.0])
+    report = check_gradient(kinked, lambda t: 1.0 * (t > 0), theta)
+    assert report.passed
+    assert check_gradient(kinked, lambda t: 1.0 * (t >= 0), theta, method="central").kinks == 1
+    assert not check_gradient(kinked, lambda t: 1.0 * (t > -2), theta, raise_on_failure=False).passed
+
+
+def test_a_function_that_is_not_complex_safe_gets_central_differences_and_the_report_says_so():
+    theta = np.array([0.5, -2.0, 0.0])
+    report = check_gradient(lambda t: np.abs(t).sum(), np.sign, theta)
+    assert report.method == "central"
+    assert "central differences" in str(report)
+    assert not check_gradient(lambda t: np.abs(t).sum(), lambda t: 0 * t, theta, raise_on_failure=False).passed
+
+
+def test_what_rounding_explains_passes():
+    # 0 against 1e-12: the notebook's formula alone calls it a difference of 1
+    assert check_gradient(lambda t: (t**2).sum() + 1, np.array([1e-16, 2.0]), np.array([0.0, 1.0])).passed
+    assert check_gradient(lambda t: 5.0 + 0 * t, 1e-15, 3.0).passed
+    assert not check_gradient(lambda t: 5.0 + 0 * t, 1e-9, 3.0, raise_on_failure=False).passed
+
+
+def test_bad_options():
+    for options, words in (
+        ({"method": "fast"}, "method"),
+        ({"tolerance": 0}, "tolerance"),
+        ({"tolerance": 1}, "toler"),
+    ):
+        with pytest.raises(SettingError, match=f"check_gradient: {words}"):
+            check_gradient(np.sin, np.cos, 1.0, **options)
+
+
+# ---- check_layer
+
+
+def promise_breaker(**methods):
+    """A right layer y = 2 x with other methods."""
+
+    def forward(self, x, training=False):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+    kind = type("Breaker", (Layer,), {"forward": forward, "backward": backward, **methods})
+    return dataclass(eq=False)(kind)()
+
+
+def writes_x(self, x, training=False):
+    y = 2 * x
+    x[:] = 0
+    return y
+
+
+def writes_dy(self, dy):
+    dy *= 2
+    return dy
+
+
+def widens(self, x, training=False):
+    return x * np.float64(2)
+
+
+def returns_its_own_buffer(self, x, training=False):
+    if getattr(self, "y", None) is None or self.y.shape != x.shape or self.y.dtype != x.dtype:
+        self.y = np.empty_like(x)
+    y = self.y
+    np.multiply(x, 2, out=y)
+    return y
+
+
+def reads_back(self, x, training=False):
+    self.y = 2 * x
+    return self.y
+
+
+COUNTER = iter(range(10**9))
+
+
+def counts(self, x, training=False):
+    return 2 * x + next(COUNTER)
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ({"forward": writes_x}, "it writes into its input x"),
+        ({"backward": writes_dy}, "backward writes into its argument dy"),
+        ({"forward": widens}, "forward turns float32 into float64; use Python floats as scalars"),
+        ({"forward": returns_its_own_buffer}, "a later pass writes into an array that was returned earlier"),
+        ({"build": lambda self, shape: (7,)}, r"build promises rows of shape \(7,\), forward returns \(4,\)"),
+        (
+            {"backward": lambda self, dy: 2 * dy[:, :1]},
+            r"backward returns dL/dx of shape \(6, 1\) for x of shape \(6, 4\)",
+        ),
+        ({"forward": counts}, "forward is not the same twice from one state"),
+    ],
+)
+def test_a_broken_promise_fails_the_check(methods, words):
+    with pytest.raises(GradientError, match=f"broken: {words}"):
+        check_layer(promise_breaker(**methods), 4)
+
+
+def test_adding_to_a_gradient_breaks_a_promise():
+    class Adds(Dense):
+        def backward(self, dy):
+            self.bias.grad += dy.sum(axis=0)
+            self.kernel.grad = self.x.T @ dy
+            return dy @ self.kernel.value.T
+
+    report = check_layer(Adds(3), 4, raise_on_failure=False)
+    assert "(+=)" in report.tensors["bias"].cause
+    assert any("backward is not the same twice" in line for line in report.broken)
+
+
+def test_reading_back_is_advice():
+    report = check_layer(promise_breaker(forward=reads_back), 4)
+    assert report.passed
+    assert "forward reads self.y back" in report.notes[0]
+
+
+def test_an_input_that_cannot_be_read_only_or_strided():
+    def viewed(self, x, training=False):
+        x = x.view()
+        x.shape = (x.size,)  # only a contiguous array can be reshaped in place
+        return 2 * x.reshape(-1, 4)
+
+    report = check_layer(promise_breaker(forward=viewed), 4, raise_on_failure=False)
+    assert any("non-contiguous" in line for line in report.broken)
+
+
+def test_mode_and_number_of_rows_where_the_layer_is_wrong_are_noted():
+    class InTraining(Layer):
+        def forward(self, x, training=False):
+            self.training = training
+            return x
+
+        def backward(self, dy):
+            return 1.1 * dy if self.training else dy
+
+    report = check_layer(InTraining(), 4, raise_on_failure=False)
+    assert report.notes == ["input is wrong in training alone"]
+    mean = type(
+        "Mean", (Layer,), {"forward": lambda s, x, training=False: 1 * x, "backward": lambda s, dy: dy / len(dy)}
+    )
+    assert "input is wrong with 5 rows alone" in check_layer(mean(), 4, raise_on_failure=False).notes
+    assert check_layer(mean(), 4, rows=(1,)).passed
+
+
+def test_the_layer_itself_is_not_touched():
+    layer = Dense(3)
+    before = dict(vars(layer))
+    check_layer(layer, 4)
+    assert vars(layer) == before
+
+
+def test_options_of_check_layer():
+    assert check_layer(Dense(3), 4, method="central").method == "central"
+    assert check_layer(Dense(3), (4,), rows=(2,), seed=5).rows == 2
+    assert check_layer(Modulus(), 4).method == "central"
+    with pytest.raises(SettingError, match="check_layer: method"):
+        check_layer(Dense(3), 4, method="fast")
+    assert check_layer(worse(Dense)(3), 4, tolerance=0.1).passed
+
+
+# ---- check_loss
+
+
+def test_check_loss_looks_at_every_form():
+    names = ["output", "output, weighted", "output, hard labels", "logits", "logits, weighted", "logits, hard labels"]
+    assert list(check_loss(BinaryCrossentropy(), 2).tensors) == names
+    assert list(check_loss(MeanSquaredError() + L2(1.0) + L1(0.5)).tensors) == ["output", "output, weighted", "penalty"]
+    assert list(check_loss(L2(1.0)).tensors) == ["penalty"]
+    with pytest.raises(GradientError, match="slope / 2"):
+        check_loss(Huber("mean over outputs"), 2)
+
+
+# ---- check_model
+
+
+def test_the_report_of_a_right_model():
+    report = check_model(trained(), X, Y)
+    assert report.passed
+    assert report.difference < 1e-14
+    assert report.guilty is None
+    assert report.rows == 32
+    assert report.method == "complex"
+    assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "penalty"]
+    assert report.evaluations > 0
+    assert report.seconds > 0
+
+
+def test_the_report_of_a_wrong_model():
+    model = trained(Residual(Dense(5)), worse(Dense)(5, name="middle"))
+    report = check_model(model, X, Y, raise_on_failure=False)
+    assert report.guilty == "middle"
+    tensor = report.tensors["dense/kernel"]
+    gradient = tensor.analytic / tensor.numeric
+    assert gradient == pytest.approx(1.01, rel=1e-9)
+    assert not tensor.passed
+    assert tensor.difference == pytest.approx(0.01 / 2.01, rel=1e-6)
+    assert (tensor.checked, tensor.kinks) == (15, 0)
+    assert 0 <= tensor.worst[0] < 3
+    assert 0 <= tensor.worst[1] < 5
+    assert "1.01 x slope" in tensor.cause
+    assert report.tensors["middle/kernel"].passed
+    for words in ("guilty: middle", "WRONG", "right", "dense/kernel", "1.01 x slope", "complex step, float64, 32 rows"):
+        assert words in str(report)
+    with pytest.raises(GradientError) as caught:
+        check_model(model, X, Y)
+    assert str(caught.value) == str(caught.value.report)
+
+
+def test_the_report_as_data_html_and_picture():
+    report = check_model(trained(worse(Skip)()), X, Y, raise_on_failure=False)
+    data = json.loads(json.dumps(report.to_dict()))
+    assert data["passed"] is False
+    assert data["tensors"]["dense/kernel"]["worst"] == list(report.tensors["dense/kernel"].worst)
+    page = report._repr_html_()
+    assert page.count("<tr>") == 1 + len(report.tensors)
+    assert "dense/kernel" in page
+    ax = report.plot()
+    assert len(ax.patches) == len(report.tensors)
+    assert report.plot(ax=ax) is ax
+
+
+def test_depths():
+    model = trained()
+    checked = {depth: check_model(model, X, Y, depth=depth).tensors["dense/kernel"].checked for depth in DEPTHS}
+    assert checked == {"auto": 0, "directions": 0, 4: 4, 100: 15, "all": 15}
+    wrong = trained(worse(Skip)())
+    for depth in DEPTHS:
+        assert not check_model(wrong, X, Y, depth=depth, raise_on_failure=False).tensors["dense/kernel"].passed
+    assert check_model(wrong, X, Y, raise_on_failure=False).tensors["dense/kernel"].checked == 15
+
+
+DEPTHS = ("auto", "directions", 4, 100, "all")
+
+
+def test_methods_tolerance_and_rows():
+    model = trained(worse(Skip, 1 + 1e-6)())
+    assert not check_model(model, X, Y, raise_on_failure=False).passed
+    assert check_model(model, X, Y, tolerance=1e-5).passed
+    right = trained()
+    assert check_model(right, X, Y, method="central", rows=5).rows == 5
+    assert check_model(right, X, Y, method="central").method == "central"
+    assert check_model(right, X[:3], Y[:3]).rows == 3
+    assert check_model(trained(Modulus()), X, Y).method == "central"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"depth": "deep"}, "depth must be one of auto, directions, all, got 'deep'"),
+        ({"depth": 0}, "depth must be an integer of at least 1"),
+        ({"depth": 1.5}, "depth must be an integer"),
+        ({"method": "fast"}, "method must be one of"),
+        ({"tolerance": -1}, "tolerance must be in"),
+        ({"rows": 0}, "rows must be an integer of at least 1"),
+    ],
+)
+def test_bad_options_of_check_model(options, words):
+    with pytest.raises(SettingError, match=f"check_model: {words}"):
+        check_model(trained(), X, Y, **options)
+
+
+def test_an_unbuilt_model_is_refused():
+    with pytest.raises(NotBuiltError, match="check_model: sequential is not built yet; call build or fit first"):
+        check_model(Sequential([Dense(1)]), X, Y)
+
+
+def test_sample_weights_count():
+    model = trained(loss=Huber("weights forgotten"))
+    assert check_model(model, X, Y).passed
+    report = check_model(model, X, Y, sample_weight=np.linspace(0, 2, 40), raise_on_failure=False)
+    assert "the weights are forgotten" in str(report)
+
+
+def test_the_penalty_is_checked_apart():
+    @dataclass(frozen=True)
+    class Doubled(L2):
+        def gradient(self, w, m):
+            return 2 * super().gradient(w, m)
+
+    model = trained(loss=BinaryCrossentropy() + Doubled(1e-3))
+    report = check_model(model, X, Y, raise_on_failure=False)
+    assert list(report.wrong) == ["penalty"]
+    assert report.guilty is None
+    assert "2 x slope" in report.tensors["penalty"].cause
+
+
+# ---- nothing is left behind
+
+
+def everything(model):
+    """All that a check could change, as one string of bytes or text each."""
+    state = {"theta": model.params.theta.tobytes(), "grad": model.params.grad.tobytes()}
+    state["rng"] = repr(model.rng.bit_generator.state)
+    for path, layer in model.layer.walk():
+        for name, value in vars(layer).items():
+            state[f"{path}.{name}"] = value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            state[f"id of {path}.{name}"] = id(value)
+    state |= {f"optimizer.{name}": repr(value) for name, value in vars(model.optimizer).items()}
+    return state
+
+
+@pytest.mark.parametrize("depth", ["auto", "all", "directions"])
+@pytest.mark.parametrize("extra", [Noise, RunningScale, Modulus, Skip, worse(Skip)], ids=str)
+def test_a_check_leaves_the_model_as_it_was(extra, depth):
+    model = trained(extra())
+    before = everything(model)
+    check_model(model, X, Y, depth=depth, raise_on_failure=False)
+    assert everything(model) == before
+
+
+def test_a_check_that_raises_leaves_the_model_as_it_was():
+    model = trained(worse(Skip)())
+    before = everything(model)
+    with pytest.raises(GradientError):
+        check_model(model, X, Y)
+    assert everything(model) == before
+
+
+def test_a_forward_that_fails_midway_leaves_the_model_as_it_was():
+    @dataclass(eq=False)
+    class Fails(Layer):
+        passes: int = 10**9
+
+        def build(self, input_shape):
+            self.scale, self.done = Parameter(input_shape, "ones"), 0
+            return input_shape
+
+        def forward(self, x, training=False):
+            done = self.done + 1
+            self.x, self.done = x, done
+            if done > self.passes:
+                raise MemoryError("no more")
+            return x * self.scale.value
+
+        def backward(self, dy):
+            self.scale.grad = (dy * self.x).sum(axis=0)
+            return dy * self.scale.value
+
+    model = trained(Fails())
+    fails = model.layer.layers[1]
+    for passes in range(0, 12, 3):
+        fails.passes = fails.done + passes
+        before = everything(model)
+        with pytest.raises(MemoryError, match="no more"):
+            check_model(model, X, Y, depth="all", method="central")
+        assert everything(model) == before
+
+
+# ---- while training
+
+
+def test_the_callback_changes_nothing_in_the_training():
+    alone, watched = trained(epochs=5), trained(epochs=5, callbacks=[GradientChecker()])
+    assert alone.params.theta.tobytes() == watched.params.theta.tobytes()
+    assert alone.history.history["loss"] == watched.history.history["loss"]
+
+
+def test_reports_and_history():
+    checker = GradientChecker(every=2, rows=4)
+    model = trained(epochs=5, callbacks=[checker])
+    assert [report.epoch for report in checker.reports] == [0, 2, 4]
+    assert {report.rows for report in checker.reports} == {4}
+    recorded = model.history.history["gradient_difference"]
+    assert [np.isnan(value) for value in recorded] == [False, True, False, True, False]
+    assert recorded[::2] == [report.difference for report in checker.reports]
+    assert max(recorded[::2]) < 1e-14
+
+
+def test_depth_of_the_callback():
+    checker = GradientChecker(every=3, depth="all", method="central")
+    trained(epochs=4, callbacks=[checker])
+    assert [report.method for report in checker.reports] == ["central"] * 2
+    assert all(report.tensors["dense/kernel"].checked == 15 for report in checker.reports)
+
+
+def test_on_failure():
+    with pytest.raises(GradientError, match="guilty: worse"):
+        trained(worse(Skip)(), callbacks=[GradientChecker()])
+    with pytest.warns(UserWarning, match="epoch 1: sequential"):
+        trained(worse(Skip)(), epochs=1, callbacks=[GradientChecker(on_failure="warn")])
+    checker = GradientChecker(on_failure="record")
+    trained(worse(Skip)(), epochs=2, callbacks=[checker])
+    assert [report.passed for report in checker.reports] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"every": 0}, "every must be an integer of at least 1"),
+        ({"rows": 0}, "rows must be"),
+        ({"on_failure": "stop"}, "on_failure must be one of raise, warn, record"),
+        ({"depth": "deep"}, "depth must be one of"),
+        ({"method": "fast"}, "method must be one of"),
+        ({"tolerance": 2}, "tolerance must be in"),
+    ],
+)
+def test_bad_options_of_the_callback(options, words):
+    with pytest.raises(SettingError, match=f"GradientChecker: {words}"):
+        GradientChecker(**options)
+
+
+def test_a_checker_can_be_used_twice_and_copied():
+    checker = GradientChecker(every=2)
+    trained(epochs=2, callbacks=[checker])
+    trained(Skip(), epochs=2, callbacks=[checker])
+    assert len(checker.reports) == 2
+    assert len(copy.deepcopy(checker).reports) == 2

@@ -1,6 +1,7 @@
 """How the parameters move."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -219,7 +220,7 @@ def test_lbfgs_never_rises_and_ends_at_the_last_accepted_point():
     model = regression()
     model.compile(LBFGS(), "mse")
     losses = model.fit(X, Y, batch_size=len(X), epochs=50).history["loss"]
-    assert all(later <= sooner for sooner, later in zip(losses, losses[1:], strict=False))
+    assert all(later <= sooner for sooner, later in pairwise(losses))
     assert model.evaluate(X, Y) == pytest.approx(losses[-1], rel=1e-12)
 
 

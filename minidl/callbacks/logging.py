@@ -116,7 +116,7 @@ class TerminateOnNaN(Callback):
         for layer in reversed(layers):
             dy = layer.backward(dy)
             if dy is not None and not np.isfinite(dy).all():
-                return f"All outputs are finite; the first gradient that is not is the one {names[id(layer)]} hands back."
+                return f"All outputs are finite; the first gradient that is not is what {names[id(layer)]} hands back."
         return "All outputs are finite, and all gradients that layers hand to each other."
 
 

@@ -34,8 +34,8 @@ class Monitored(Callback):
         """The figure in these logs; a warning that lists the others, and None, if it is not there."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            others = ", ".join(logs or {})
-            warnings.warn(f"{type(self).__name__}: there is no {self.monitor!r} in the logs, only {others}", stacklevel=3)
+            who, others = type(self).__name__, ", ".join(logs or {})
+            warnings.warn(f"{who}: there is no {self.monitor!r} in the logs, only {others}", stacklevel=3)
         return value
 
     def better(self, value: float, than: float | None) -> bool:
@@ -194,7 +194,8 @@ class LearningRateScheduler(Callback):
 
     def __post_init__(self) -> None:
         if not callable(self.schedule):
-            raise SettingError(f"LearningRateScheduler: schedule must be a function of (epoch, lr), got {self.schedule!r}")
+            message = f"LearningRateScheduler: schedule must be a function of (epoch, lr), got {self.schedule!r}"
+            raise SettingError(message)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.scheduled: int | None = None  # the epoch that has its rate

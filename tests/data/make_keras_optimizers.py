@@ -2,8 +2,8 @@
 
 KERAS_BACKEND=torch python -m tests.data.make_keras_optimizers        (Keras 3.15.1, PyTorch 2.13.0)
 
-The network is 6-5-ReLU-3-linear under the mean squared error, on 40 rows, the whole batch each time, 200 steps. Keras in
-float32; PyTorch in float64, with epsilon so small that where it stands makes no difference.
+The network is 6-5-ReLU-3-linear under the mean squared error, on 40 rows, the whole batch each time, 200 steps. Keras
+in float32; PyTorch in float64, with epsilon so small that where it stands makes no difference.
 """
 
 from pathlib import Path

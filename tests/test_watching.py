@@ -1,0 +1,190 @@
+"""The callbacks that stop, slow down and write down a training."""
+
+import csv
+import json
+import math
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minidl import NonFiniteError, Sequential, SettingError
+from minidl.callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+)
+from minidl.layers import Dense, ReLU, Sigmoid
+from minidl.optimizers import SGD, Adam
+from minidl.schedules import ExponentialDecay
+from tests.data.make_keras_callbacks import REDUCING, SERIES, STOPPING, run, series
+
+KERAS = json.loads((Path(__file__).parent / "data" / "keras_callbacks.json").read_text())  # Keras 3.15.1
+X = np.random.default_rng(0).normal(size=(60, 2))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+def classifier(optimizer=None, **settings):
+    model = Sequential([Dense(6), ReLU(), Dense(1), Sigmoid()], seed=0, **settings)
+    model.compile(optimizer or SGD(0.1), metrics="accuracy")
+    return model
+
+
+def ready():
+    model = classifier(SGD(0.1))
+    model.build((2,))
+    return model
+
+
+def test_early_stopping_stops_where_keras_stops():
+    ours = []
+    for number, settings in product(range(SERIES), STOPPING):
+        callback = EarlyStopping(**settings)
+        epochs, _ = run(callback, series(number), ready())
+        ours.append([epochs, callback.stopped_epoch, callback.best_epoch, callback.best])
+    assert ours == KERAS["stopping"]
+    assert len({epochs for epochs, *_ in ours}) > 10  # the series do stop at different places
+
+
+def test_the_learning_rate_is_reduced_where_keras_reduces_it():
+    ours = [run(ReduceLROnPlateau(**s), series(n), ready())[1] for n, s in product(range(SERIES), REDUCING)]
+    assert np.allclose(ours, KERAS["reducing"], rtol=1e-6)  # Keras keeps the rate in float32
+
+
+def test_early_stopping_goes_back_to_the_best_weights():
+    kept = []
+    keep = LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()))
+    stopping = EarlyStopping("loss", patience=3, mode="max", restore_best_weights=True)
+    model = classifier(SGD(0.5))
+    history = model.fit(X, Y, batch_size=60, epochs=50, callbacks=[keep, stopping])
+    assert len(history.epoch) == 4  # a loss that falls is never better where more is better
+    assert stopping.best_epoch == int(np.argmax(history.history["loss"]))
+    assert all(map(np.array_equal, model.get_weights(), kept[stopping.best_epoch]))
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "val_accuracy"])
+def test_mode_auto_knows_the_metrics(monitor):
+    stopping = EarlyStopping(monitor, patience=100)
+    history = classifier(Adam(0.05)).fit(X, Y, epochs=20, validation_split=0.3, callbacks=[stopping])
+    assert stopping.best == max(history.history[monitor])
+
+
+def test_a_figure_that_nobody_knows_needs_a_mode():
+    class Own(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["own"] = 1.0
+
+    with pytest.raises(SettingError, match="is more 'own' better or worse"):
+        classifier().fit(X, Y, epochs=2, callbacks=[Own(), EarlyStopping("own")])
+    with pytest.warns(UserWarning, match="EarlyStopping: there is no 'val_loss' in the logs, only accuracy, loss"):
+        classifier().fit(X, Y, callbacks=EarlyStopping())
+
+
+def test_a_scheduler_sets_the_rate_of_every_epoch():
+    seen = []
+    halving = LearningRateScheduler(lambda epoch, rate: rate if epoch < 2 else rate / 2)
+    watch = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(model.optimizer.learning_rate))
+    model = classifier(SGD(0.8))
+    history = model.fit(X, Y, batch_size=60, epochs=5, callbacks=[halving, watch])
+    assert seen == history.history["learning_rate"] == [0.8, 0.8, 0.4, 0.2, 0.1]
+    model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: 0.3)])
+    assert model.optimizer.learning_rate == 0.3
+    with pytest.raises(SettingError, match="what the schedule returns must be in"):
+        model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: math.nan)])
+
+
+@pytest.mark.parametrize("callback", [LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")])
+def test_two_cannot_set_the_rate(callback):
+    model = classifier(SGD(ExponentialDecay(0.1, 10, 0.5)))
+    with pytest.raises(SettingError, match=r"sets the learning rate, but the optimiser has ExponentialDecay\("):
+        model.fit(X, Y, callbacks=[callback])
+
+
+def test_csv_logger_writes_a_row_an_epoch_and_goes_on(tmp_path):
+    path = tmp_path / "log.csv"
+    model = classifier()
+    first = model.fit(X, Y, epochs=2, callbacks=[CSVLogger(path)])
+    second = model.fit(X, Y, epochs=3, initial_epoch=2, callbacks=[CSVLogger(path, append=True)])
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "accuracy", "loss"]
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
+    assert [float(row["loss"]) for row in rows] == first.history["loss"] + second.history["loss"]
+
+
+def test_terminate_on_nan_says_what_was_not_finite_first(capsys):
+    model = classifier(SGD(1e30))
+    history = model.fit(100 * X, Y, batch_size=60, epochs=50, callbacks=[TerminateOnNaN()])
+    assert len(history.epoch) < 50
+    assert "TerminateOnNaN: fit: the " in (words := capsys.readouterr().out)
+    assert "The first output that is not finite is that of dense" in words
+    assert np.isfinite(model.params.theta).all()
+    with pytest.raises(NonFiniteError, match="The first output that is not finite is that of dense"):
+        classifier(SGD(1e30)).fit(100 * X, Y, batch_size=60, epochs=50, callbacks=[TerminateOnNaN(raise_error=True)])
+
+
+@pytest.mark.peers
+def test_tensorboard_reads_what_was_written(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    make_ndarray = pytest.importorskip("tensorboard.util.tensor_util").make_ndarray
+    history = classifier().fit(X, Y, epochs=3, validation_split=0.2, callbacks=[TensorBoard(tmp_path)])
+    for kind, key in (("train", "loss"), ("validation", "val_loss")):
+        events = accumulator.EventAccumulator(str(tmp_path / kind)).Reload()
+        values = [float(make_ndarray(event.tensor_proto)) for event in events.Tensors("epoch_loss")]
+        assert np.allclose(values, history.history[key])
+
+
+def test_a_callback_written_for_keras_runs():
+    # the custom early stopping of Keras's own guide "Writing your own callbacks", shortened
+    class EarlyStoppingAtMinLoss(Callback):
+        def __init__(self, patience=0):
+            super().__init__()
+            self.patience = patience
+            self.best_weights = None
+
+        def on_train_begin(self, logs=None):
+            self.wait = 0
+            self.stopped_epoch = 0
+            self.best = np.inf
+
+        def on_epoch_end(self, epoch, logs=None):
+            current = logs.get("loss")
+            if np.less(current, self.best):
+                self.best = current
+                self.wait = 0
+                self.best_weights = self.model.get_weights()
+            else:
+                self.wait += 1
+                if self.wait >= self.patience:
+                    self.stopped_epoch = epoch
+                    self.model.stop_training = True
+                    self.model.set_weights(self.best_weights)
+
+    watch = EarlyStoppingAtMinLoss(patience=2)
+    classifier(SGD(3.0, momentum=0.9)).fit(X, Y, batch_size=5, epochs=300, callbacks=[watch])
+    assert 0 < watch.stopped_epoch < 299
+
+
+BAD = {
+    "patience": lambda: EarlyStopping(patience=-1),
+    "mode": lambda: EarlyStopping(mode="best"),
+    "monitor": lambda: EarlyStopping(3),
+    "min_delta": lambda: EarlyStopping(min_delta=math.nan),
+    "factor": lambda: ReduceLROnPlateau(factor=1.0),
+    "cooldown": lambda: ReduceLROnPlateau(cooldown=-1),
+    "min_lr": lambda: ReduceLROnPlateau(min_lr=-1),
+    "schedule": lambda: LearningRateScheduler(0.1),
+    "append": lambda: CSVLogger("log.csv", append=1),
+}
+
+
+@pytest.mark.parametrize("setting", BAD)
+def test_a_setting_outside_its_range_is_refused_by_name(setting):
+    with pytest.raises(SettingError, match=f": {setting} must be "):
+        BAD[setting]()

@@ -58,7 +58,8 @@ class LeakyReLU(Layer):
         return np.maximum(x, 0) + self.negative_slope * np.minimum(x, 0)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return np.where(self.x > 0, dy, self.negative_slope * dy)
+        whole = dy * (self.x > 0)  # and not np.where, which is slow where signs change often
+        return whole + self.negative_slope * (dy - whole)
 
 
 @dataclass(eq=False)
@@ -78,7 +79,8 @@ class ELU(Layer):
         return np.maximum(x, 0) + self.alpha * np.expm1(np.minimum(x, 0))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return np.where(self.x > 0, dy, self.alpha * dy * np.exp(np.minimum(self.x, 0)))
+        whole = dy * (self.x > 0)
+        return whole + self.alpha * (dy - whole) * np.exp(np.minimum(self.x, 0))
 
 
 @dataclass(eq=False)
@@ -138,7 +140,7 @@ class GELU(Layer):
     """y = x g(x), g the distribution function of N(0, 1);   dy/dx = g + x exp(-x^2 / 2) / sqrt(2 pi).
 
     With approximate=True g is the paper's other form, 1/2 (1 + tanh(u)) = sigmoid(2 u),
-    u = sqrt(2 / pi) (x + 0.044715 x^3). (Hendrycks & Gimpel 2016)
+    u = sqrt(2 / pi) (x + 0.044715 x^3), several times faster. (Hendrycks & Gimpel 2016)
     """
 
     approximate: bool = False
@@ -157,14 +159,14 @@ class GELU(Layer):
 
     def _gate(self, v: np.ndarray) -> np.ndarray:
         if self.approximate:
-            return sigmoid(math.sqrt(8 / math.pi) * (v + 0.044715 * v**3))
+            return sigmoid(math.sqrt(8 / math.pi) * v * (1 + 0.044715 * v * v))
         from scipy.special import ndtr
 
         return ndtr(v)
 
     def _gate_slope(self, v: np.ndarray, g: np.ndarray) -> np.ndarray:
         if self.approximate:
-            return g * (1 - g) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v**2))
+            return g * (1 - g) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v * v))
         return np.exp(-v * v / 2) / math.sqrt(2 * math.pi)
 
 

@@ -1,6 +1,10 @@
-"""The same networks in PyTorch: outputs, loss, every gradient, and where training ends."""
+"""The same networks in PyTorch: outputs, loss, every gradient, and where training ends. And Keras's numbers, anew."""
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from minidl.layers import Dense, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD
 from minidl.regularizers import L2
+from tests.data import make_keras_numbers
 from tests.data.make_torch_networks import LEARNING_RATE, PATH, STEPS, UPDATES, by_torch, drawn
 
 
@@ -68,3 +73,15 @@ def test_stored_networks_agree_with_pytorch(number):
         }
         x, y, outputs, loss = (stored[f"{number}/{key}"] for key in ("x", "y", "outputs", "loss"))
     agrees(settings, x, y, lists["weights"], lists | {"outputs": outputs, "loss": float(loss)})
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+def test_the_stored_numbers_of_keras_are_what_keras_says(tmp_path):
+    path = tmp_path / "numbers.npz"
+    script = f"from tests.data.make_keras_numbers import main; main({str(path)!r})"
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"KERAS_BACKEND": "torch"}, check=True)
+    with np.load(make_keras_numbers.PATH) as stored, np.load(path) as fresh:
+        assert stored.files == fresh.files
+        for name in set(stored.files) - {"keras_version"}:
+            assert np.allclose(fresh[name], stored[name], rtol=1e-6, atol=1e-7), name

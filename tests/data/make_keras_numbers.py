@@ -136,7 +136,7 @@ def normalized(keras, data):
     return {"normalized": np.array(outputs), "moving": np.array(state)}
 
 
-def main():
+def main(path=PATH):
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
     import torch
@@ -145,7 +145,7 @@ def main():
     data = drawn()
     stored = {"losses": list(losses(keras, data)), "metrics": list(metrics(keras, data))}
     stored |= {"schedules": list(schedules(keras)), **normalized(keras, data)}
-    np.savez_compressed(PATH, keras_version=keras.__version__, **data, **stored)
+    np.savez_compressed(path, keras_version=keras.__version__, **data, **stored)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 
-import numpy as np
-
 from .. import settings
 from ..callbacks.base import Callback, Logs
 from ..data import Examples
 from ..errors import GradientError
-from .check import check_function
+from .check import check_function, spread
 from .compare import TOLERANCE, refuse_bad_settings
 from .report import Report
 from .walk import ModelFunction
@@ -68,11 +66,11 @@ class GradientChecker(Callback):
 
     def check(self, examples: Examples) -> Report:
         """The report on some of these examples."""
-        chosen = np.unique(np.linspace(0, len(examples) - 1, self.rows).astype(int))
+        chosen = examples[spread(len(examples), self.rows)]
         if self.function is None:
-            self.function = ModelFunction(self.model, examples[chosen])
+            self.function = ModelFunction(self.model, chosen)
         else:
-            self.function.renew(self.model, examples[chosen])
+            self.function.renew(self.model, chosen)
         report = check_function(self.function, self.depth, self.chosen, self.tolerance, seed=self.epoch)
         self.chosen = report.method  # what the layers bear is found out once
         return report

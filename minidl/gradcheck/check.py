@@ -193,9 +193,13 @@ def check_model(
     if not model.compiled:
         model.compile()
     examples = model.examples("check_model", x, y, sample_weight)
-    chosen = np.unique(np.linspace(0, len(examples) - 1, settings.integer("check_model", "rows", rows, 1)).astype(int))
-    function = ModelFunction(model, examples[chosen])
+    function = ModelFunction(model, examples[spread(len(examples), settings.integer("check_model", "rows", rows, 1))])
     return _finish(check_function(function, depth, method, tolerance, seed), raise_on_failure)
+
+
+def spread(m: int, rows: int) -> np.ndarray:
+    """At most so many of m rows, evenly spread."""
+    return np.arange(m) if m <= rows else np.linspace(0, m - 1, rows).astype(int)
 
 
 def check_function(function: ModelFunction, depth: str | int, method: str, tolerance: float, seed: int = 0) -> Report:

@@ -39,7 +39,6 @@ class ModelFunction(Differentiable):
         homes = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
         self.home = {path: homes[id(p)] for path, p in self.params.items()}
         self.paths = [[path for path, home in self.home.items() if home == i] for i in range(len(self.leaves))]
-        self.layers = [layer for _, layer in self.model.layer.walk()]
         self.renewed = False
         self.held: tuple[Any, Any] | None = None
         self.steady: dict[int, bool] = {}
@@ -61,7 +60,8 @@ class ModelFunction(Differentiable):
         weight = None if rows.weight is None else rows.weight.astype(np.float64)
         self.rows = Examples(rows.x.astype(np.float64), rows.y.astype(np.float64), weight)
         self.point = self.params.theta.astype(np.float64)
-        self.state = Snapshot(self.layers)
+        remembering = (leaf for i, leaf in enumerate(self.leaves) if not self.steady.get(i))
+        self.state = Snapshot(inner for leaf in remembering for _, inner in leaf.walk())
         self.recorded: Recording | None = None
         self.evaluations = 0
 

@@ -199,7 +199,7 @@ def check_model(
 
 def spread(m: int, rows: int) -> np.ndarray:
     """At most so many of m rows, evenly spread."""
-    return np.arange(m) if m <= rows else np.linspace(0, m - 1, rows).astype(int)
+    return np.arange(m) if m <= rows else np.arange(rows) * m // rows
 
 
 def check_function(function: ModelFunction, depth: str | int, method: str, tolerance: float, seed: int = 0) -> Report:

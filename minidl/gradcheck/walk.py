@@ -20,7 +20,7 @@ from ..data import Examples
 from ..layers.base import Layer
 from ..parameters import Parameter
 from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest, stale_or_fresh
-from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, beside, complex_arithmetic, scattered
+from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, beside, complex_arithmetic, scattered, slope
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -46,6 +46,8 @@ class ModelFunction(Differentiable):
 
     def renew(self, model: Model, rows: Examples) -> None:
         """Bring the copy to where the model is now, for another check."""
+        if not self.steady:
+            self.record(self.point)  # finds out which leaves remember
         remembering = [i for i in range(len(self.leaves)) if not self.steady.get(i)]
         for i in remembering:
             for (_, mine), (_, theirs) in zip(self.leaves[i].walk(), model.body.layers[i].walk(), strict=True):
@@ -126,6 +128,9 @@ class ModelFunction(Differentiable):
         return {path: NOISE * noise + UNDERFLOW for path, noise in noises.items()}
 
     # ---- numeric slopes
+
+    def along(self, v: np.ndarray, direction: np.ndarray, method: str, step: float = 1.0) -> float:
+        return float(slope(self.value, v, direction, method, step))  # value enters complex arithmetic itself
 
     def value(self, v: np.ndarray) -> Any:
         with self._at(v.dtype, v):

@@ -1,7 +1,8 @@
 """minidl: a small, readable deep-learning framework on NumPy."""
 
-from . import callbacks, datasets, initializers, layers, losses, metrics, optimizers, plots, regularizers
-from .errors import DataError, GradientError, NonFiniteError, NotBuiltError, SettingError, ShapeError
+from . import callbacks, datasets, files, initializers, layers, losses, metrics, optimizers, plots, regularizers
+from .errors import DataError, GradientError, ModelFileError, NonFiniteError, NotBuiltError, SettingError, ShapeError
+from .files import load_model
 from .gradcheck import (
     GradientChecker,
     Report,
@@ -20,4 +21,5 @@ __version__ = "0.1.0"
 
 # Users look for these in rooms further in, which may not import the rooms that make them.
 callbacks.GradientChecker = GradientChecker  # type: ignore[misc]
+Model.save = files.save  # type: ignore[attr-defined]
 Report.plot = plots.gradient_report  # type: ignore[method-assign, assignment]

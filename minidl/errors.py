@@ -13,6 +13,10 @@ class DataError(ValueError):
     """Data handed in cannot be used: not numbers, not finite, lengths that differ."""
 
 
+class ModelFileError(ValueError):
+    """A model file is damaged, not one of minidl's, or holds what a model file may not hold. Nothing was loaded."""
+
+
 class NotBuiltError(RuntimeError):
     """There are no parameters yet: the model needs `build` or `fit` first."""
 

@@ -150,7 +150,7 @@ class Model(Network):
             self.compile()
         x = data.inputs(who, x, self.dtype, self.input_shape or row_shape)
         y = data.target_rows(who, y, x)
-        if self._chosen is None:
+        if self.chosen_objective is None:
             self._settle_objective(y)
         output_shape = self.output_shape if self.built else self._shaped(x.shape[1:])
         data.same_width(who, y, output_shape, self.objective.loss.sparse)

@@ -26,6 +26,7 @@ class Network:
     """A layer with its parameters in one vector, an objective, and the gradient of one along the other."""
 
     optimizer: Optimizer
+    chosen_objective: Objective | None  # as compile got it
     objective: Objective
     metrics: dict[str, Metric]
     input_shape: tuple[int, ...] | None = None
@@ -65,9 +66,13 @@ class Network:
             if shape != self.input_shape:
                 raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
             return
+        self.allocate(shape, lambda params: params.initialize(self.rng))
+
+    def allocate(self, shape: tuple[int, ...], fill: Callable[[Parameters], None]) -> None:
+        """Build, with `fill` to give the parameters, all 0, their values."""
         self.output_shape = self._shaped(shape)
         params = Parameters(self.layer.named_parameters(), self.dtype)
-        params.initialize(self.rng)
+        fill(params)
         for _, layer in self.layer.walk():
             layer.rng = self.rng
         self._params, self.input_shape, self._optimizer_ready = params, shape, False
@@ -109,13 +114,13 @@ class Network:
         if not (self.compiled and optimizer is self.optimizer):
             _refuse_taken("compile", optimizer)
             self.optimizer, self._optimizer_ready = optimizer, False
-        self._chosen, self.metrics, self.compiled = objective, measured, True
+        self.chosen_objective, self.metrics, self.compiled = objective, measured, True
         self._settle_objective()
 
     def _settle_objective(self, y: np.ndarray | None = None) -> None:
         """The objective that was chosen, else the loss that belongs to the last layer, and to the targets y."""
         last = (_leaves(self.layer) or [self.layer])[-1]
-        self.objective = self._chosen or Objective(losses.belonging_to(last, y))
+        self.objective = self.chosen_objective or Objective(losses.belonging_to(last, y))
         self._link()
 
     def _link(self) -> None:
@@ -144,6 +149,10 @@ class Network:
 
     def _prepare(self, input_shape: tuple[int, ...]) -> None:
         self.build(input_shape)
+        self.prepare_optimizer()
+
+    def prepare_optimizer(self) -> None:
+        """Let the optimiser begin, if it has not."""
         if not self._optimizer_ready:
             _refuse_taken("fit", self.optimizer)
             self.optimizer.build(self.params)

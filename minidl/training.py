@@ -60,7 +60,7 @@ class Training:
     def run(self) -> History:
         """Train until the epochs are done or a callback stops it."""
         model, hooks = self.model, self.hooks
-        model.training, model.stop_training = self, False
+        model.training, model.stop_training, model.position = self, False, None
         try:
             # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -100,6 +100,9 @@ class Training:
             if name not in holders:
                 remedy = "hand over the same metrics and callbacks, in the same order"
                 raise SettingError(f"fit: the training to go on with has a {name}, this one has none; {remedy}")
+            if set(states) != set(holders[name].state_names):
+                remembered, wanted = ", ".join(states), ", ".join(holders[name].state_names)
+                raise SettingError(f"fit: {name} of the training to go on with remembers {remembered}, not {wanted}")
             for state, value in states.items():
                 setattr(holders[name], state, value)
         self.model.stop_training = self.position.stopped
@@ -108,9 +111,8 @@ class Training:
     def _holders(self) -> dict[str, Metric | Callback]:
         """Who has something to remember, each by a name that is the same in the next process."""
         holders: dict[str, Metric | Callback] = {f"metric {name}": m for name, m in self.model.metrics.items()}
-        for number, callback in enumerate(self.hooks.callbacks):
-            if callback.state_names:
-                holders[f"callback {number} {type(callback).__name__}"] = callback
+        for number, callback in enumerate(c for c in self.hooks.callbacks if c.state_names):
+            holders[f"callback {number} {type(callback).__name__}"] = callback
         return holders
 
     # ---- epochs and steps

@@ -1,0 +1,320 @@
+"""minidl's own model file: one HDF5 file with everything, sealed by its length and SHA-256.
+
+512 bytes   magic, format version, length and SHA-256 of the rest, zeros
+HDF5        /layers/...         the weights, as Keras 3 lays them out: see layout.py
+            /minidl/config      architecture and compile settings, JSON
+            /minidl/state       generator, optimiser, and where the training is, JSON
+            /minidl/arrays/<n>  the arrays that the state names
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFileError, SettingError
+from ..layers.base import Layer
+from ..losses import Loss, Objective
+from ..metrics import Metric
+from ..model import Model
+from ..optimizers import Optimizer, Wrapper
+from ..parameters import Penalty
+from ..sequential import Sequential
+from ..training import Position
+from . import atomic, strict_json
+from .layout import allocate, finite_arrays, read_weights, refuse_names, weights
+from .tree import Tree, image, named, open_tree, read_bytes, shown
+from .values import Decoder, Encoder, Objects
+
+MAGIC = b"\x93minidl\n"
+VERSION = 1
+HEADER = struct.Struct("<8sIQ32s")
+USER_BLOCK = 512
+CONFIG_BYTES, STATE_BYTES = 2**17, 2**20  # at most, of JSON
+MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
+
+# ---- save
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write the whole model: layers, weights, compile settings, optimiser, generator, and where the training is.
+
+    The file is replaced at once or not at all. The same model gives the same bytes. `load_model` reads it; and Keras 3
+    reads the weights out of it, if its name ends in .weights.h5.
+
+    Raises SettingError for settings that no file can hold, NonFiniteError for weights that are not finite.
+    """
+    atomic.write(path, sealed(_contents(model)))
+
+
+def sealed(arrays: Mapping[str, np.ndarray]) -> bytearray:
+    """The file's bytes."""
+    content = image(arrays, USER_BLOCK)
+    body = memoryview(content)[USER_BLOCK:]
+    HEADER.pack_into(content, 0, MAGIC, VERSION, len(body), hashlib.sha256(body).digest())
+    return content
+
+
+def _contents(model: Model) -> dict[str, np.ndarray]:
+    encoder = Encoder()
+    arrays = {} if model.input_shape is None else finite_arrays(weights(model.layer))
+    arrays["/minidl/config"] = _json("architecture", _config(model, encoder), CONFIG_BYTES)
+    arrays["/minidl/state"] = _json("state", _state(model, encoder), STATE_BYTES)
+    return arrays | {f"/minidl/arrays/{number}": array for number, array in enumerate(encoder.arrays)}
+
+
+def _json(what: str, value: Any, limit: int) -> np.ndarray:
+    raw = strict_json.dump(value)
+    if len(raw) > limit:
+        raise SettingError(
+            f"save: the {what} takes {len(raw)} bytes, and files hold {limit}; save_weights saves the weights"
+        )
+    return np.frombuffer(raw, np.uint8)
+
+
+def _config(model: Model, encoder: Encoder) -> dict[str, Any]:
+    kind = next((name for name, cls in MODELS.items() if type(model) is cls), None)
+    if kind is None:
+        remedy = "save_weights saves the weights"
+        raise SettingError(
+            f"save: {type(model).__name__} is a class of its own, files hold {' and '.join(MODELS)}; {remedy}"
+        )
+    refuse_names(model.name, model.layer)
+    return {
+        "model": kind,
+        "name": model.name,
+        "seed": model.seed,
+        "dtype": model.dtype.name,
+        "input_shape": None if model.input_shape is None else list(model.input_shape),
+        "layer": encoder.value("the model", model.layer),
+        "compile": _compile_settings(model, encoder) if model.compiled else None,
+    }
+
+
+def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Any]:
+    return {
+        "optimizer": encoder.value("the optimiser", model.optimizer),
+        "loss": encoder.value("the loss", model.chosen_objective),
+        "metrics": [[name, encoder.value(f"the metric {name}", metric)] for name, metric in model.metrics.items()],
+    }
+
+
+def _state(model: Model, encoder: Encoder) -> dict[str, Any]:
+    position = model.training.where() if model.training else model.position
+    begun = model.compiled and model.optimizer.built
+    return {
+        "numpy": np.__version__,
+        "generator": _generator(model.rng),
+        "optimizer": [
+            {name: encoder.value(f"the optimiser's {name}", getattr(optimizer, name)) for name in optimizer.state_names}
+            for optimizer in (_nested(model.optimizer) if begun else [])
+        ],
+        "position": None
+        if position is None
+        else {
+            field.name: encoder.value(f"the training's {field.name}", getattr(position, field.name))
+            for field in fields(Position)
+        },
+    }
+
+
+def _generator(rng: np.random.Generator) -> list[int]:
+    state: Any = rng.bit_generator.state
+    if state["bit_generator"] != "PCG64":
+        raise SettingError(f"save: the model's generator must be NumPy's PCG64, got {state['bit_generator']}")
+    return [state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"]]
+
+
+def _nested(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimiser, and those it wraps."""
+    return [optimizer, *(_nested(optimizer.optimizer) if isinstance(optimizer, Wrapper) else [])]
+
+
+# ---- load
+
+
+def load_model(
+    path: str | Path,
+    custom_objects: Objects | None = None,
+    *,
+    max_bytes: int = 2**31,
+    sha256: str | None = None,
+) -> Model:
+    """A model as it was saved, `model.position` where its training was.
+
+    custom_objects  {name: class or function}, for layers, losses, ... that are not minidl's
+    max_bytes       larger files are refused
+    sha256          of the file's contents, in hexadecimal, as `minidl.files.checksum` tells: no other is loaded
+
+    Nothing in the file is run, no other file is opened, and memory is in proportion to the file. The checksum inside
+    finds damage, not forgery. Raises ModelFileError for a file that is not exactly as `save` writes it.
+    """
+    with named("load_model", path):
+        content = unsealed(read_bytes(path, max_bytes), sha256)
+        with open_tree(content) as tree:
+            return _model(tree, custom_objects or {})
+
+
+def checksum(path: str | Path) -> str:
+    """The SHA-256 that `load_model(sha256=...)` compares, of a file that is whole."""
+    with named("checksum", path):
+        return _opened(read_bytes(path, 2**63))[1].hex()
+
+
+def unsealed(content: bytes, sha256: str | None = None) -> bytes:
+    """The file's bytes, if they are whole."""
+    _, digest = _opened(content)
+    if sha256 is not None and sha256.lower() != digest.hex():
+        raise ModelFileError(f"its SHA-256 is {digest.hex()}, wanted {shown(sha256)}")
+    return content
+
+
+def is_sealed(content: bytes) -> bool:
+    """Whether the bytes begin as a model file of minidl does."""
+    return content.startswith(MAGIC)
+
+
+def _opened(content: bytes) -> tuple[int, bytes]:
+    if not is_sealed(content) or len(content) <= USER_BLOCK:
+        raise ModelFileError("it is no model file of minidl")
+    _, version, length, digest = HEADER.unpack_from(content)
+    if version != VERSION:
+        raise ModelFileError(f"its format is version {version}, this minidl reads version {VERSION}")
+    body = memoryview(content)[USER_BLOCK:]
+    if length != len(body):
+        raise ModelFileError(f"damaged (it has {len(body)} bytes of contents, and was written with {length})")
+    if any(content[HEADER.size : USER_BLOCK]) or hashlib.sha256(body).digest() != digest:
+        raise ModelFileError("damaged (SHA-256 of its contents does not match)")
+    return version, digest
+
+
+def _model(tree: Tree, customs: Objects) -> Model:
+    decoder = Decoder(customs, lambda number, *kind: tree.array(f"/minidl/arrays/{number}", (kind[0],), kind[1]))
+    config = _read_json(tree, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS)
+    state = _read_json(tree, "/minidl/state", STATE_BYTES, _STATE_KEYS)
+    model = _bare(config, decoder)
+    paths = {"/minidl/config", "/minidl/state"}
+    if config["input_shape"] is not None:
+        shape = config["input_shape"]
+        if (
+            not isinstance(shape, list)
+            or not shape
+            or any(type(n) is not int or not 1 <= n <= tree.size for n in shape)
+        ):
+            raise ModelFileError(f"its input_shape is {shown(shape)}")
+        allocate(model, tuple(shape), tree.size)
+        found = weights(model.layer)
+        read_weights(tree, found, (model.dtype.name,))()
+        paths |= set(found)
+        _restore_optimizer(model, state["optimizer"], decoder)
+    elif state["optimizer"]:
+        raise ModelFileError("its optimiser has a state, but its model has no weights")
+    model.rng.bit_generator.state = _generator_state(state["generator"])
+    model.position = None if state["position"] is None else _position(state["position"], state["numpy"], decoder)
+    tree.refuse_others(paths | {f"/minidl/arrays/{number}" for number in decoder.known})
+    return model
+
+
+_CONFIG_KEYS = {"model", "name", "seed", "dtype", "input_shape", "layer", "compile"}
+_COMPILE_KEYS = {"optimizer", "loss", "metrics"}
+_STATE_KEYS = {"numpy", "generator", "optimizer", "position"}
+
+
+def _read_json(tree: Tree, path: str, limit: int, keys: set[str]) -> dict[str, Any]:
+    if (length := tree.length(path)) > limit:
+        raise ModelFileError(f"{path} has {length} bytes, more than {limit}")
+    return _keyed(path, strict_json.parse(path, tree.array(path, ("uint8",), (length,)).tobytes()), keys)
+
+
+def _keyed(what: str, given: Any, keys: set[str]) -> dict[str, Any]:
+    if not isinstance(given, dict) or set(given) != keys:
+        raise ModelFileError(f"{what} holds {shown(given)}, wanted the keys {', '.join(sorted(keys))}")
+    return given
+
+
+def _bare(config: dict[str, Any], decoder: Decoder) -> Model:
+    """The model, compiled if it was, without its weights."""
+    kind, layer = config["model"], decoder.of_kind(Layer, config["layer"])
+    if kind not in list(MODELS):
+        raise ModelFileError(f"it holds a {shown(kind)}, wanted {' or '.join(MODELS)}")
+    refuse_names(config["name"], layer)
+    given = layer.layers if kind == "Sequential" and hasattr(layer, "layers") else layer
+    model = MODELS[kind](given, seed=config["seed"], dtype=config["dtype"], name=config["name"])
+    if config["compile"] is not None:
+        _compile(model, _keyed("compile", config["compile"], _COMPILE_KEYS), decoder)
+    return model
+
+
+def _compile(model: Model, chosen: dict[str, Any], decoder: Decoder) -> None:
+    metrics = [(decoder.of_kind(str, name), decoder.of_kind(Metric, metric)) for name, metric in chosen["metrics"]]
+    objective = None if chosen["loss"] is None else decoder.of_kind(Objective, chosen["loss"])
+    if objective is not None:
+        parts = [(objective.loss, Loss), *((term, Penalty) for term in objective.penalties)]
+        if not all(isinstance(part, kind) for part, kind in parts):
+            raise ModelFileError("its loss is no loss with penalties")
+    model.compile(decoder.of_kind(Optimizer, chosen["optimizer"]), objective)
+    model.metrics = dict(metrics)
+
+
+def _restore_optimizer(model: Model, states: Any, decoder: Decoder) -> None:
+    if states == []:
+        return
+    if not model.compiled:
+        raise ModelFileError("its optimiser has a state, but its model is not compiled")
+    model.prepare_optimizer()
+    optimizers = _nested(model.optimizer)
+    if not isinstance(states, list) or len(states) != len(optimizers):
+        raise ModelFileError("its optimiser's state is that of another optimiser")
+    for optimizer, given in zip(optimizers, states, strict=True):
+        _keyed(f"the state of {type(optimizer).__name__}", given, set(optimizer.state_names))
+        for name in optimizer.state_names:
+            value, fresh = decoder.value(given[name]), getattr(optimizer, name)
+            _refuse_other_kind(f"{type(optimizer).__name__}'s {name}", value, fresh)
+            setattr(optimizer, name, value)
+
+
+def _refuse_other_kind(what: str, value: Any, fresh: Any) -> None:
+    """Refuse a state that is not of the kind of the one the optimiser begins with."""
+    same = type(value) is type(fresh)
+    if same and isinstance(fresh, np.ndarray):
+        same = value.dtype == fresh.dtype and value.shape == fresh.shape
+    if not same or (type(value) is int and value < 0):
+        raise ModelFileError(f"{what} is {shown(value)}, which is not of the optimiser's kind")
+
+
+def _generator_state(given: Any) -> dict[str, Any]:
+    limits = (2**128, 2**128, 2, 2**32)
+    if not isinstance(given, list) or [type(n) for n in given] != [int] * 4:
+        raise ModelFileError(f"its generator is {shown(given)}, wanted four integers")
+    if not all(0 <= n < limit for n, limit in zip(given, limits, strict=True)):
+        raise ModelFileError("its generator's numbers are out of range")
+    state, increment, has_uint32, uinteger = given
+    return {
+        "bit_generator": "PCG64",
+        "state": {"state": state, "inc": increment},
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
+    }
+
+
+def _position(given: Any, numpy_version: Any, decoder: Decoder) -> Position:
+    kinds = {"epoch": int, "batch": int, "rows": int, "data_sum": float, "penalty_sum": float, "stopped": bool}
+    _keyed("position", given, {field.name for field in fields(Position)})
+    values = {name: decoder.of_kind(kind, given[name]) for name, kind in kinds.items()}
+    if min(values[name] for name, kind in kinds.items() if kind is int) < 0:
+        raise ModelFileError("its position holds a negative number")
+    order = None if given["order"] is None else decoder.of_kind(np.ndarray, given["order"])
+    states = decoder.of_kind(dict, given["states"])
+    if not all(isinstance(state, dict) and isinstance(who, str) for who, state in states.items()):
+        raise ModelFileError("its position's states are no states")
+    if numpy_version != np.__version__:
+        versions = f"NumPy {shown(numpy_version)}, this is {np.__version__}"
+        warnings.warn(f"the training was saved with {versions}: it goes on, but not to the bit", stacklevel=5)
+    return Position(**values, order=order, states=states)

@@ -208,6 +208,11 @@ class Examples(Source):
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def mass(self) -> float:
+        """What the rows count for, beside those of other batches and beside the penalties: each for one."""
+        return len(self.x)
+
     def __getitem__(self, part: Any) -> Examples:
         """Some of the rows: a view for a slice, a copy for an array of indices."""
         if isinstance(part, slice):

@@ -58,10 +58,10 @@ class Model(Network):
         """Train: for each epoch, for each batch, forward, loss, backward, update. Returns the History.
 
         x (m, features ...), y (m, outputs) or (m,); or x alone, which yields batches (x, y) or (x, y, weight): a
-        generator, or an object with __len__ and __getitem__. Arguments mean what they mean in Keras. A batch_size (32
-        if not given) of m or more takes the whole at once. verbose: 0 silent, 1 a bar, 2 two lines an epoch, "auto" a
-        bar where one can be seen. initial_epoch: where to begin; `model.position` of a loaded model goes on, to the
-        bit, where that training was saved.
+        generator, an object with __len__ and __getitem__, or a Source, whose batches are taken as they are. Arguments
+        mean what they mean in Keras. A batch_size (32 if not given) of m or more takes the whole at once. verbose:
+        0 silent, 1 a bar, 2 two lines an epoch, "auto" a bar where one can be seen. initial_epoch: where to begin;
+        `model.position` of a loaded model goes on, to the bit, where that training was saved.
 
         Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for what cannot
         be used. After any exception the model is usable, with the weights of the step before.
@@ -123,6 +123,10 @@ class Model(Network):
         row_shape: tuple[int, ...] | None = None,
     ) -> Source:
         """Where the batches come from: checked arrays, or something that yields batches, each checked as it comes."""
+        if isinstance(x, Source):
+            if not self.compiled:
+                self.compile()
+            return x
         steps = None if steps is None else settings.integer(who, "steps_per_epoch", steps, 1)
         if not data.makes_batches(x):
             if steps is not None:

@@ -163,7 +163,7 @@ class Network:
     def objective_and_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""
         data_loss, z = self.data_gradient(batch)
-        return data_loss, self.add_penalties(len(batch)), z
+        return data_loss, self.add_penalties(batch.mass), z
 
     def data_gradient(self, batch: Examples) -> tuple[float, np.ndarray]:
         """Forward, loss, backward: fills params.grad, returns (data loss, what the loss saw)."""
@@ -172,14 +172,14 @@ class Network:
         self.body.backward(dz)
         return float(data_loss), z
 
-    def add_penalties(self, rows: int) -> float:
+    def add_penalties(self, rows: float) -> float:
         """The penalties for a batch of so many rows, their gradients added to params.grad."""
         theta, grad = self.params.theta, self.params.grad
         for part, term in self.penalties:
             grad[part] += term.gradient(theta[part], rows)
         return self.penalty(rows)
 
-    def penalty(self, rows: int) -> float:
+    def penalty(self, rows: float) -> float:
         """The sum of the penalties for a batch of so many rows."""
         return sum((float(term.value(self.params.theta[part], rows)) for part, term in self.penalties), 0.0)
 

@@ -25,10 +25,10 @@ class Penalty:
     A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> array like w.
     """
 
-    def value(self, w: np.ndarray, m: int) -> Any:
+    def value(self, w: np.ndarray, m: float) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must write value(w, m)")
 
-    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
 
 

@@ -26,10 +26,10 @@ class L2(Penalty):
     def __post_init__(self) -> None:
         settings.number("L2", "lambd", self.lambd, "[0, inf)")
 
-    def value(self, w: np.ndarray, m: int) -> Any:
+    def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / (2 * m) * (w @ w)
 
-    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return self.lambd / m * w
 
 
@@ -45,10 +45,10 @@ class L1(Penalty):
     def __post_init__(self) -> None:
         settings.number("L1", "lambd", self.lambd, "[0, inf)")
 
-    def value(self, w: np.ndarray, m: int) -> Any:
+    def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
 
-    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return self.lambd / m * np.sign(w)
 
 
@@ -66,8 +66,8 @@ class L1L2(Penalty):
         settings.number("L1L2", "l1", self.l1, "[0, inf)")
         settings.number("L1L2", "l2", self.l2, "[0, inf)")
 
-    def value(self, w: np.ndarray, m: int) -> Any:
+    def value(self, w: np.ndarray, m: float) -> Any:
         return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)
 
-    def gradient(self, w: np.ndarray, m: int) -> np.ndarray:
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return L1(self.l1).gradient(w, m) + L2(self.l2).gradient(w, m)

@@ -34,7 +34,7 @@ class Position:
     epoch: int = 0
     batch: int = 0
     order: np.ndarray | None = None
-    rows: int = 0
+    rows: float = 0
     data_sum: float = 0.0
     penalty_sum: float = 0.0
     stopped: bool = False
@@ -155,8 +155,7 @@ class Training:
         for hook in hooks.on_train_batch_begin:
             hook(number, {})
         model.batch = batch
-        data_loss, z = model.data_gradient(batch)
-        data_loss, rows = model.optimizer.gather(data_loss, len(batch.x), grad)
+        data_loss, rows, z = self._data_gradient(batch)
         penalty = model.add_penalties(rows)
         # a finite square says that the whole gradient is finite
         if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
@@ -174,6 +173,11 @@ class Training:
         position.batch = number + 1
         for hook in hooks.on_train_batch_end:
             hook(number, self._figures(running=True))
+
+    def _data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        """Fills params.grad, returns (data loss, the rows it is the mean over, what the loss saw)."""
+        data_loss, z = self.model.data_gradient(batch)
+        return data_loss, batch.mass, z
 
     def _figures(self, *, running: bool = False) -> dict[str, Any]:
         position = self.position

@@ -49,10 +49,6 @@ class Optimizer:
         """Start anew for these parameters."""
         self.iterations = 0
 
-    def gather(self, data_loss: float, rows: int, grad: np.ndarray) -> tuple[float, int]:
-        """(data loss, rows) of the whole batch, its gradient in grad. Training on several machines, it adds them up."""
-        return data_loss, rows
-
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         raise NotImplementedError(f"{type(self).__name__} must write update(theta, grad)")
 

@@ -20,13 +20,16 @@ class LBFGS(Optimizer):
     memory            how many steps back the curvature is estimated from
     tolerance         the training ends where no entry of the gradient is larger
     max_evaluations   of the objective in one fit; None: as many as it takes
+    min_decrease      the training ends after an iteration that lowers the objective f by less than this times
+                      max(|f|, 1)
 
-    For objectives that are the same each time: not with Dropout, nor in several batches. No learning rate is needed.
+    Afterwards `message` says, in SciPy's words, why it ended. For objectives that are the same each time: not with Dropout, nor in several batches. No learning rate is needed.
     """
 
     memory: int = 10
     tolerance: float = 1e-5
     max_evaluations: int | None = None
+    min_decrease: float = 64 * float(np.finfo(float).eps)
 
     learning_rate: Any = field(default=1.0, init=False, repr=False)
 
@@ -35,6 +38,7 @@ class LBFGS(Optimizer):
         self._check("tolerance", "[0, inf)")
         if self.max_evaluations is not None:
             settings.integer("LBFGS", "max_evaluations", self.max_evaluations, 1)
+        self._check("min_decrease", "[0, inf)")
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         raise SettingError("LBFGS has no single steps: call fit, with the whole batch at once")
@@ -45,8 +49,8 @@ class LBFGS(Optimizer):
         theta: np.ndarray,
         iterations: int,
         after_iteration: Callable[[np.ndarray], bool],
-    ) -> str:
-        """Run from theta; returns why it ended. objective(theta) -> (value, gradient), both float64.
+    ) -> None:
+        """Run from theta. objective(theta) -> (value, gradient), both float64.
 
         after_iteration(theta) is called with every new point, and ends it by returning True.
         """
@@ -60,11 +64,11 @@ class LBFGS(Optimizer):
         options = {
             "maxcor": self.memory,
             "gtol": self.tolerance,
-            "ftol": 64 * np.finfo(float).eps,
+            "ftol": self.min_decrease,
             "maxiter": iterations,
             "maxfun": self.max_evaluations or 10**9,
         }
         found = minimize(
             objective, theta.astype(float), jac=True, method="L-BFGS-B", callback=callback, options=options
         )
-        return str(found.message)
+        self.message = str(found.message)

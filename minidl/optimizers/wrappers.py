@@ -42,9 +42,6 @@ class Wrapper(Optimizer):
     def build(self, params: Parameters) -> None:
         self.optimizer.build(params)
 
-    def gather(self, data_loss: float, rows: int, grad: np.ndarray) -> tuple[float, int]:
-        return self.optimizer.gather(data_loss, rows, grad)
-
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         self.optimizer.update(theta, grad)
 

@@ -109,7 +109,7 @@ class Model(Network):
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:
         """Checked examples, and a model that is built and compiled for them."""
         examples = self._checked(who, x, y, sample_weight)
-        self._prepare(examples.row_shape)
+        self.build(examples.row_shape)
         return examples
 
     def _source(

@@ -389,6 +389,15 @@ def test_a_check_leaves_the_model_as_it_was(extra, depth):
     assert everything(model) == before
 
 
+def test_a_check_before_the_first_training_leaves_the_optimiser_as_it_was():
+    model = Sequential([Dense(5), ReLU(), Dense(1), Sigmoid()], seed=0)
+    model.build((3,))
+    model.compile(SGD(0.1, momentum=0.9))
+    before = everything(model)
+    check_model(model, X, Y)
+    assert everything(model) == before
+
+
 def test_a_check_that_raises_leaves_the_model_as_it_was():
     model = trained(worse(Skip)())
     before = everything(model)

@@ -14,7 +14,6 @@ import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,9 @@ from ..optimizers import Optimizer, Wrapper
 from ..parameters import Penalty
 from ..sequential import Sequential
 from ..training import Position
-from . import atomic, strict_json
+from . import strict_json
 from .layout import allocate, finite_arrays, read_weights, refuse_names, weights
-from .tree import Tree, image, named, open_tree, read_bytes, shown
+from .tree import Tree, image, open_tree, shown
 from .values import Decoder, Encoder, Objects
 
 MAGIC = b"\x93minidl\n"
@@ -43,23 +42,17 @@ MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 # ---- save
 
 
-def save(model: Model, path: str | Path) -> None:
-    """Write the whole model: layers, weights, compile settings, optimiser, generator, and where the training is.
-
-    The file is replaced at once or not at all. The same model gives the same bytes. `load_model` reads it; and Keras 3
-    reads the weights out of it, if its name ends in .weights.h5.
-
-    Raises SettingError for settings that no file can hold, NonFiniteError for weights that are not finite.
-    """
-    atomic.write(path, sealed(_contents(model)))
+def content(model: Model) -> bytearray:
+    """The bytes of the model's file: the same model, the same bytes."""
+    return sealed(_contents(model))
 
 
 def sealed(arrays: Mapping[str, np.ndarray]) -> bytearray:
     """The file's bytes."""
-    content = image(arrays, USER_BLOCK)
-    body = memoryview(content)[USER_BLOCK:]
-    HEADER.pack_into(content, 0, MAGIC, VERSION, len(body), hashlib.sha256(body).digest())
-    return content
+    raw = image(arrays, USER_BLOCK)
+    body = memoryview(raw)[USER_BLOCK:]
+    HEADER.pack_into(raw, 0, MAGIC, VERSION, len(body), hashlib.sha256(body).digest())
+    return raw
 
 
 def _contents(model: Model) -> dict[str, np.ndarray]:
@@ -140,59 +133,38 @@ def _nested(optimizer: Optimizer) -> list[Optimizer]:
 # ---- load
 
 
-def load_model(
-    path: str | Path,
-    custom_objects: Objects | None = None,
-    *,
-    max_bytes: int = 2**31,
-    sha256: str | None = None,
-) -> Model:
-    """A model as it was saved, `model.position` where its training was.
-
-    custom_objects  {name: class or function}, for layers, losses, ... that are not minidl's
-    max_bytes       larger files are refused
-    sha256          of the file's contents, in hexadecimal, as `minidl.files.checksum` tells: no other is loaded
-
-    Nothing in the file is run, no other file is opened, and memory is in proportion to the file. The checksum inside
-    finds damage, not forgery. Raises ModelFileError for a file that is not exactly as `save` writes it.
-    """
-    with named("load_model", path):
-        content = unsealed(read_bytes(path, max_bytes), sha256)
-        with open_tree(content) as tree:
-            return _model(tree, custom_objects or {})
+def from_content(raw: bytes, customs: Objects, sha256: str | None) -> Model:
+    """The model in the bytes of a file."""
+    with open_tree(unsealed(raw, sha256)) as tree:
+        return _model(tree, customs)
 
 
-def checksum(path: str | Path) -> str:
-    """The SHA-256 that `load_model(sha256=...)` compares, of a file that is whole."""
-    with named("checksum", path):
-        return _opened(read_bytes(path, 2**63))[1].hex()
-
-
-def unsealed(content: bytes, sha256: str | None = None) -> bytes:
+def unsealed(raw: bytes, sha256: str | None = None) -> bytes:
     """The file's bytes, if they are whole."""
-    _, digest = _opened(content)
-    if sha256 is not None and sha256.lower() != digest.hex():
-        raise ModelFileError(f"its SHA-256 is {digest.hex()}, wanted {shown(sha256)}")
-    return content
+    found = digest(raw).hex()
+    if sha256 is not None and sha256.lower() != found:
+        raise ModelFileError(f"its SHA-256 is {found}, wanted {shown(sha256)}")
+    return raw
 
 
-def is_sealed(content: bytes) -> bool:
+def is_sealed(raw: bytes) -> bool:
     """Whether the bytes begin as a model file of minidl does."""
-    return content.startswith(MAGIC)
+    return raw.startswith(MAGIC)
 
 
-def _opened(content: bytes) -> tuple[int, bytes]:
-    if not is_sealed(content) or len(content) <= USER_BLOCK:
+def digest(raw: bytes) -> bytes:
+    """The SHA-256 of the contents of a file that is whole."""
+    if not is_sealed(raw) or len(raw) <= USER_BLOCK:
         raise ModelFileError("it is no model file of minidl")
-    _, version, length, digest = HEADER.unpack_from(content)
+    _, version, length, written = HEADER.unpack_from(raw)
     if version != VERSION:
         raise ModelFileError(f"its format is version {version}, this minidl reads version {VERSION}")
-    body = memoryview(content)[USER_BLOCK:]
+    body = memoryview(raw)[USER_BLOCK:]
     if length != len(body):
         raise ModelFileError(f"damaged (it has {len(body)} bytes of contents, and was written with {length})")
-    if any(content[HEADER.size : USER_BLOCK]) or hashlib.sha256(body).digest() != digest:
+    if any(raw[HEADER.size : USER_BLOCK]) or hashlib.sha256(body).digest() != written:
         raise ModelFileError("damaged (SHA-256 of its contents does not match)")
-    return version, digest
+    return written
 
 
 def _model(tree: Tree, customs: Objects) -> Model:

@@ -21,7 +21,8 @@ __version__ = "0.1.0"
 
 # Users look for these in rooms further in, which may not import the rooms that make them.
 callbacks.GradientChecker = GradientChecker  # type: ignore[misc]
-Model.save = files.save  # type: ignore[attr-defined]
-Model.save_weights = files.save_weights  # type: ignore[attr-defined]
-Model.load_weights = files.load_weights  # type: ignore[attr-defined]
+Model.save = files.save
+Model.save_weights = files.save_weights
+Model.load_weights = files.load_weights
+Model.restore_training = files.restore_training
 Report.plot = plots.gradient_report  # type: ignore[method-assign, assignment]

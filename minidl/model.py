@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,6 +31,12 @@ class Model(Network):
     stop_training = False
     training: Training | None = None  # the fit that is running
     position: Position | None = None  # in a model loaded from a file: where its training was
+
+    # They live in files, an outer room; minidl/__init__.py publishes them here.
+    save: ClassVar[Callable[[Model, str | Path], None]]
+    save_weights: ClassVar[Callable[[Model, str | Path], None]]
+    load_weights: ClassVar[Callable[..., None]]
+    restore_training: ClassVar[Callable[[Model, str | Path], None]]
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made in the middle of a training is a model, not a second training

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .base import Callback
+from .checkpoint import BackupAndRestore, ModelCheckpoint
 from .history import History
 from .logging import CSVLogger, LambdaCallback, TensorBoard, TerminateOnNaN
 from .monitored import EarlyStopping, LearningRateScheduler, Monitored, ReduceLROnPlateau
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # lives in gradcheck, an outer room; minidl/__init__.py publi
     from ..gradcheck.callback import GradientChecker
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "EarlyStopping",
@@ -20,6 +22,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "Monitored",
     "ProgressBar",
     "ReduceLROnPlateau",

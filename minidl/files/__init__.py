@@ -1,6 +1,7 @@
 """Files: whole models, weights, and what other programs read."""
 
 from .model_file import checksum, load_model, save
+from .resume import restore_training
 from .weights_file import load_weights, save_weights
 
-__all__ = ["checksum", "load_model", "load_weights", "save", "save_weights"]
+__all__ = ["checksum", "load_model", "load_weights", "restore_training", "save", "save_weights"]

@@ -58,7 +58,7 @@ def sealed(arrays: Mapping[str, np.ndarray]) -> bytearray:
 def _contents(model: Model) -> dict[str, np.ndarray]:
     encoder = Encoder()
     arrays = {} if model.input_shape is None else finite_arrays(weights(model.layer))
-    arrays["/minidl/config"] = _json("architecture", _config(model, encoder), CONFIG_BYTES)
+    arrays["/minidl/config"] = _json("architecture", config(model, encoder), CONFIG_BYTES)
     arrays["/minidl/state"] = _json("state", _state(model, encoder), STATE_BYTES)
     return arrays | {f"/minidl/arrays/{number}": array for number, array in enumerate(encoder.arrays)}
 
@@ -72,7 +72,8 @@ def _json(what: str, value: Any, limit: int) -> np.ndarray:
     return np.frombuffer(raw, np.uint8)
 
 
-def _config(model: Model, encoder: Encoder) -> dict[str, Any]:
+def config(model: Model, encoder: Encoder) -> dict[str, Any]:
+    """Architecture and compile settings."""
     kind = next((name for name, cls in MODELS.items() if type(model) is cls), None)
     if kind is None:
         remedy = "save_weights saves the weights"
@@ -116,6 +117,17 @@ def _state(model: Model, encoder: Encoder) -> dict[str, Any]:
             for field in fields(Position)
         },
     }
+
+
+def copy_state(saved: Model, model: Model) -> None:
+    """Weights, optimiser, learning rate and generator of one model into another one of the same kinds."""
+    for theirs, ours in zip(weights(saved.layer).values(), weights(model.layer).values(), strict=True):
+        ours.set(theirs.array)
+    model.rng.bit_generator.state = saved.rng.bit_generator.state
+    for one, other in zip(_nested(saved.optimizer), _nested(model.optimizer), strict=True):
+        for name in one.state_names:
+            setattr(other, name, getattr(one, name))
+    model.optimizer.learning_rate = saved.optimizer.learning_rate
 
 
 def _generator(rng: np.random.Generator) -> list[int]:
@@ -169,12 +181,12 @@ def digest(raw: bytes) -> bytes:
 
 def _model(tree: Tree, customs: Objects) -> Model:
     decoder = Decoder(customs, lambda number, *kind: tree.array(f"/minidl/arrays/{number}", (kind[0],), kind[1]))
-    config = _read_json(tree, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS)
+    chosen = _read_json(tree, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS)
     state = _read_json(tree, "/minidl/state", STATE_BYTES, _STATE_KEYS)
-    model = _bare(config, decoder)
+    model = _bare(chosen, decoder)
     paths = {"/minidl/config", "/minidl/state"}
-    if config["input_shape"] is not None:
-        shape = config["input_shape"]
+    if chosen["input_shape"] is not None:
+        shape = chosen["input_shape"]
         if (
             not isinstance(shape, list)
             or not shape
@@ -211,16 +223,16 @@ def _keyed(what: str, given: Any, keys: set[str]) -> dict[str, Any]:
     return given
 
 
-def _bare(config: dict[str, Any], decoder: Decoder) -> Model:
+def _bare(chosen: dict[str, Any], decoder: Decoder) -> Model:
     """The model, compiled if it was, without its weights."""
-    kind, layer = config["model"], decoder.of_kind(Layer, config["layer"])
+    kind, layer = chosen["model"], decoder.of_kind(Layer, chosen["layer"])
     if kind not in list(MODELS):
         raise ModelFileError(f"it holds a {shown(kind)}, wanted {' or '.join(MODELS)}")
-    refuse_names(config["name"], layer)
+    refuse_names(chosen["name"], layer)
     given = layer.layers if kind == "Sequential" and hasattr(layer, "layers") else layer
-    model = MODELS[kind](given, seed=config["seed"], dtype=config["dtype"], name=config["name"])
-    if config["compile"] is not None:
-        _compile(model, _keyed("compile", config["compile"], _COMPILE_KEYS), decoder)
+    model = MODELS[kind](given, seed=chosen["seed"], dtype=chosen["dtype"], name=chosen["name"])
+    if chosen["compile"] is not None:
+        _compile(model, _keyed("compile", chosen["compile"], _COMPILE_KEYS), decoder)
     return model
 
 

@@ -174,6 +174,8 @@ class Network:
 
     def add_penalties(self, rows: float) -> float:
         """The penalties for a batch of so many rows, their gradients added to params.grad."""
+        if not self.penalties:
+            return 0.0
         theta, grad = self.params.theta, self.params.grad
         for part, term in self.penalties:
             grad[part] += term.gradient(theta[part], rows)

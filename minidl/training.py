@@ -10,7 +10,7 @@ import numpy as np
 
 from .callbacks.base import Callback, Hooks, call
 from .callbacks.history import History
-from .data import Examples, Source
+from .data import Batches, Examples, Source
 from .errors import NonFiniteError, SettingError
 from .metrics import Metric
 from .optimizers import LBFGS
@@ -210,14 +210,15 @@ class Training:
 class Minimization(Training):
     """A training that LBFGS leads: SciPy asks for the objective where it likes, and calls back after each iteration.
 
-    An iteration is an epoch. The weights end, however it ends, at the last point that SciPy has accepted.
+    An iteration is an epoch. The objective is that of all rows: the batches only say how many are worked on at a time.
+    The weights end, however it ends, at the last point that SciPy has accepted.
     """
 
     def _epochs(self) -> dict[str, Any]:
         model, position, logs = self.model, self.position, dict[str, Any]()
         theta, accepted = model.params.theta, model.params.theta.copy()
-        batch = model.batch = self._whole_batch()
         begun = False
+        self._refuse_passing_batches()
 
         def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
             nonlocal begun
@@ -225,7 +226,7 @@ class Minimization(Training):
                 self._begin_epoch()
                 begun = True
             theta[:] = point
-            return self._objective(batch), model.params.grad.astype(float)
+            return self._objective(), model.params.grad.astype(float)
 
         def after_iteration(point: np.ndarray) -> bool:
             nonlocal begun
@@ -246,26 +247,34 @@ class Minimization(Training):
             theta[:] = accepted
         return logs
 
-    def _whole_batch(self) -> Examples:
-        first, *others = self.source.batches(self.batch_size)
-        if others:
-            raise SettingError("fit: LBFGS takes the whole batch at once: pass batch_size=len(x)")
-        return first
+    def _refuse_passing_batches(self) -> None:
+        if isinstance(self.source, Batches) and self.source.once is not None:
+            remedy = "pass arrays, or an object with __len__ and __getitem__"
+            raise SettingError(f"fit: LBFGS runs through all batches many times, a generator only once; {remedy}")
 
-    def _objective(self, batch: Examples) -> float:
-        """The objective on the whole batch, its gradient in params.grad, its figures in the position."""
-        model, position = self.model, self.position
-        drawn = model.rng.bit_generator.state
-        data_loss, penalty, z = model.objective_and_gradient(batch)
-        if model.rng.bit_generator.state != drawn:
-            raise SettingError("fit: LBFGS needs an objective that is the same each time, without Dropout or noise")
-        if not (math.isfinite(data_loss + penalty) and model.params.first_not_finite() is None):
-            self._refuse_not_finite(data_loss + penalty)
-        position.rows, position.data_sum, position.penalty_sum = 1, data_loss, penalty
+    def _objective(self) -> float:
+        """The objective over all rows, a batch at a time; its gradient in params.grad, its figures in the position."""
+        model, position, grad = self.model, self.position, self.model.params.grad
+        drawn, summed = model.rng.bit_generator.state, np.zeros_like(grad)
+        position.rows, position.data_sum = 0, 0.0
         for metric in model.metrics.values():
             metric.reset()
-        model.measure(batch, z)
-        return data_loss + penalty
+        for batch in self.source.batches(self.batch_size):
+            model.batch = batch
+            data_loss, rows, z = self._data_gradient(batch)
+            summed += rows * grad
+            position.rows += rows
+            position.data_sum += rows * data_loss
+            model.measure(batch, z)
+        np.divide(summed, position.rows, out=grad)
+        penalty = model.add_penalties(position.rows)
+        if model.rng.bit_generator.state != drawn:
+            raise SettingError("fit: LBFGS needs an objective that is the same each time, without Dropout or noise")
+        value = position.data_sum / position.rows + penalty
+        if not (math.isfinite(value) and model.params.first_not_finite() is None):
+            self._refuse_not_finite(value)
+        position.penalty_sum = penalty * position.rows
+        return value
 
 
 def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size: int = PREDICT_ROWS) -> dict[str, Any]:

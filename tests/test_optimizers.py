@@ -10,6 +10,7 @@ import pytest
 
 from minidl import Sequential, SettingError
 from minidl.layers import Dense, Dropout, ReLU
+from minidl.losses import MeanSquaredError
 from minidl.optimizers import (
     LBFGS,
     SGD,
@@ -23,6 +24,7 @@ from minidl.optimizers import (
     Optimizer,
     RMSprop,
 )
+from minidl.regularizers import L2
 from minidl.schedules import CosineDecay, ExponentialDecay
 from tests.data.make_keras_optimizers import STEPS, WEIGHTS, X, Y
 
@@ -224,11 +226,23 @@ def test_lbfgs_never_rises_and_ends_at_the_last_accepted_point():
     assert model.evaluate(X, Y) == pytest.approx(losses[-1], rel=1e-12)
 
 
-def test_lbfgs_is_for_whole_batches_and_steady_objectives():
+def test_lbfgs_adds_up_batches_of_any_size():
+    weights = []
+    for size in (len(X), 8, 7):
+        model = regression()
+        model.compile(LBFGS(), MeanSquaredError() + L2(0.3), ["mae"])
+        history = model.fit(X, Y, batch_size=size, epochs=10).history
+        weights.append([*model.get_weights(), history["loss"], history["penalty"], history["mae"]])
+    for whole, *parts in zip(*weights, strict=True):
+        for part in parts:
+            assert np.allclose(part, whole, rtol=1e-6, atol=1e-9)
+
+
+def test_lbfgs_is_for_steady_objectives():
     model = regression()
     model.compile(LBFGS(), "mse")
-    with pytest.raises(SettingError, match=r"LBFGS takes the whole batch at once: pass batch_size=len\(x\)"):
-        model.fit(X, Y, batch_size=8)
+    with pytest.raises(SettingError, match="LBFGS runs through all batches many times, a generator only once"):
+        model.fit((batch for batch in [(X, Y)]), epochs=2)
     with pytest.raises(SettingError, match="LBFGS has no single steps"):
         model.train_on_batch(X, Y)
     dropping = Sequential([Dense(3), Dropout(0.5)], seed=0)

@@ -12,7 +12,7 @@ from .. import losses, optimizers
 from ..errors import SettingError
 from ..layers import Dense, Layer, Sigmoid, Softmax
 from ..losses import Objective
-from ..optimizers import LBFGS, Optimizer
+from ..optimizers import Optimizer
 from ..sequential import Sequential
 from .base import Classifier, Estimator, Regressor, held_out
 from .rows import Rows
@@ -28,7 +28,7 @@ class SequentialEstimator(Estimator):
     loss              a loss, a sum such as MeanSquaredError() + L2(0.1), or a Keras string; None: the one that
                       belongs to the last layer
     epochs            how often each row is used
-    batch_size        rows a step (LBFGS takes all)
+    batch_size        rows a step
     shuffle           whether each epoch has an order of its own
     callbacks         minidl's, copied for each fit
     validation_split  this share of the rows, drawn at random, is held out: callbacks and `history_` see its val_loss
@@ -80,8 +80,7 @@ class SequentialEstimator(Estimator):
         if self.validation_split:
             rows, rest = held_out(rows, self.validation_split)
             validation = replace(rest, y=self._targets(rest.y))
-        size = len(rows) if isinstance(self.model_.optimizer, LBFGS) else self.batch_size
-        self._fit_model(rows, size, epochs, self._watching(), validation, self.verbose)
+        self._fit_model(rows, self.batch_size, epochs, self._watching(), validation, self.verbose)
         self.history_ = self.model_.history.history
         self.n_iter_ = len(self.model_.history.epoch)
 

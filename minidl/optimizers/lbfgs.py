@@ -1,4 +1,4 @@
-"""A quasi-Newton method for small problems taken whole."""
+"""A quasi-Newton method for small problems, taken whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base import Optimizer
 
 @dataclass(eq=False)
 class LBFGS(Optimizer):
-    """SciPy's L-BFGS-B on the whole batch: an epoch is an iteration with its line search. (Byrd, Lu et al. 1995)
+    """SciPy's L-BFGS-B on all rows: an epoch is an iteration with its line search. (Byrd, Lu et al. 1995)
 
     memory            how many steps back the curvature is estimated from
     tolerance         the training ends where no entry of the gradient is larger
@@ -23,7 +23,8 @@ class LBFGS(Optimizer):
     min_decrease      the training ends after an iteration that lowers the objective f by less than this times
                       max(|f|, 1)
 
-    Afterwards `message` says, in SciPy's words, why it ended. For objectives that are the same each time: not with Dropout, nor in several batches. No learning rate is needed.
+    For objectives that are the same each time: not with Dropout. No learning rate is needed; a batch_size of about
+    1000 keeps the work in the cache and changes nothing else. Afterwards `message` says, in SciPy's words, why it ended.
     """
 
     memory: int = 10
@@ -41,7 +42,7 @@ class LBFGS(Optimizer):
         self._check("min_decrease", "[0, inf)")
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        raise SettingError("LBFGS has no single steps: call fit, with the whole batch at once")
+        raise SettingError("LBFGS has no single steps: call fit")
 
     def minimize(
         self,

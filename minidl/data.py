@@ -19,6 +19,8 @@ from .errors import DataError, SettingError, ShapeError
 
 def numeric(who: str, name: str, value: Any) -> np.ndarray:
     """The value as an array of integers, booleans or floats, of whatever dtype and order; a view where it can be."""
+    if type(value) is np.ndarray and value.dtype.kind in "biuf":
+        return value
     if hasattr(value, "toarray"):
         raise DataError(f"{who}: {name} is a sparse matrix; pass {name}.toarray()")
     if hasattr(value, "mask") and hasattr(value, "filled"):
@@ -72,10 +74,13 @@ def _row(shape: tuple[int, ...]) -> str:
 
 def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int = 0) -> np.ndarray:
     """The array in the model's dtype, C-ordered (itself, if it is that already), all finite. `start`: its first row."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        converted = np.asarray(array, dtype=dtype, order="C")
-        if math.isfinite(np.add.reduce(converted, axis=None)):  # one NaN or Inf would make the sum one
-            return converted
+    converted = np.asarray(array, order="C")
+    if array.dtype != dtype:
+        with np.errstate(over="ignore", invalid="ignore"):
+            converted = converted.astype(dtype)
+    flat = converted.reshape(-1)
+    if math.isfinite(flat.dot(flat)):  # one NaN or Inf would make the sum one
+        return converted
     strange = ~np.isfinite(converted)
     if not strange.any():
         return converted
@@ -342,10 +347,30 @@ class Inputs:
         return self.wanted or (len(self.x) if hasattr(self.x, "__len__") else None)
 
 
+class Stored:
+    """Rows that lie elsewhere, and come in when they are wanted: `fit`, `evaluate` and `predict` take one as x.
+
+    row_shape  of a row as it is stored; a model that wants the same numbers in another shape gets them in that
+    """
+
+    row_shape: tuple[int, ...]
+
+    def source(self, who: str, shape: tuple[int, ...], dtype: np.dtype, check: Callable[[Any], Examples]) -> Source:
+        """Its batches (x, y) or (x, y, weight), each through `check`."""
+        raise NotImplementedError(f"{type(self).__name__} must write source(who, shape, dtype, check)")
+
+    def inputs(self, who: str, shape: tuple[int, ...], dtype: np.dtype) -> Inputs:
+        """What `predict` works on."""
+        raise NotImplementedError(f"{type(self).__name__} must write inputs(who, shape, dtype)")
+
+
 def makes_batches(x: Any) -> bool:
     """Whether x is no array but an object or a generator that yields batches."""
-    array_like = isinstance(x, list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray")
-    return not array_like and (hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__")))
+    if isinstance(x, Stored):
+        return True
+    if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
+        return False
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
 def refuse_small(who: str, out: Any, rows: int | None, output_shape: tuple[int, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import data, settings
-from .callbacks.base import Callback, Hooks, call, listed
+from .callbacks.base import NO_HOOKS, Callback, Hooks, call, listed
 from .callbacks.history import History
 from .callbacks.progress import check_verbose, evaluation_progress, progress
-from .data import Examples, Source
-from .errors import DataError, NotBuiltError, SettingError
+from .data import Examples, Source, Stored
+from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .network import Network
 from .optimizers import LBFGS
 from .training import PREDICT_ROWS, Minimization, Position, Training, evaluate
@@ -141,11 +142,25 @@ class Model(Network):
             return self._checked(who, x, y, sample_weight, class_weight, row_shape)
         if y is not None or sample_weight is not None:
             raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
+        if isinstance(x, Stored):
+            row_shape = self.input_shape or row_shape or self._wanted_shape(x.row_shape)
 
         def check(batch: Any) -> Examples:
             return self._checked(who, *data.triple(who, batch), class_weight, row_shape)
 
+        if isinstance(x, Stored):
+            if steps is not None:
+                raise SettingError(f"{who}: steps_per_epoch is for x without an end; {type(x).__name__} has batch_size")
+            return x.source(who, row_shape or (), self.dtype, check)
         return data.Batches(who, x, check, steps)
+
+    def _wanted_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of rows as they are stored, or in one line if the layers take them so alone."""
+        try:
+            self._shaped(stored)
+        except ShapeError:
+            return (math.prod(stored),)
+        return stored
 
     def _checked(
         self,
@@ -229,8 +244,11 @@ class Model(Network):
         self._refuse_unbuilt("predict")
         size = PREDICT_ROWS if batch_size is None else settings.integer("predict", "batch_size", batch_size, 1)
         watching = [*listed("predict", callbacks), *evaluation_progress(verbose)]
-        source = data.Inputs("predict", x, self.input_shape, self.dtype, steps)
-        hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(size)})
+        if isinstance(x, Stored):
+            source = x.inputs("predict", self.input_shape or (), self.dtype)
+        else:
+            source = data.Inputs("predict", x, self.input_shape, self.dtype, steps)
+        hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(size)}) if watching else NO_HOOKS
         rows = source.rows
         y = np.empty((rows, *self.output_shape), self.dtype) if out is None and rows is not None else out
         data.refuse_small("predict", out, rows, self.output_shape)

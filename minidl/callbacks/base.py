@@ -74,7 +74,7 @@ ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_b
 class Hooks:
     """For each hook the methods to call, in the callbacks' order: only those that are overridden."""
 
-    def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
         called: dict[str, list[Callable[..., None]]] = {name: [] for name in HOOKS}
         self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         for callback in self.callbacks:
@@ -101,6 +101,9 @@ class Hooks:
         self.on_predict_batch_begin = called["on_predict_batch_begin"]
         self.on_predict_batch_end = called["on_predict_batch_end"]
         self.close = called["close"]
+
+
+NO_HOOKS = Hooks((), None, {})
 
 
 def listed(who: str, callbacks: Any) -> list[Callback]:

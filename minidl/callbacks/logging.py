@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from .. import settings
+from ..data import Examples
 from ..errors import NonFiniteError
 from .base import Callback, Logs
 
@@ -107,12 +108,13 @@ class TerminateOnNaN(Callback):
         """The first layer that puts out what is not finite, or else hands such a thing back."""
         model = self.model.twin()
         names = {id(layer): path for path, layer in model.layer.walk()}
-        x, layers = self.model.batch.x, model.body.layers
+        batch, layers = cast(Examples, self.model.batch), model.body.layers
+        x = batch.x
         for layer in layers:
             x = layer.forward(x, training=True)
             if not np.isfinite(x).all():
                 return f"The first output that is not finite is that of {names[id(layer)]}."
-        dy = model.body_loss.value_and_gradient(x, self.model.batch.y, self.model.batch.weight)[1]
+        dy = model.body_loss.value_and_gradient(x, batch.y, batch.weight)[1]
         for layer in reversed(layers):
             dy = layer.backward(dy)
             if dy is not None and not np.isfinite(dy).all():

@@ -13,6 +13,7 @@ from .gradcheck import (
     numerical_gradient,
     relative_difference,
 )
+from .hdf5 import HDF5Data
 from .layers import Layer, Parameter
 from .model import Model
 from .sequential import Sequential

@@ -78,6 +78,8 @@ def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int =
     if array.dtype != dtype:
         with np.errstate(over="ignore", invalid="ignore"):
             converted = converted.astype(dtype)
+    if array.dtype.kind in "biu":
+        return converted
     flat = converted.reshape(-1)
     if math.isfinite(flat.dot(flat)):  # one NaN or Inf would make the sum one
         return converted
@@ -355,9 +357,9 @@ class Stored:
 
     row_shape: tuple[int, ...]
 
-    def source(self, who: str, shape: tuple[int, ...], dtype: np.dtype, check: Callable[[Any], Examples]) -> Source:
+    def source(self, who: str, shape: tuple[int, ...], check: Callable[[Any], Examples]) -> Source:
         """Its batches (x, y) or (x, y, weight), each through `check`."""
-        raise NotImplementedError(f"{type(self).__name__} must write source(who, shape, dtype, check)")
+        raise NotImplementedError(f"{type(self).__name__} must write source(who, shape, check)")
 
     def inputs(self, who: str, shape: tuple[int, ...], dtype: np.dtype) -> Inputs:
         """What `predict` works on."""

@@ -151,7 +151,7 @@ class Model(Network):
         if isinstance(x, Stored):
             if steps is not None:
                 raise SettingError(f"{who}: steps_per_epoch is for x without an end; {type(x).__name__} has batch_size")
-            return x.source(who, row_shape or (), self.dtype, check)
+            return x.source(who, row_shape or (), check)
         return data.Batches(who, x, check, steps)
 
     def _wanted_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import pytest
 import minidl
 
 HOUSE = Path(minidl.__file__).parent
-# docs: ARCHITECTURE.md, "Rooms", with `settings` after errors, `summary` before model, `sequential` after it
+# docs: ARCHITECTURE.md, "Rooms", with `settings` after errors, `hdf5` after data, `summary` before model, `sequential` after it
 ROOMS = [
     "errors",
     "settings",
@@ -23,6 +23,7 @@ ROOMS = [
     "schedules",
     "optimizers",
     "data",
+    "hdf5",
     "summary",
     "network",
     "callbacks",
@@ -126,7 +127,7 @@ def test_packages_other_than_numpy_are_imported_where_they_are_used():
 @pytest.mark.parametrize(
     ("package", "rooms"),
     [
-        ("h5py", {"datasets", "files", "data"}),
+        ("h5py", {"datasets", "files", "hdf5"}),
         ("matplotlib", {"plots", "gradcheck"}),
         ("tqdm", {"callbacks"}),
         ("sklearn", {"datasets", "estimators"}),

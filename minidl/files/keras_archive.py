@@ -67,17 +67,17 @@ def _sequential(chain: Chain, name: str, shape: tuple[int, ...], dtype: str) -> 
     inputs = {"name": f"{name}_input", "batch_shape": [None, *shape], "dtype": dtype}
     nodes = [_node("InputLayer", inputs)]
     for (child, layer), output_shape in zip(chain.children.items(), chain.shapes, strict=True):
-        nodes.append(
-            _sequential(layer, child, shape, dtype)
-            if type(layer) is Chain
-            else _node(*_to_keras(layer), name=child, dtype=dtype)
-        )
+        if type(layer) is Chain:
+            nodes.append(_sequential(layer, child, shape, dtype))
+        else:
+            class_name, config = _to_keras(layer)
+            nodes.append(_node(class_name, {"name": child, "dtype": dtype, **config}))
         shape = output_shape
-    return _node("Sequential", {"layers": nodes}, module="keras", name=name)
+    return _node("Sequential", {"name": name, "layers": nodes}, module="keras")
 
 
-def _node(class_name: str, config: dict[str, Any], module: str = "keras.layers", **more: str) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": {**more, **config}, "registered_name": None}
+def _node(class_name: str, config: dict[str, Any], module: str = "keras.layers") -> dict[str, Any]:
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
 ACTIVATIONS: dict[type[Layer], str] = {

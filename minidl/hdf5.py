@@ -212,13 +212,13 @@ class StoredInputs(Inputs):
     """The rows x of an HDF5Data, for prediction."""
 
     def __init__(self, data: HDF5Data, who: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.data, self.who, self.shape, self.dtype, self.rows = data, who, shape, dtype, len(data)
+        self.data, self.who, self.row_shape, self.dtype, self.rows = data, who, shape, dtype, len(data)
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
         done = 0
         for arrays in _rows(self.data, [self.data.x], size, None, 0):
             x = arrays[0]
-            rows = x.reshape(len(x), *self.shape)
+            rows = x.reshape(len(x), *self.row_shape)
             yield _scaled(finite(self.who, self.data.x, rows, self.dtype, done), self.data.factor, x)
             done += len(x)
 

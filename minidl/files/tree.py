@@ -32,7 +32,7 @@ HDF5_TYPES = {
 
 def shown(given: Any) -> str:
     """A text of a file for a message: short, on one line, in ASCII."""
-    text = ascii(given)
+    text = " ".join(ascii(given).split())
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -1,0 +1,306 @@
+"""One small training from settings that can be written into an address, and the same in Python.
+
+python examples/experiment.py [name=value ...]          as in initializer=zeros learning_rate=0.01 epochs=15000
+
+The playground shows these trainings. Here is all of it that has no page: what a setting is, what is done with it, and
+the code that does the same without this file.
+"""
+
+import inspect
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from minidl import NonFiniteError, Sequential
+from minidl.datasets import circles, flower, load_cats, moons, spiral, write_photographs
+from minidl.initializers import GlorotNormal, HeNormal, LecunNormal, Orthogonal, RandomNormal, Zeros
+from minidl.layers import ELU, GELU, Dense, Dropout, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from minidl.losses import BinaryCrossentropy
+from minidl.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from minidl.regularizers import L2
+
+DATA = {"circles": circles, "moons": moons, "flower": flower, "spiral": spiral}
+ACTIVATIONS = {kind.__name__: kind for kind in (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Tanh, Sigmoid)}
+OPTIMIZERS = {kind.__name__: kind for kind in (SGD, RMSprop, Adagrad, Adam, AdamW, Nadam)}
+INITIALIZERS = {
+    "zeros": Zeros(),
+    "random": RandomNormal(stddev=1.0),
+    "LeCun": LecunNormal(),
+    "Glorot": GlorotNormal(),
+    "He": HeNormal(),
+    "orthogonal": Orthogonal(),
+}
+
+# Everything a setting may say. Texts from the address are looked up here, and never run or converted.
+VALUES = {
+    "data": (*DATA, "photographs"),
+    "noise": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0),
+    "points": (20, 50, 100, 200, 300, 400, 1000),
+    "seed": tuple(range(10)),
+    "standardize": (False, True),
+    "units": (0, 1, 2, 3, 5, 7, 10, 20, 50, 100),
+    "activation": tuple(ACTIVATIONS),
+    "dropout": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.8),
+    "initializer": tuple(INITIALIZERS),
+    "scale": (0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 10.0),
+    "l2": (0.0, 0.01, 0.03, 0.1, 0.3, 0.7, 1.0, 3.0, 10.0),
+    "optimizer": tuple(OPTIMIZERS),
+    "learning_rate": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+    "epochs": (10, 100, 300, 500, 1000, 1500, 3000, 5000, 15000, 50000),
+    "batch_size": (8, 16, 32, 64, 128, 300, 1000),
+    "broken": (False, True),
+}
+SHARED = ("data", "noise", "points", "seed")  # A and B are trained on the same
+PER_LAYER = ("units", "activation", "dropout")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training depends on; two equal settings end in the same numbers, to the last digit.
+
+    units, activation, dropout  of four hidden layers, one after the other; one of 0 units is not there
+    scale                       the initialiser's weights are multiplied by it
+    batch_size                  as many as there are points, or more: all at once
+    broken                      put a Dense layer with a wrong backward pass first
+    """
+
+    data: str = "circles"
+    noise: float = 0.05
+    points: int = 300
+    seed: int = 0
+    standardize: bool = False
+    units: tuple[int, ...] = (10, 5, 0, 0)
+    activation: tuple[str, ...] = ("ReLU",) * 4
+    dropout: tuple[float, ...] = (0.0,) * 4
+    initializer: str = "He"
+    scale: float = 1.0
+    l2: float = 0.0
+    optimizer: str = "SGD"
+    learning_rate: float = 0.1
+    epochs: int = 1000
+    batch_size: int = 1000
+    broken: bool = False
+
+
+def written(value):
+    """A value of a setting as the address has it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def address(setting, base, prefix=""):
+    """{name: text} of what differs from the base, for the address of the page."""
+    names = [part.name for part in fields(Setting) if getattr(setting, part.name) != getattr(base, part.name)]
+    return {prefix + name: written(getattr(setting, name)) for name in names}
+
+
+def looked_up(name, text):
+    """The value with this text among those that are allowed, None if there is none."""
+    allowed = {str(value): value for value in VALUES[name]}
+    if name not in PER_LAYER:
+        return allowed.get(text)
+    values = tuple(allowed.get(part) for part in text.split(","))
+    return values if len(values) == 4 and None not in values else None
+
+
+def from_address(parameters, base, prefix=""):
+    """The base with what the address says, and a sentence for each thing there that cannot be."""
+    found, refused = {}, []
+    for name in (part.name for part in fields(Setting) if prefix + part.name in parameters):
+        text = parameters[prefix + name]
+        value = looked_up(name, text) if isinstance(text, str) else None
+        if value is None:
+            allowed = ", ".join(map(str, VALUES[name]))
+            refused.append(f"The address says {prefix}{name}={text}; what can be is {allowed}.")
+        else:
+            found[name] = value
+    return replace(base, **found), refused
+
+
+# ---- A setting, trained
+
+
+@lru_cache
+def photographs():
+    """Patches of two photographs, each patch two numbers: x (209, 2), y, and 50 more to test on."""
+    with tempfile.TemporaryDirectory() as directory:
+        write_photographs(directory, seed=0)
+        photos = load_cats(directory)
+    pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (photos.x_train, photos.x_test))
+    components = PCA(2, svd_solver="full").fit(pixels)
+    return components.transform(pixels), photos.y_train, components.transform(pixels_test), photos.y_test
+
+
+def examples(setting):
+    """x (m, 2), y (m,) to learn from, and as many again as the notebook has to test on: x_test (100, 2), y_test."""
+    if setting.data == "photographs":
+        x, y, x_test, y_test = photographs()
+        x, y = x[: setting.points], y[: setting.points]
+    else:
+        x, y = DATA[setting.data](setting.points, noise=setting.noise, seed=setting.seed)
+        x_test, y_test = DATA[setting.data](100, noise=setting.noise, seed=1000 + setting.seed)
+    if setting.standardize:
+        mean, deviation = x.mean(axis=0), x.std(axis=0)
+        x, x_test = (x - mean) / deviation, (x_test - mean) / deviation
+    return x, y, x_test, y_test
+
+
+@dataclass(eq=False)
+class BrokenDense(Dense):
+    """y = x W + b, with a mistake in backward: the bias gets the mean of the slopes, where their sum belongs."""
+
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.bias.grad = dy.mean(axis=0)
+        return dx
+
+
+def layers(setting):
+    """The layers as (class, arguments)."""
+    found = []
+    for units, activation, rate in zip(setting.units, setting.activation, setting.dropout, strict=True):
+        if units:
+            found += [(Dense, (units,)), (ACTIVATIONS[activation], ()), *([(Dropout, (rate,))] if rate else [])]
+    found += [(Dense, (1,)), (Sigmoid, ())]
+    return [(BrokenDense, found[0][1]), *found[1:]] if setting.broken else found
+
+
+def network(setting):
+    """The network before its training.
+
+    Every kernel is drawn by a generator of its own, so that two networks begin alike wherever their shapes agree.
+    """
+    model = Sequential([kind(*arguments) for kind, arguments in layers(setting)], seed=setting.seed)
+    model.build((2,))
+    kernels = [layer.kernel for layer in model.layers if isinstance(layer, Dense)]
+    for number, kernel in enumerate(kernels):
+        rng = np.random.default_rng([setting.seed, number])
+        kernel.value = setting.scale * INITIALIZERS[setting.initializer](kernel.shape, rng)
+    loss = BinaryCrossentropy() + L2(setting.l2) if setting.l2 else BinaryCrossentropy()
+    model.compile(OPTIMIZERS[setting.optimizer](setting.learning_rate), loss, metrics=["accuracy"])
+    return model
+
+
+@dataclass(frozen=True)
+class Result:
+    """A training that has ended: the model, its figures by epoch, and why it ended early, if it did."""
+
+    setting: Setting
+    data: tuple
+    model: Sequential
+    history: dict
+    seconds: float
+    trouble: str = ""
+
+    @property
+    def epochs(self):
+        return len(self.history.get("loss", ()))
+
+    def last(self, name):
+        """The last value of a figure of the history, None before the first epoch has ended."""
+        return self.history[name][-1] if name in self.history else None
+
+
+def train(setting, callbacks=()):
+    """The setting's network, trained on its data."""
+    x, y, x_test, y_test = data = examples(setting)
+    model, trouble, begun = network(setting), "", time.perf_counter()
+    settings = {"batch_size": setting.batch_size, "epochs": setting.epochs, "verbose": 0}
+    try:
+        model.fit(x, y, validation_data=(x_test, y_test), callbacks=callbacks, **settings)
+    except NonFiniteError as error:
+        trouble = str(error)
+    return Result(setting, data, model, model.history.history, time.perf_counter() - begun, trouble)
+
+
+# ---- The same in Python, for whoever wants to go on without the page
+
+
+def data_code(setting):
+    """The lines that do what `examples` does."""
+    if setting.data == "photographs":
+        lines = [
+            "with tempfile.TemporaryDirectory() as directory:",
+            "    write_photographs(directory, seed=0)",
+            "    photos = load_cats(directory)",
+            "pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (photos.x_train, photos.x_test))",
+            'components = PCA(2, svd_solver="full").fit(pixels)',
+            f"x, y = components.transform(pixels)[:{setting.points}], photos.y_train[:{setting.points}]",
+            "x_test, y_test = components.transform(pixels_test), photos.y_test",
+        ]
+    else:
+        lines = [
+            f"x, y = {setting.data}({setting.points}, noise={setting.noise}, seed={setting.seed})",
+            f"x_test, y_test = {setting.data}(100, noise={setting.noise}, seed={1000 + setting.seed})",
+        ]
+    if setting.standardize:
+        lines += [
+            "mean, deviation = x.mean(axis=0), x.std(axis=0)",
+            "x, x_test = (x - mean) / deviation, (x_test - mean) / deviation",
+        ]
+    return lines
+
+
+def import_code(setting):
+    """The lines that import what the others need."""
+    kinds = {kind.__name__ for kind, _ in layers(setting)} - {"BrokenDense"} | {"Dense"}
+    datasets = "load_cats, write_photographs" if setting.data == "photographs" else setting.data
+    return [
+        *(["import tempfile", ""] if setting.data == "photographs" else []),
+        "import numpy as np",
+        *(["from sklearn.decomposition import PCA"] if setting.data == "photographs" else []),
+        "",
+        "from minidl import Sequential",
+        f"from minidl.datasets import {datasets}",
+        f"from minidl.initializers import {type(INITIALIZERS[setting.initializer]).__name__}",
+        f"from minidl.layers import {', '.join(sorted(kinds))}",
+        "from minidl.losses import BinaryCrossentropy",
+        f"from minidl.optimizers import {setting.optimizer}",
+        *(["from minidl.regularizers import L2"] if setting.l2 else []),
+    ]
+
+
+def code(setting):
+    """Python that does what `train` does with this setting, step by step, and prints the last cost."""
+    broken = ["", "", "class BrokenDense(Dense):", inspect.getsource(BrokenDense.backward)] if setting.broken else []
+    listed = [f"    {kind.__name__}({', '.join(map(str, arguments))})," for kind, arguments in layers(setting)]
+    start = INITIALIZERS[setting.initializer]
+    loss = f"BinaryCrossentropy() + L2({setting.l2})" if setting.l2 else "BinaryCrossentropy()"
+    return "\n".join(
+        [
+            *import_code(setting),
+            *broken,
+            "",
+            *data_code(setting),
+            "",
+            "model = Sequential([",
+            *listed,
+            f"], seed={setting.seed})",
+            "model.build((2,))",
+            "kernels = [layer.kernel for layer in model.layers if isinstance(layer, Dense)]",
+            "for number, kernel in enumerate(kernels):",
+            f"    rng = np.random.default_rng([{setting.seed}, number])",
+            f"    kernel.value = {setting.scale} * {start!r}(kernel.shape, rng)",
+            f'model.compile({setting.optimizer}({setting.learning_rate}), {loss}, metrics=["accuracy"])',
+            "history = model.fit(",
+            f"    x, y, batch_size={setting.batch_size}, epochs={setting.epochs}, verbose=0,",
+            "    validation_data=(x_test, y_test),",
+            ").history",
+            'print(history["loss"][-1])',
+        ]
+    )
+
+
+def main():
+    setting, refused = from_address(dict(given.partition("=")[::2] for given in sys.argv[1:]), Setting())
+    print(*refused, code(setting), "", sep="\n")
+    result = train(setting)
+    print(result.trouble or f"# prints {result.last('loss')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -31,3 +31,7 @@ class GradientError(AssertionError):
     def __init__(self, report: object) -> None:
         super().__init__(str(report))
         self.report = report
+
+
+class ProcessError(RuntimeError):
+    """Of several processes that train together one has failed, or they do not fit to each other."""

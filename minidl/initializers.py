@@ -3,6 +3,8 @@
 For a kernel (in, out) the fan-in is the number of inputs, the fan-out the number of outputs.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from .callbacks.history import History
 from .callbacks.progress import check_verbose, evaluation_progress, progress
 from .data import Examples, Source, Stored
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
+from .later import Later
 from .network import Network
-from .optimizers import LBFGS
-from .training import PREDICT_ROWS, Minimization, Position, Training, evaluate
+from .training import PREDICT_ROWS, Position, Training, evaluate, kind_of
 
 
 class Model(Network):
@@ -33,11 +32,10 @@ class Model(Network):
     training: Training | None = None  # the fit that is running
     position: Position | None = None  # in a model loaded from a file: where its training was
 
-    # They live in files, an outer room; minidl/__init__.py publishes them here.
-    save: ClassVar[Callable[[Model, str | Path], None]]
-    save_weights: ClassVar[Callable[[Model, str | Path], None]]
-    load_weights: ClassVar[Callable[..., None]]
-    restore_training: ClassVar[Callable[[Model, str | Path], None]]
+    save = Later("files", "save")
+    save_weights = Later("files", "save_weights")
+    load_weights = Later("files", "load_weights")
+    restore_training = Later("files", "restore_training")
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made in the middle of a training is a model, not a second training
@@ -94,8 +92,7 @@ class Model(Network):
         watching = [*watching, *progress(verbose), self.history]
         hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
         self._prepare(source.row_shape)
-        kind = Minimization if isinstance(self.optimizer, LBFGS) else Training
-        training = kind(self, source, validation, size, epochs, position, hooks, shuffle)
+        training = kind_of(self.optimizer)(self, source, validation, size, epochs, position, hooks, shuffle)
         training.validation_batch_size, training.validation_freq = validation_batch_size, validation_freq
         return training.run()
 
@@ -105,7 +102,8 @@ class Model(Network):
         """One update on these rows. Returns the loss before it, and the metrics, as `evaluate` does."""
         examples = self._checked("train_on_batch", x, y, sample_weight, class_weight)
         self._prepare(examples.row_shape)
-        training = Training(self, examples, None, len(examples), 1, Position(), Hooks([], self, {}), shuffle=False)
+        kind, hooks = kind_of(self.optimizer), Hooks([], self, {})
+        training = kind(self, examples, None, len(examples), 1, Position(), hooks, shuffle=False)
         return self._returned(training.one_step("train_on_batch"), return_dict)
 
     def backpropagate(self, x: Any, y: Any, sample_weight: Any = None) -> float:

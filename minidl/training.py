@@ -13,7 +13,7 @@ from .callbacks.history import History
 from .data import Batches, Examples, Source
 from .errors import NonFiniteError, SettingError
 from .metrics import Metric
-from .optimizers import LBFGS
+from .optimizers import LBFGS, Optimizer
 
 if TYPE_CHECKING:
     from .model import Model
@@ -123,7 +123,7 @@ class Training:
             self._begin_epoch()
             for batch in self.source.batches(self.batch_size, position.order, position.batch):
                 self._step(batch)
-                if model.stop_training:
+                if self._stopped():
                     break
             logs = self._end_epoch()
         return logs
@@ -140,10 +140,8 @@ class Training:
             metric.reset()
 
     def _end_epoch(self) -> dict[str, Any]:
-        position, logs = self.position, self._figures()
+        position, logs = self.position, self._epoch_figures()
         epoch = position.epoch
-        if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
-            logs |= self._validate(self.validation)
         position.epoch, position.batch, position.order = epoch + 1, 0, None
         for hook in self.hooks.on_epoch_end:
             hook(epoch, logs)
@@ -166,7 +164,7 @@ class Training:
         position.data_sum += rows * data_loss
         position.penalty_sum += rows * penalty
         if model.metrics:
-            model.measure(batch, z)
+            self._measure(batch, z)
         for hook in hooks.on_gradients:
             hook(number, self._figures(running=True))
         model.optimizer.update(model.params.theta, grad)
@@ -178,6 +176,21 @@ class Training:
         """Fills params.grad, returns (data loss, the rows it is the mean over, what the loss saw)."""
         data_loss, z = self.model.data_gradient(batch)
         return data_loss, batch.mass, z
+
+    def _measure(self, batch: Examples, z: np.ndarray) -> None:
+        """Feed the metrics."""
+        self.model.measure(batch, z)
+
+    def _stopped(self) -> bool:
+        """Whether to end, now that a step is done."""
+        return self.model.stop_training
+
+    def _epoch_figures(self) -> dict[str, Any]:
+        """The figures of the epoch that is over."""
+        logs = self._figures()
+        if self.validation is not None and (self.position.epoch + 1) % self.validation_freq == 0:
+            logs |= self._validate(self.validation)
+        return logs
 
     def _figures(self, *, running: bool = False) -> dict[str, Any]:
         position = self.position
@@ -275,6 +288,11 @@ class Minimization(Training):
             self._refuse_not_finite(value)
         position.penalty_sum = penalty * position.rows
         return value
+
+
+def kind_of(optimizer: Optimizer) -> type[Training]:
+    """The loop that an optimiser needs: SciPy's for LBFGS, else the one that it names, else the ordinary one."""
+    return Minimization if isinstance(optimizer, LBFGS) else optimizer.training or Training
 
 
 def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size: int = PREDICT_ROWS) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import pytest
 import minidl
 
 HOUSE = Path(minidl.__file__).parent
-# docs: ARCHITECTURE.md, "Rooms", with `settings` after errors, `hdf5` after data, `summary` before model, `sequential` after it
+# docs/architecture.md tells the same in words
 ROOMS = [
     "errors",
+    "later",
     "settings",
     "initializers",
     "parameters",
@@ -32,6 +33,7 @@ ROOMS = [
     "sequential",
     "gradcheck",
     "diagnostics",
+    "comparison",
     "files",
     "datasets",
     "plots",
@@ -130,7 +132,7 @@ def test_packages_other_than_numpy_are_imported_where_they_are_used():
         ("h5py", {"datasets", "files", "hdf5"}),
         ("matplotlib", {"plots", "gradcheck"}),
         ("tqdm", {"callbacks"}),
-        ("sklearn", {"datasets", "estimators"}),
+        ("sklearn", {"datasets", "estimators", "plots"}),
         ("pandas", set()),
         ("torch", set()),
     ],
@@ -169,6 +171,13 @@ def test_import_minidl_loads_numpy_and_nothing_heavy():
     script = f"import sys, minidl; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_where_the_table_says():
+    assert [name for name in minidl.__all__ if not hasattr(minidl, name)] == []
+    assert set(minidl.__all__) <= set(dir(minidl))
+    with pytest.raises(AttributeError, match="module 'minidl' has no attribute 'Sequentiel'"):
+        _ = minidl.Sequentiel
 
 
 def test_training_and_predicting_loads_nothing_heavy():

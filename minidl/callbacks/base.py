@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,9 @@ class Callback:
 
     # Who saves the training must see what all others have done with the same batch or epoch.
     runs_last: ClassVar[bool] = False
+
+    # Who prints or writes files: of several processes that train together only the first one calls it.
+    writes: ClassVar[bool] = False
 
     def set_model(self, model: Model) -> None:
         self.model = model
@@ -101,6 +105,18 @@ class Hooks:
         self.on_predict_batch_begin = called["on_predict_batch_begin"]
         self.on_predict_batch_end = called["on_predict_batch_end"]
         self.close = called["close"]
+
+    def without_writing(self) -> Hooks:
+        """The same, but those that print or write files are not called."""
+        quiet = copy.copy(self)
+        for name, methods in vars(self).items():
+            if name != "callbacks":
+                setattr(quiet, name, [call for call in methods if not getattr(_owner(call), "writes", False)])
+        return quiet
+
+
+def _owner(method: Callable[..., None]) -> Any:
+    return getattr(method, "__self__", None)
 
 
 NO_HOOKS = Hooks((), None, {})

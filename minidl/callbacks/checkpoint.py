@@ -40,6 +40,7 @@ class ModelCheckpoint(Monitored):
 
     state_names = ("best", "batches")
     runs_last = True
+    writes = True
     min_delta = 0.0
 
     def __post_init__(self) -> None:
@@ -93,6 +94,7 @@ class BackupAndRestore(Callback):
 
     state_names = ("batches",)
     runs_last = True
+    writes = True
 
     def __post_init__(self) -> None:
         _check_frequency("BackupAndRestore", self.save_freq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from .base import Callback, Logs
@@ -23,6 +24,18 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def _repr_html_(self) -> str:
+        cells = ("figure", "first", "lowest", "highest", "last")
+        head = "".join(f"<th>{cell}</th>" for cell in cells)
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td>"
+            + "".join(f"<td>{value:.4g}</td>" for value in (values[0], min(values), max(values), values[-1]))
+            + "</tr>"
+            for name, values in self.history.items()
+        )
+        caption = f"<caption>History: {len(self.epoch)} epochs</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items())

@@ -31,6 +31,7 @@ class CSVLogger(Callback):
     append: bool = False
 
     state_names = ("names",)
+    writes = True
 
     def __post_init__(self) -> None:
         settings.boolean("CSVLogger", "append", self.append)
@@ -69,6 +70,8 @@ class TensorBoard(Callback):
     """
 
     log_dir: str | Path = "logs"
+
+    writes = True
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         from tensorboard.summary import Writer

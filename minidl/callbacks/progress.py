@@ -42,7 +42,8 @@ def _figures(logs: Logs) -> str:
     return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
 
 
-def _bar(total: int | None, mininterval: float = INTERVAL) -> Any:
+def progress_bar(total: int | None, mininterval: float = INTERVAL) -> Any:
+    """A tqdm bar, in a notebook one of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm warns in a notebook without widgets, and draws text there
         from tqdm.auto import tqdm
@@ -53,9 +54,11 @@ def _bar(total: int | None, mininterval: float = INTERVAL) -> Any:
 class ProgressBar(Callback):
     """One tqdm bar over the whole of `fit`, a step a batch, with the newest figures behind it."""
 
+    writes = True
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         steps = self.params["steps"]
-        self.bar = _bar(None if steps is None else self.params["epochs"] * steps, mininterval=0)
+        self.bar = progress_bar(None if steps is None else self.params["epochs"] * steps, mininterval=0)
         self.done, self.next_redraw = 0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -86,6 +89,8 @@ class ProgressBar(Callback):
 class EpochLines(Callback):
     """Two lines an epoch, as Keras prints them with verbose=2."""
 
+    writes = True
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.began, self.steps = time.perf_counter(), 0
 
@@ -103,7 +108,7 @@ class EvaluationBar(Callback):
     """A tqdm bar over the batches of `evaluate` or `predict`."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        self.bar = _bar(self.params["steps"])
+        self.bar = progress_bar(self.params["steps"])
 
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.bar.update()
@@ -113,7 +118,7 @@ class EvaluationBar(Callback):
         self.bar.close()
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
-        self.bar = _bar(self.params["steps"])
+        self.bar = progress_bar(self.params["steps"])
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.bar.update()

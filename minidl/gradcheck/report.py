@@ -5,10 +5,9 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ..later import Later
 
 WORDS = {"complex": "complex step", "central": "central differences"}
 
@@ -55,9 +54,7 @@ class Report:
     seconds: float = 0.0
     epoch: int | None = None
 
-    if TYPE_CHECKING:  # plots.gradient_report; minidl/__init__.py puts it here
-
-        def plot(self, ax: Axes | None = None) -> Axes: ...
+    plot = Later("plots", "gradient_report")
 
     @property
     def passed(self) -> bool:

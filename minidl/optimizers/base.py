@@ -25,6 +25,7 @@ class Optimizer:
     learning_rate: Any
     iterations: int
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
+    training: ClassVar[Any] = None  # the kind of Training that leads it, where that is not the ordinary one
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         self.learning_rate = learning_rate

@@ -23,8 +23,8 @@ class LBFGS(Optimizer):
     min_decrease      the training ends after an iteration that lowers the objective f by less than this times
                       max(|f|, 1)
 
-    For objectives that are the same each time: not with Dropout. No learning rate is needed; a batch_size of about
-    1000 keeps the work in the cache and changes nothing else. Afterwards `message` says, in SciPy's words, why it ended.
+    For objectives that are the same each time: not with Dropout. No learning rate is needed; a batch_size of some
+    hundreds keeps the work in the cache, and changes nothing else. Afterwards `message` says why it ended, as SciPy does.
     """
 
     memory: int = 10

@@ -26,6 +26,9 @@ class Wrapper(Optimizer):
             raise SettingError(f"{who}: optimizer must be an Optimizer object, got {self.optimizer!r}")
         if isinstance(self.optimizer, LBFGS):
             raise SettingError(f"{who} wraps optimisers that go step by step, and LBFGS does not")
+        if self.optimizer.training is not None:
+            outside = type(self.optimizer).__name__
+            raise SettingError(f"{who}: {outside} goes outside: {outside}({who}(...), ...)")
 
     @property
     def learning_rate(self) -> Any:

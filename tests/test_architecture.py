@@ -110,6 +110,8 @@ def test_packages_other_than_numpy_are_imported_where_they_are_used():
     allowed = set(sys.stdlib_module_names) | {"numpy", "minidl"}
     wrong = []
     for path, tree in parsed():
+        if room(path) == "estimators":
+            continue  # its classes inherit from scikit-learn's; `import minidl` does not import it
         inside = {
             id(node)
             for function in ast.walk(tree)

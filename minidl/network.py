@@ -39,7 +39,7 @@ class Network:
             raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
         self.layer = layer
         self.seed = None if seed is None else settings.integer("Model", "seed", seed, 0)
-        self.dtype = np.dtype(settings.choice("Model", "dtype", _dtype_name(dtype), ("float32", "float64")))
+        self.dtype = _dtype(dtype)
         self.name = name or settings.snake_case(type(self).__name__)
         self.rng = np.random.default_rng(self.seed)
         self.compiled = False
@@ -272,11 +272,11 @@ class Network:
 _ALONE = {"parameter": ": weights cannot be shared", "layer": ": use clone()"}
 
 
-def _dtype_name(dtype: Any) -> str:
-    try:
-        return str(np.dtype(dtype)) if dtype is not None else "None"
-    except TypeError:
-        return repr(dtype)
+def _dtype(given: Any) -> np.dtype:
+    for name in ("float32", "float64"):
+        if given in (name, getattr(np, name)) or (isinstance(given, np.dtype) and given.name == name):
+            return np.dtype(name)
+    raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
 
 
 def _refuse_taken(who: str, optimizer: Optimizer) -> None:

@@ -13,10 +13,14 @@ from .errors import ShapeError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .comparison import Comparison
+    from .diagnostics.findings import Diagnosis
+    from .diagnostics.monitor import Monitor
     from .gradcheck.report import Report
     from .model import Model
 
 LINES = ("-", "--", "-.", ":")  # told apart in black and white too
+MARKERS = "os^Dv"
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -55,7 +59,7 @@ def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, r
     outputs = model.predict(np.column_stack([xx.ravel(), yy.ravel()]))[:, 0].reshape(xx.shape)
     ax.contourf(xx, yy, outputs, levels=np.linspace(0, 1, 11), cmap="RdBu_r", alpha=0.6, extend="both")
     ax.contour(xx, yy, outputs, levels=[0.5], colors="black", linewidths=1)
-    for label, marker in zip(np.unique(y), "os^Dv", strict=False):
+    for label, marker in zip(np.unique(y), MARKERS, strict=False):
         points = x[y == label]
         ax.scatter(points[:, 0], points[:, 1], marker=marker, s=14, c="white", edgecolors="black", linewidths=0.7)
     return ax
@@ -72,4 +76,105 @@ def gradient_report(report: Report, ax: Axes | None = None) -> Axes:
             bar.set(hatch="///", facecolor="white")
     ax.set(xscale="log", xlim=(1e-17, 2), xlabel="relative difference of backward and slope (hatched: wrong)")
     ax.set_title(report.title)
+    return ax
+
+
+# ---- a training
+
+
+def confusion_matrix(model: Model, x: Any, y: Any, *, ax: Axes | None = None) -> Axes:
+    """How often each class was taken for which: scikit-learn's ConfusionMatrixDisplay.   y (m,) class labels."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    ax, outputs = _axes(ax), model.predict(x)
+    said = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    ConfusionMatrixDisplay.from_predictions(np.asarray(y).ravel(), said, ax=ax, cmap="Greys", colorbar=False)
+    return ax
+
+
+def update_ratios(monitor: Monitor, *, ax: Axes | None = None) -> Axes:
+    """|step| / |w| of every kernel against the step, from a Monitor; 1e-3, what is usual, as a grey line."""
+    ax, record = _axes(ax), monitor.record
+    ratios = np.array(record.ratios)
+    for number, place in enumerate(np.flatnonzero(record.kernels)):
+        ax.plot(record.steps, ratios[:, place], LINES[number % len(LINES)], label=record.paths[place], color="black")
+    ax.axhline(1e-3, color="0.6", zorder=0)
+    ax.set(yscale="log", xlabel="step", ylabel="|step| / |w|")
+    ax.legend()
+    return ax
+
+
+def histograms(values: Mapping[int, Any], *, ax: Axes | None = None, bins: int = 40) -> Axes:
+    """One histogram above the other, a line an epoch, the first at the bottom.   values {epoch: numbers}.
+
+    From `callbacks.Distributions`: histograms(distributions.values["dense/kernel"]).
+    """
+    ax = _axes(ax)
+    numbers = {epoch: np.asarray(v).ravel() for epoch, v in values.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(numbers.values())), bins)
+    for level, v in enumerate(numbers.values()):
+        heights = np.histogram(v, edges)[0]
+        line = level + 0.9 * heights / heights.max()
+        ax.fill_between(edges[:-1], level, line, step="post", color="0.85", edgecolor="black", zorder=-level)
+    ax.set(yticks=range(len(numbers)), yticklabels=[str(epoch) for epoch in numbers], xlabel="value", ylabel="epoch")
+    return ax
+
+
+# ---- a network
+
+
+def signal(diagnosis: Diagnosis, ax: Axes | None = None) -> Axes:
+    """The size of what each kernel layer puts out, and of the gradient it gets. `diagnosis.plot()` is this."""
+    ax = _axes(ax)
+    for what, line, marker in (("activation", "-", "o"), ("gradient", "--", "s")):
+        sizes = [max(sizes[what], 1e-30) for sizes in diagnosis.layers.values()]
+        ax.plot(list(diagnosis.layers), sizes, line, marker=marker, color="black", label=what)
+    ax.set(yscale="log", ylabel="root mean square", title=diagnosis.headline)
+    ax.legend()
+    return ax
+
+
+# ---- a comparison
+
+
+def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "loss") -> Axes:
+    """The mean cost over the seeds against the epoch, a line a variant, in a band from the lowest to the highest.
+
+    `comparison.plot()` is this. Where a run ended early, so does its variant.
+    """
+    ax = _axes(ax)
+    for number, (name, runs) in enumerate(comparison.runs.items()):
+        curves = [run.history.history.get(key, []) for run in runs]
+        costs = np.array([curve[: min(map(len, curves))] for curve in curves])
+        line = ax.plot(costs.mean(axis=0), LINES[number % len(LINES)], label=name)[0]
+        ax.fill_between(range(costs.shape[1]), costs.min(axis=0), costs.max(axis=0), color=line.get_color(), alpha=0.2)
+    ax.set(xlabel="epoch", ylabel=key)
+    ax.legend()
+    return ax
+
+
+def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+    """Accuracy on the train rows (white) beside that on the test rows (hatched), mean and standard deviation."""
+    ax, names = _axes(ax), list(comparison.runs)
+    for kind, shift, hatch in (("train", -0.2, ""), ("test", 0.2, "///")):
+        values = [comparison.values(name, f"{kind}_accuracy") for name in names]
+        if all(values):
+            means, spreads = ([f(v) for v in values] for f in (np.mean, np.std))
+            places = np.arange(len(names)) + shift
+            bars = ax.bar(places, means, 0.4, yerr=spreads, capsize=3, label=kind, facecolor="white", edgecolor="black")
+            for bar in bars:
+                bar.set_hatch(hatch)
+    ax.set(xticks=range(len(names)), xticklabels=names, ylabel="accuracy", ylim=(0, 1.02))
+    ax.legend(loc="lower right")
+    return ax
+
+
+def layer_sizes(comparison: Comparison, *, what: str = "activation", ax: Axes | None = None) -> Axes:
+    """The size of every kernel layer's activation (or "gradient") before training, a line a variant."""
+    ax = _axes(ax)
+    for number, (name, layers) in enumerate(comparison.layers.items()):
+        sizes = [max(sizes[what], 1e-30) for sizes in layers.values()]
+        ax.plot(list(layers), sizes, LINES[number % len(LINES)], marker=MARKERS[number % len(MARKERS)], label=name)
+    ax.set(yscale="log", ylabel=f"{what}, root mean square")
+    ax.legend()
     return ax

@@ -4,10 +4,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from minidl import Sequential, ShapeError
-from minidl.callbacks import History
-from minidl.layers import Dense, ReLU, Sigmoid
-from minidl.plots import cost_curves, decision_boundary
+from minidl import Comparison, Diagnosis, Sequential, ShapeError, compare, diagnose
+from minidl.callbacks import History, Monitor
+from minidl.layers import Dense, ReLU, Sigmoid, Softmax
+from minidl.plots import (
+    accuracies,
+    confusion_matrix,
+    cost_curves,
+    cost_spread,
+    decision_boundary,
+    histograms,
+    layer_sizes,
+    signal,
+    update_ratios,
+)
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] > 0).astype(int)
@@ -87,3 +97,103 @@ def test_the_line_of_one_half_lies_where_the_output_is_one_half():
     lines = [c for c in ax.collections if len(getattr(c, "levels", [])) == 1]
     vertices = np.concatenate([path.vertices for line in lines for path in line.get_paths()])
     assert np.allclose(vertices[:, 0], 0.5, atol=0.01)
+
+
+# ---- a training
+
+
+def grey(colour):
+    """Whether red, green and blue are the same."""
+    from matplotlib.colors import to_rgb
+
+    return len(set(to_rgb(colour))) == 1
+
+
+def test_the_confusion_matrix_is_scikit_learns(model, tmp_path):
+    from sklearn.metrics import confusion_matrix as counted
+
+    given = plt.subplots()[1]
+    ax = confusion_matrix(model, X, Y, ax=given)
+    assert ax is given
+    shown = np.array([int(text.get_text()) for text in ax.texts]).reshape(2, 2)
+    assert np.array_equal(shown, counted(Y, model.predict(X)[:, 0] > 0.5))
+    assert saved(ax, tmp_path / "confusion.png")
+
+
+def test_the_confusion_matrix_takes_the_largest_of_several_outputs():
+    model = Sequential([Dense(3), Softmax()], dtype="float64")
+    model.build((3,))
+    model.set_weights([np.eye(3), np.zeros(3)])
+    ax = confusion_matrix(model, np.eye(3), [0, 1, 1])
+    assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "0", "1", "1", "0", "0", "0"]
+
+
+def test_update_ratios_are_those_of_the_kernels(tmp_path):
+    model, monitor = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0), Monitor(2)
+    model.fit(X, Y, epochs=5, callbacks=[monitor])
+    ax = update_ratios(monitor)
+    drawn = {line.get_label(): line for line in ax.lines[:2]}
+    assert list(drawn) == ["dense/kernel", "dense_1/kernel"]
+    place = monitor.record.paths.index("dense/kernel")
+    assert drawn["dense/kernel"].get_ydata().tolist() == [ratio[place] for ratio in monitor.record.ratios]
+    assert set(ax.lines[2].get_ydata()) == {1e-3}
+    assert saved(ax, tmp_path / "ratios.png")
+
+
+def test_histograms_stand_one_above_the_other(tmp_path):
+    rng = np.random.default_rng(0)
+    ax = histograms({0: rng.normal(size=500), 5: 3 * rng.normal(size=(20, 20))}, bins=10)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "5"]
+    tops = [part.get_paths()[0].vertices[:, 1].max() for part in ax.collections]
+    assert tops == pytest.approx([0.9, 1.9])
+    assert saved(ax, tmp_path / "histograms.png")
+
+
+# ---- a network, and several
+
+
+def test_a_diagnosis_draws_the_sizes_of_its_layers(model, tmp_path):
+    given, diagnosis = plt.subplots()[1], diagnose(model, X, Y)
+    assert diagnosis.plot(given) is given
+    assert Diagnosis.plot is signal
+    assert [line.get_label() for line in given.lines] == ["activation", "gradient"]
+    assert given.lines[0].get_ydata().tolist() == [sizes["activation"] for sizes in diagnosis.layers.values()]
+    assert given.get_title() == diagnosis.headline
+    assert all(grey(line.get_color()) for line in given.lines)
+    assert saved(given, tmp_path / "signal.png")
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    variants = {f"Adam({rate})": Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()]) for rate in (0.01, 0.1)}
+    return compare(variants, X, Y, validation_data=(X, Y), epochs=4, seeds=3, verbose=0)
+
+
+def test_cost_spread_is_the_mean_in_a_band(comparison, tmp_path):
+    ax = cost_spread(comparison)
+    assert Comparison.plot is cost_spread
+    curves = np.array([run.history.history["loss"] for run in comparison.runs["Adam(0.01)"]])
+    assert np.allclose(ax.lines[0].get_ydata(), curves.mean(axis=0))
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((curves.min(), curves.max()))
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+    assert saved(ax, tmp_path / "spread.png")
+
+
+def test_accuracies_stand_side_by_side(comparison, tmp_path):
+    ax = accuracies(comparison)
+    heights = [bar.get_height() for bar in ax.patches]
+    wanted = [
+        np.mean(comparison.values(name, f"{kind}_accuracy")) for kind in ("train", "test") for name in comparison.runs
+    ]
+    assert heights == pytest.approx(wanted)
+    assert [bar.get_hatch() for bar in ax.patches] == ["", "", "///", "///"]
+    assert saved(ax, tmp_path / "accuracies.png")
+
+
+@pytest.mark.parametrize("what", ["activation", "gradient"])
+def test_layer_sizes_have_a_line_a_variant(comparison, tmp_path, what):
+    ax = layer_sizes(comparison, what=what)
+    assert [line.get_label() for line in ax.lines] == list(comparison.runs)
+    assert ax.lines[0].get_ydata().tolist() == [sizes[what] for sizes in comparison.layers["Adam(0.01)"].values()]
+    assert saved(ax, tmp_path / "sizes.png")

@@ -1,0 +1,124 @@
+"""What shows when a copy of the model is run or trained for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..gradcheck import check_model
+from ..layers.dropout import Dropout
+from ..optimizers import LBFGS
+from .findings import Sign
+from .signals import Signals, class_numbers, constant_loss, rms
+from .trials import Trial, at_rate, by_heart, first_rate, held_out, twenty
+
+LITTLE = 0.1  # of the loss taken away: hardly learning
+SLOW, VERY_SLOW = 5, 20  # times as much is taken away at a learning rate 100 times as high
+
+
+def rows_that_mix(signals: Signals) -> Iterator[Sign]:
+    """Rows whose outputs depend on the rows beside them, in inference."""
+    model = signals.model.twin()
+    x, paths = signals.rows.x, {id(layer): path for path, layer in model.layer.walk()}
+    half = len(x) // 2
+    if not half:
+        return
+    for layer in model.body.layers:
+        with np.errstate(all="ignore"):
+            together, alone = layer.forward(x), layer.forward(x[:half])
+        difference = float(np.abs(together[:half] - alone).max()) / max(rms(together), 1e-30)
+        if difference > 1e-2:
+            path = paths[id(layer)]
+            words = f"In inference the rows influence each other: beside other rows {path} puts out something else"
+            words += f" (by {difference:.2g} times its size). A prediction then depends on who else is asked about."
+            advice = "Use in forward only what belongs to the row; means over rows belong to training, as in"
+            yield Sign("error", path, words, f"{advice} BatchNormalization.", {"difference": difference})
+            return
+        x = together
+
+
+def wrong_gradient(signals: Signals) -> Iterator[Sign]:
+    """A backward pass that is not the derivative of the forward pass."""
+    part = signals.rows[:8]
+    report = check_model(signals.model, part.x, part.y, depth="directions", raise_on_failure=False)
+    if not report.passed:
+        path = report.guilty or ", ".join(report.wrong)
+        words = f"The gradient of {', '.join(report.wrong)} is wrong (relative difference {report.difference:.1e})"
+        words += f"{f': the backward of {report.guilty} is to blame' if report.guilty else ''}."
+        advice = "See print(check_model(model, x, y, raise_on_failure=False))."
+        yield Sign("error", path, words, advice, {"difference": report.difference, "wrong": list(report.wrong)})
+
+
+def learning_rate(signals: Signals) -> Iterator[Sign]:
+    """A learning rate at which a twin does not learn, while it does at another one."""
+    if isinstance(signals.model.optimizer, LBFGS):
+        return
+    own = at_rate(signals.model, signals.rows, 1)
+    if own.fall < LITTLE:
+        yield from _too_high(signals, own) or _too_low(signals, own)
+
+
+def _too_high(signals: Signals, own: Trial) -> list[Sign]:
+    diverged = own.end > 2 * own.start
+    for factor in (1e-1, 1e-2, 1e-3):
+        lower = at_rate(signals.model, signals.rows, factor)
+        if lower.end < 0.95 * own.end and (diverged or lower.fall > LITTLE):
+            return [_other_rate("warning", signals, own, factor, lower)]
+    return []
+
+
+def _too_low(signals: Signals, own: Trial) -> list[Sign]:
+    trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in (10, 100, 1e3, 1e4)}
+    best = max(trial.fall for trial in trials.values())
+    factor = next((factor for factor, trial in trials.items() if trial.fall >= best / 2), 0)
+    if factor < 100 or best < max(SLOW * own.fall, LITTLE):
+        return []
+    severity = "warning" if best > VERY_SLOW * own.fall else "note"
+    return [_other_rate(severity, signals, own, factor, trials[factor])]
+
+
+def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, other: Trial) -> Sign:
+    rate = first_rate(signals.model.optimizer)
+    said = f"to {own.end:.4g}" if np.isfinite(own.end) else "to what is no number"
+    words = f"The learning rate is too {'high' if factor < 1 else 'low'}: at {rate:g} 100 steps bring the loss from"
+    words += f" {own.start:.4g} {said}, at {rate * factor:g} to {other.end:.4g}."
+    figures = {"rate": rate, "start": own.start, "end": own.end, "other_rate": rate * factor, "other_end": other.end}
+    return Sign(severity, "optimizer", words, f"Try {rate * factor:g}.", figures)
+
+
+def learning_by_heart(signals: Signals) -> Iterator[Sign]:
+    """A network that cannot learn twenty rows by heart, when nothing keeps it from it."""
+    classes = class_numbers(signals.rows.y)
+    few = twenty(signals.rows, classes)
+    known = constant_loss(signals.model.objective.loss, few.y, signals.outputs.shape[1:])
+    if len(few) < 2 or known < 1e-6:
+        return
+    trial = by_heart(signals.model, few, known / 2)
+    if trial.end > known / 2:
+        words = (
+            f"It cannot learn {len(few)} rows by heart, with dropout and penalties off: 200 steps of Adam bring their"
+        )
+        words += f" loss to {trial.end:.3g}, a constant has {known:.3g}."
+        advice = "More units, or a look at layers, loss and targets: something is in the way."
+        figures = {"rows": len(few), "start": trial.start, "end": trial.end, "constant": known}
+        yield Sign("warning", signals.model.name, words, advice, figures)
+
+
+def learning_the_noise(signals: Signals) -> Iterator[Sign]:
+    """A network that does much better on the rows it has seen than on those kept aside: it learns their noise."""
+    rows = signals.rows
+    if len(rows) < 30:
+        return
+    known = constant_loss(signals.model.objective.loss, rows.y, signals.outputs.shape[1:])
+    thirds = range(3 if len(rows) < 150 else 1)  # of few rows a third says little: each is kept aside once
+    losses = [held_out(signals.model, rows, third, known / 20) for third in thirds]
+    seen, aside = (sum(losses) / len(thirds) for losses in zip(*losses, strict=True))
+    if aside - seen > known / 3 > 0:
+        words = f"A short training brings the loss to {seen:.2g} on the rows it sees and to {aside:.2g} on a third kept"
+        words += f" aside; a constant has {known:.2g}. With {signals.model.params.theta.size:,} parameters for"
+        words += f" {len(signals.all_rows):,} rows it learns the noise."
+        advice = "Watch val_loss, with EarlyStopping; more rows, fewer units, L2 or Dropout help"
+        regularised = signals.model.penalties or any(isinstance(s.layer, Dropout) for s in signals.layers)
+        figures = {"seen": seen, "aside": aside, "constant": known, "parameters": signals.model.params.theta.size}
+        yield Sign("note", signals.model.name, words, advice + ("." if regularised else ": there is none."), figures)

@@ -95,7 +95,7 @@ def confusion_matrix(model: Model, x: Any, y: Any, *, ax: Axes | None = None) ->
 def update_ratios(monitor: Monitor, *, ax: Axes | None = None) -> Axes:
     """|step| / |w| of every kernel against the step, from a Monitor; 1e-3, what is usual, as a grey line."""
     ax, record = _axes(ax), monitor.record
-    ratios = np.array(record.ratios)
+    ratios = record.ratios
     for number, place in enumerate(np.flatnonzero(record.kernels)):
         ax.plot(record.steps, ratios[:, place], LINES[number % len(LINES)], label=record.paths[place], color="black")
     ax.axhline(1e-3, color="0.6", zorder=0)

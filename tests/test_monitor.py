@@ -117,20 +117,10 @@ def test_the_ratio_is_the_length_of_the_step_over_that_of_the_weights():
     model.fit(x, y, epochs=2, callbacks=[monitor, reference])
     record = monitor.record
     assert record.steps == list(range(0, 20, 3))
-    for step, ratios, gradients in zip(record.steps, record.ratios, record.gradients, strict=True):
+    for step, ratios, gradients in zip(record.steps, record.ratios, record.lengths[2], strict=True):
         for path, ratio, gradient in zip(record.paths, ratios, gradients, strict=True):
             assert ratio == pytest.approx(reference.ratios[step].get(path, 0.0), rel=1e-4)
             assert gradient == pytest.approx(reference.norms[step][path], rel=1e-5)
-
-
-def test_dead_units_are_counted_over_some_hundred_rows():
-    model = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0)
-    model.build((2,))
-    model.params["dense/bias"].value = [0, 0, 0, -100]
-    x = np.random.default_rng(0).normal(size=(400, 2))
-    monitor = Monitor(1)
-    model.fit(x, x[:, 0] > 0, epochs=1, callbacks=[monitor])
-    assert monitor.record.dead == {"re_lu": 0.25}
 
 
 def test_it_watches_and_changes_nothing():

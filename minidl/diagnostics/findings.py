@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..later import Later
@@ -98,11 +98,17 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Rule:
-    """A name, who says so, and a function of what was measured that yields the signs it sees."""
+    """A name, who says so, and a function of what was measured that yields the signs it sees.
+
+    explains  the rules whose findings are no more than notes once this one has found more than a note
+    costly    whether it is left out once an error has been found
+    """
 
     name: str
     source: str
     look: Callable[[Any], Iterable[Sign]]
+    explains: tuple[str, ...] = field(default=(), kw_only=True)
+    costly: bool = field(default=False, kw_only=True)
 
     def findings(self, seen: Any) -> list[Finding]:
         """What this rule finds."""
@@ -112,13 +118,18 @@ class Rule:
         ]
 
 
-def found_by(rules: tuple[Rule, ...], seen: Any) -> list[Finding]:
-    """What the rules find, in their order."""
-    return [finding for rule in rules for finding in rule.findings(seen)]
-
-
-def ranked(findings: list[Finding]) -> list[Finding]:
-    """Most severe first, equals as they were."""
+def found_by(looks: Iterable[tuple[Rule, Any]]) -> list[Finding]:
+    """What the rules find in what each of them reads, most severe first, equals in the order of the rules."""
+    findings, explained = list[Finding](), set[str]()
+    for rule, seen in looks:
+        if rule.costly and any(finding.severity == "error" for finding in findings):
+            continue
+        found = rule.findings(seen)
+        if rule.name in explained:
+            found = [replace(finding, severity="note") for finding in found]
+        if any(finding.severity != "note" for finding in found):
+            explained |= set(rule.explains)
+        findings += found
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..data import Examples
 from ..losses import Loss
 from .findings import Sign
-from .layer_rules import NEARLY_ALL, SHRUNK, SOME
+from .layer_rules import SHRUNK
 from .signals import constant_loss
 
 GUIDE = 1e-3  # of a kernel's length, moved in a step (Karpathy, CS231n)
 MUCH, LITTLE = 100 * GUIDE, GUIDE / 30
 LEARNT = 0.9  # of the loss of a constant: less is something learnt
+KEPT = 1000  # rows: they say what a constant would reach
 SPIKE = 100.0  # times the usual gradient
 
 
@@ -24,14 +25,12 @@ SPIKE = 100.0  # times the usual gradient
 class Record:
     """What a Monitor has written down.
 
-    paths      the tensors; `kernels` says which of them are matrices
-    steps      the steps that were measured, from 0
-    ratios     of each of these |step| / |w| for every tensor; `gradients`, |gradient|; `weights`, |w|
-    logs       the figures of every epoch
-    targets    of the batches measured, up to 1,000 rows
-    one_class  of each batch measured the target that all its rows share, or None
-    dead       {path: share of the units that put out 0 for some hundred rows}, the last time it was counted
-    failed     the message of the NonFiniteError that ended it
+    paths    the tensors; `kernels` says which of them are matrices
+    steps    the steps that were measured, from 0
+    squares  of each of these the squared lengths (3, tensors) of weights, step and gradient
+    logs     the figures of every epoch
+    batches  of the steps measured, up to 1,000 rows
+    failed   the message of the NonFiniteError that ended it
     """
 
     paths: list[str]
@@ -41,29 +40,48 @@ class Record:
     rate: float
     regularised: bool
     steps: list[int] = field(default_factory=list)
-    ratios: list[np.ndarray] = field(default_factory=list)
-    gradients: list[np.ndarray] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
+    squares: list[np.ndarray] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
-    targets: list[np.ndarray] = field(default_factory=list)
-    one_class: list[tuple[float, ...] | None] = field(default_factory=list)
-    dead: dict[str, float] = field(default_factory=dict)
+    batches: list[Examples] = field(default_factory=list)
     failed: str | None = None
+    kept = 0
+
+    def keep(self, batch: Examples | None) -> None:
+        """Keep the batch, if there are few rows yet."""
+        if batch is not None and self.kept < KEPT:
+            self.batches.append(batch)
+            self.kept += len(batch)
+
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of the batches kept."""
+        return np.concatenate([b.x for b in self.batches]), np.concatenate([b.y for b in self.batches])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Of weights, step and gradient (3, steps, tensors)."""
+        return np.sqrt(np.array(self.squares).reshape(-1, 3, len(self.paths)).swapaxes(0, 1))
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """|step| / |w| (steps, tensors); 0 where w is 0."""
+        weights, moved, _ = self.lengths
+        return moved / np.where(weights > 0, weights, np.inf)
 
     def series(self, prefix: str = "") -> np.ndarray:
         """The data loss of every epoch that has it; with "val_", that of the validation rows."""
         names = (f"{prefix}data_loss", f"{prefix}loss")
         return np.array([next(log[n] for n in names if n in log) for log in self.logs if names[1] in log])
 
-    @cached_property
+    @property
     def known(self) -> float:
         """The loss of always saying the mean target; 0 if there is nothing to compare with."""
-        return constant_loss(self.loss, np.concatenate(self.targets), self.output_shape) if self.targets else 0.0
+        return constant_loss(self.loss, self.rows[1], self.output_shape) if self.batches else 0.0
 
     @property
     def moved(self) -> np.ndarray:
         """For each step measured the ratio of the kernel that moved most."""
-        return np.array([ratio[self.kernels].max() for ratio in self.ratios]) if self.kernels.any() else np.zeros(0)
+        return self.ratios[:, self.kernels].max(axis=1) if self.kernels.any() else np.zeros(0)
 
 
 def rate_too_high(record: Record) -> Iterator[Sign]:
@@ -102,18 +120,12 @@ def rate_too_low(record: Record) -> Iterator[Sign]:
         yield Sign("warning", "optimizer", words, f"Try {record.rate * min(1000.0, GUIDE / usual):.1g}.", figures)
 
 
-def one_class(record: Record) -> Iterator[Sign]:
-    """The same target in all rows of all batches."""
-    if record.one_class and None not in record.one_class and len(set(record.one_class)) == 1:
-        words = f"All targets are the same ({record.one_class[0]}): the network learns to say so, whatever x is."
-        yield Sign("error", "targets", words, "Train on rows of every class.", {"value": record.one_class[0]})
-
-
 def one_class_batches(record: Record) -> Iterator[Sign]:
     """Batches of one class each, from rows that are sorted."""
-    alone = [target for target in record.one_class if target is not None]
-    if len(alone) > 0.5 * len(record.one_class) and len(set(alone)) > 1:
-        share = len(alone) / len(record.one_class)
+    batches = [batch.y for batch in record.batches if len(batch) > 1]
+    alone = {tuple(y[0].tolist()) for y in batches if (y == y[0]).all()}
+    share = sum(bool((y == y[0]).all()) for y in batches) / max(len(batches), 1)
+    if share > 0.5 and len(alone) > 1:
         words = f"{share:.0%} of the batches hold one class alone, and the network forgets the others meanwhile."
         yield Sign("warning", "targets", words, "Shuffle the rows: leave fit's shuffle=True.", {"share": share})
 
@@ -152,23 +164,13 @@ def overfitting(record: Record) -> Iterator[Sign]:
         yield Sign(severity, "training", words, advice + ("." if record.regularised else ": there is none."), figures)
 
 
-def dying_units(record: Record) -> Iterator[Sign]:
-    """ReLUs that put out nothing any more."""
-    some = {path: share for path, share in record.dead.items() if share > SOME}
-    if some:
-        worst = max(some, key=lambda path: some[path])
-        severity = "error" if some[worst] == 1 else "warning" if some[worst] > NEARLY_ALL else "note"
-        words = f"{some[worst]:.0%} of the units of {worst} put out 0 for every row: they get no gradient any more."
-        advice = "Try a smaller learning rate, HeNormal(), or LeakyReLU()."
-        yield Sign(severity, ", ".join(some), words, advice, {"dead": record.dead})
-
-
 def gradients_through_depth(record: Record) -> Iterator[Sign]:
     """Gradients that arrive at the first kernel as next to nothing, or as far too much."""
     places = np.flatnonzero(record.kernels)
-    if len(places) < 3 or not record.gradients:
+    if len(places) < 3 or not record.steps:
         return
-    relative = np.array(record.gradients)[:, places] / np.maximum(np.array(record.weights)[:, places], 1e-30)
+    weights, _, gradients = record.lengths[:, :, places]
+    relative = gradients / np.maximum(weights, 1e-30)
     first, last = np.median(relative[:, 0]), np.median(relative[:, -1])
     if not (first > 0 and last > 0):
         return
@@ -184,7 +186,7 @@ def gradients_through_depth(record: Record) -> Iterator[Sign]:
 
 def gradient_spikes(record: Record) -> Iterator[Sign]:
     """A gradient that is now and then a hundred times as long as usual."""
-    sizes = np.array([float(np.sqrt((g * g).sum())) for g in record.gradients])
+    sizes = np.linalg.norm(record.lengths[2], axis=1)
     if len(sizes) < 10 or not np.median(sizes) or sizes.max() < SPIKE * np.median(sizes) or sizes.argmax() < 3:
         return
     words = (

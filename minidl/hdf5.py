@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,13 +105,16 @@ class HDF5Data(Stored):
         """
         rng = None if seed is None else np.random.default_rng(seed)
         plans = [plan for plan in self._plans(rng) if plan.stop > first]
+        rows = min(self.held * self.block, self.rows)
         with self.open() as file, ThreadPoolExecutor(1) as thread:
             datasets = [file[name] for name in names]
-            coming: Future[Arrays] | None = None
+            # two buffers, filled in turns: new memory would cost half as much as reading
+            buffers = [[np.empty((rows, *d.shape[1:]), d.dtype) for d in datasets] for _ in plans[:2]]
+            coming = [thread.submit(_read, datasets, plan, buffers[0]) for plan in plans[:1]]
             for number, plan in enumerate(plans):
-                arrays = coming.result() if coming else _read(datasets, plan)
-                following = plans[number + 1 : number + 2]
-                coming = thread.submit(_read, datasets, following[0]) if following else None
+                arrays = coming.pop().result()
+                for following in plans[number + 1 : number + 2]:
+                    coming.append(thread.submit(_read, datasets, following, buffers[(number + 1) % 2]))
                 yield plan.start, arrays, plan.order
 
     def _plans(self, rng: np.random.Generator | None) -> Iterator[Plan]:
@@ -140,17 +143,15 @@ class Plan:
     order: np.ndarray | None
 
 
-def _read(datasets: list[Any], plan: Plan) -> Arrays:
-    arrays = []
-    for dataset in datasets:
-        array = np.empty((plan.stop - plan.start, *dataset.shape[1:]), dataset.dtype)
-        place = 0
-        for part in _joined(plan.parts):
-            count = part.stop - part.start
-            dataset.read_direct(array, np.s_[part], np.s_[place : place + count])
-            place += count
-        arrays.append(array)
-    return arrays
+def _read(datasets: list[Any], plan: Plan, buffers: Arrays) -> Arrays:
+    """The plan's rows of each dataset, at the beginning of its buffer."""
+    place = 0
+    for part in _joined(plan.parts):
+        count = part.stop - part.start
+        for dataset, buffer in zip(datasets, buffers, strict=True):
+            dataset.read_direct(buffer, np.s_[part], np.s_[place : place + count])
+        place += count
+    return [buffer[:place] for buffer in buffers]
 
 
 def _joined(parts: list[slice]) -> Iterator[slice]:
@@ -183,7 +184,7 @@ class StoredBatches(Source):
         self.data, self.shape, self.check = data, shape, check
         self.names = [name for name in (data.x, data.y, data.sample_weight) if name is not None]
         with data.open() as file:  # what is wrong with all rows is said before a model is built
-            first, *others = _read([file[name] for name in self.names], Plan(0, 1, [slice(0, 1)], None))
+            first, *others = (file[name][:1] for name in self.names)
         check((first.reshape(1, *shape), *others))
 
     def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
@@ -194,7 +195,7 @@ class StoredBatches(Source):
         for arrays in _rows(self.data, self.names, size, seed, start * size):
             x, others = arrays[0], arrays[1:]
             examples = self.check((x.reshape(len(x), *self.shape), *others))
-            examples.x = _scaled(examples.x, self.data.factor, x)
+            examples.x = _scaled(examples.x, self.data.factor)
             yield examples
 
     def steps(self, size: int) -> int | None:
@@ -219,7 +220,7 @@ class StoredInputs(Inputs):
         for arrays in _rows(self.data, [self.data.x], size, None, 0):
             x = arrays[0]
             rows = x.reshape(len(x), *self.row_shape)
-            yield _scaled(finite(self.who, self.data.x, rows, self.dtype, done), self.data.factor, x)
+            yield _scaled(finite(self.who, self.data.x, rows, self.dtype, done), self.data.factor)
             done += len(x)
 
     def steps(self, size: int) -> int | None:
@@ -227,14 +228,15 @@ class StoredInputs(Inputs):
 
 
 def _rows(data: HDF5Data, names: list[str], size: int, seed: int | None, first: int) -> Iterator[Arrays]:
-    """The rows of the datasets in batches of a size, from row `first` of the epoch on."""
+    """The rows of the datasets in batches of a size, each in arrays of its own, from row `first` of the epoch on."""
     left: list[Arrays] = []  # pieces of the batch that the next buffer completes
     waiting = 0
     for start, arrays, order in data.chunks(names, seed, first):
         place, count = max(first - start, 0), len(arrays[0])
         while place < count:
             part = slice(place, min(place + size - waiting, count))
-            left.append([array[part] if order is None else array.take(order[part], axis=0) for array in arrays])
+            # copies: the buffer is filled anew while somebody may still hold the batch
+            left.append([array[part].copy() if order is None else array.take(order[part], axis=0) for array in arrays])
             waiting += part.stop - place
             place = part.stop
             if waiting == size:
@@ -248,8 +250,6 @@ def _together(pieces: list[Arrays]) -> Arrays:
     return pieces[0] if len(pieces) == 1 else [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
-def _scaled(rows: np.ndarray, factor: float, stored: np.ndarray) -> np.ndarray:
-    """The rows times the factor; in place, which is much quicker, if they are no window on what was stored."""
-    if factor == 1:
-        return rows
-    return np.multiply(rows, factor, out=None if np.may_share_memory(rows, stored) else rows)
+def _scaled(rows: np.ndarray, factor: float) -> np.ndarray:
+    """The rows, which are nobody else's, times the factor."""
+    return rows if factor == 1 else np.multiply(rows, factor, out=rows)

@@ -4,6 +4,8 @@ import copy
 import json
 import math
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import minidl
 from minidl import Sequential, diagnose
 from minidl.datasets import circles
 from minidl.diagnostics.data_rules import _above_chance, _nearest
+from minidl.diagnostics.monitor import COURSE
+from minidl.diagnostics.rules import ALIVE, STANDING, START, TRIALS
 from minidl.diagnostics.signals import chance, class_numbers, collect, constant_loss
 from minidl.initializers import Zeros
 from minidl.layers import Dense, Dropout, ReLU, Residual, Sigmoid, Softmax
@@ -103,6 +107,17 @@ def test_many_paths_are_shortened():
     diagnosis = diagnose(Sequential([*layers, Dense(1), Sigmoid()]), X, Y)
     assert diagnosis.findings[0].path == "dense, dense_1, dense_2, dense_3, dense_4"
     assert "  dense, dense_1 and 3 more  " in str(diagnosis)
+
+
+def test_the_page_lists_every_rule():
+    page = (Path(__file__).parents[1] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+    rules = [rule.name for rule in (*STANDING, *START, *ALIVE, *TRIALS, *COURSE)]
+    assert re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE) == list(dict.fromkeys(rules))
+
+
+def test_what_a_rule_explains_is_there():
+    rules = (*STANDING, *START, *ALIVE, *TRIALS, *COURSE)
+    assert {name for rule in rules for name in rule.explains} <= {rule.name for rule in rules}
 
 
 # ---- what it leaves alone

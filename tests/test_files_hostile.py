@@ -592,6 +592,7 @@ CONFIGS = {
     "position is a list": state(position=[]),
     "epoch negative": position(epoch=-1),
     "epoch float": position(epoch=1.0),
+    "rows negative": position(rows=-1.0),
     "epoch true": position(epoch=True),
     "stopped 1": position(stopped=1),
     "data_sum": position(data_sum="1"),

@@ -289,10 +289,10 @@ def _generator_state(given: Any) -> dict[str, Any]:
 
 
 def _position(given: Any, numpy_version: Any, decoder: Decoder) -> Position:
-    kinds = {"epoch": int, "batch": int, "rows": int, "data_sum": float, "penalty_sum": float, "stopped": bool}
+    kinds = {"epoch": int, "batch": int, "rows": float, "data_sum": float, "penalty_sum": float, "stopped": bool}
     _keyed("position", given, {field.name for field in fields(Position)})
     values = {name: decoder.of_kind(kind, given[name]) for name, kind in kinds.items()}
-    if min(values[name] for name, kind in kinds.items() if kind is int) < 0:
+    if min(values["epoch"], values["batch"], values["rows"]) < 0:
         raise ModelFileError("its position holds a negative number")
     order = None if given["order"] is None else decoder.of_kind(np.ndarray, given["order"])
     states = decoder.of_kind(dict, given["states"])

@@ -46,6 +46,11 @@ class Optimizer:
         rate = self.learning_rate
         return rate(self.iterations) if callable(rate) else rate
 
+    @property
+    def kept(self) -> Optimizer:
+        """What a file keeps of it: the optimiser without what belongs to this process alone."""
+        return self
+
     def build(self, params: Parameters) -> None:
         """Start anew for these parameters."""
         self.iterations = 0

@@ -9,7 +9,7 @@ four places, and looks at why two of them are bad.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from minidl import Sequential
+from minidl import Sequential, diagnose
 from minidl.datasets import circles
 from minidl.initializers import Constant, HeNormal, LecunNormal, RandomNormal, Zeros
 from minidl.layers import Dense, ReLU, Sigmoid
@@ -61,6 +61,11 @@ model = Sequential([Dense(10, kernel_initializer=equal), ReLU(), Dense(1, kernel
 model.compile(SGD(0.1))
 model.fit(*train, batch_size=300, epochs=1000)
 print(model.params["dense/kernel"].value.round(3))
+
+# %%
+# Nothing crashes when this happens, so minidl looks for it, as for some thirty other faults, when it is asked:
+
+diagnose(model, *train)
 
 # %%
 # The four of them in training

@@ -15,7 +15,7 @@ import minidl
 from minidl import Sequential, diagnose
 from minidl.datasets import circles
 from minidl.diagnostics.data_rules import _above_chance, _nearest
-from minidl.diagnostics.monitor import COURSE
+from minidl.diagnostics.monitor import COURSE, LAGGING
 from minidl.diagnostics.rules import ALIVE, STANDING, START, TRIALS
 from minidl.diagnostics.signals import chance, class_numbers, collect, constant_loss
 from minidl.initializers import Zeros
@@ -111,12 +111,12 @@ def test_many_paths_are_shortened():
 
 def test_the_page_lists_every_rule():
     page = (Path(__file__).parents[1] / "docs" / "diagnosis.md").read_text(encoding="utf-8")
-    rules = [rule.name for rule in (*STANDING, *START, *ALIVE, *TRIALS, *COURSE)]
+    rules = [rule.name for rule in (*STANDING, *START, *ALIVE, *TRIALS, LAGGING, *COURSE)]
     assert re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE) == list(dict.fromkeys(rules))
 
 
 def test_what_a_rule_explains_is_there():
-    rules = (*STANDING, *START, *ALIVE, *TRIALS, *COURSE)
+    rules = (*STANDING, *START, *ALIVE, *TRIALS, LAGGING, *COURSE)
     assert {name for rule in rules for name in rule.explains} <= {rule.name for rule in rules}
 
 

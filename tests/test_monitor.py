@@ -7,7 +7,8 @@ import pytest
 
 from minidl import NonFiniteError, Sequential, SettingError
 from minidl.callbacks import Callback, Distributions, Monitor
-from minidl.layers import Dense, Dropout, ReLU, Sigmoid
+from minidl.initializers import RandomNormal
+from minidl.layers import BatchNormalization, Dense, Dropout, ReLU, Sigmoid
 from minidl.optimizers import LBFGS, SGD
 from tests.faults import FAULTS, HEALTHY, adam, fault, noisy_points, of, sgd
 
@@ -29,6 +30,7 @@ def by_class(x, y):
     return x[order], y[order]
 
 
+LAGGING = {"start": RandomNormal(stddev=3), "norm": lambda: BatchNormalization(momentum=0.999)}
 NOISY = {"change": of(noisy_points), "optimizer": adam(0.01)}
 
 # {name: (rule that must come first, its training, settings of fit)}; those of FAULTS are the same trainings
@@ -46,6 +48,8 @@ TRAININGS = {
         fault("", "digits", [32], change=by_class, optimizer=sgd(0.1)),
         {"shuffle": False, "validation_split": 0.0},
     ),
+    "validation of one class": ("one-class-validation", fault("", "moons", [16], change=by_class), {"epochs": 50}),
+    "averages that lag": ("lagging-statistics", fault("", "wine", [16], **LAGGING), {}),
     "rows sorted, two classes": (
         "one-class-batches",
         fault("", "moons", [16], change=by_class),

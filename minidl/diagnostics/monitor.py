@@ -6,13 +6,21 @@ import numpy as np
 
 from .. import settings
 from ..callbacks.base import Callback, Logs
+from ..data import Examples
 from ..errors import NonFiniteError
 from ..layers.dropout import Dropout
-from . import training_rules
+from . import objective_rules, training_rules
 from .findings import Diagnosis, Finding, Rule, found_by
 from .rules import ALIVE, LEARNS_BADLY, ROWS, STANDING
 from .signals import collect
 from .training_rules import Record
+
+LAGGING = Rule(
+    "lagging-statistics",
+    "Ioffe & Szegedy 2015, 3.1",
+    objective_rules.lagging_statistics,
+    explains=("unrelated-targets", "overfitting"),
+)
 
 # What the course of a training shows.
 COURSE = (
@@ -24,7 +32,13 @@ COURSE = (
         explains=("dead-units", "saturated-units", "plateau", "overfitting"),
     ),
     Rule("learning-rate", "Karpathy, CS231n, babysitting", training_rules.rate_too_low, explains=("plateau",)),
-    Rule("unrelated-targets", "Zhang et al. 2017", training_rules.no_generalisation),
+    Rule(
+        "one-class-validation",
+        "Kohavi 1995",
+        training_rules.other_validation,
+        explains=("unrelated-targets", "overfitting"),
+    ),
+    Rule("unrelated-targets", "Zhang et al. 2017", training_rules.no_generalisation, explains=("overfitting",)),
     Rule("overfitting", "Prechelt 1998; Goodfellow et al. 2016, 7.8", training_rules.overfitting),
     Rule("signal-through-depth", "Hochreiter 1991", training_rules.gradients_through_depth, explains=("plateau",)),
     Rule("gradient-spikes", "Pascanu et al. 2013", training_rules.gradient_spikes),
@@ -57,6 +71,9 @@ class Monitor(Callback):
             model.optimizer.rate,
             bool(model.penalties) or any(isinstance(layer, Dropout) for _, layer in model.layer.walk()),
         )
+        validation = model.training.validation if model.training else None
+        if isinstance(validation, Examples):
+            self.record.outside = validation.y
 
     # the hooks after a step are handed figures that cost more than all of this: a step is read off when the next begins
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
@@ -97,5 +114,5 @@ class Monitor(Callback):
         if not self.record.batches:
             return Diagnosis(self.model.name, seen, found_by(course))
         signals = collect(self.model, *self.record.rows, ROWS)
-        standing, alive = ([(rule, signals) for rule in rules] for rules in (STANDING, ALIVE))
+        standing, alive = ([(rule, signals) for rule in rules] for rules in ((*STANDING, LAGGING), ALIVE))
         return Diagnosis(self.model.name, seen, found_by([*standing, *course, *alive]), signals.sizes)

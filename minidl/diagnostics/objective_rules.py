@@ -32,6 +32,7 @@ RANGES: dict[type[Layer], tuple[float, float]] = {
 PROBABILITIES = (Sigmoid, Softmax)
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
+VERY_HIGH = 3.0  # times what is high already for a first loss
 
 
 def _class(thing: object) -> str:
@@ -178,11 +179,30 @@ def first_loss(signals: Signals) -> Iterator[Sign]:
     """A loss much worse than that of a network that knows nothing."""
     worse = signals.loss / max(signals.chance, 1e-12)
     probable = signals.model.objective.loss.link is not None
-    if worse > (3.0 if probable else 10.0) or not np.isfinite(worse):
+    high = 3.0 if probable else 10.0
+    if worse > high or not np.isfinite(worse):
         knowing = "even odds" if probable else "the mean target"
         words = f"The loss is {signals.loss:,.4g}; saying {knowing} has {signals.chance:,.4g}. The network is sure of"
         words += " what it does not know." if probable else " numbers far from the targets."
         advice = (
             "Start with smaller weights, on standardised inputs." if probable else "Standardise inputs and targets."
         )
-        yield Sign("warning", "loss", words, advice, {"loss": signals.loss, "chance": signals.chance})
+        severity = "note" if worse < VERY_HIGH * high else "warning"
+        yield Sign(severity, "loss", words, advice, {"loss": signals.loss, "chance": signals.chance})
+
+
+def lagging_statistics(signals: Signals) -> Iterator[Sign]:
+    """Moving averages of a BatchNormalization that are not yet those of the data."""
+    lagging = [path for path, layer in signals.model.layer.walk() if isinstance(layer, BatchNormalization)]
+    if not lagging:
+        return
+    with np.errstate(all="ignore"):
+        z = signals.model.twin().body.forward(signals.rows.x)
+        inference = float(signals.model.body_loss.value(z, signals.rows.y))
+    if inference - signals.loss > signals.constant / 3:
+        words = (
+            f"On the same rows the loss is {signals.loss:.3g} in training and {inference:.3g} in inference: the moving"
+        )
+        words += " averages are not yet those of the data."
+        advice = "Train for more steps, or with a smaller momentum such as 0.9."
+        yield Sign("warning", ", ".join(lagging), words, advice, {"training": signals.loss, "inference": inference})

@@ -30,6 +30,7 @@ class Record:
     squares  of each of these the squared lengths (3, tensors) of weights, step and gradient
     logs     the figures of every epoch
     batches  of the steps measured, up to 1,000 rows
+    outside  the targets of the validation rows, if there are any
     failed   the message of the NonFiniteError that ended it
     """
 
@@ -43,6 +44,7 @@ class Record:
     squares: list[np.ndarray] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
     batches: list[Examples] = field(default_factory=list)
+    outside: np.ndarray | None = None
     failed: str | None = None
     kept = 0
 
@@ -128,6 +130,17 @@ def one_class_batches(record: Record) -> Iterator[Sign]:
     if share > 0.5 and len(alone) > 1:
         words = f"{share:.0%} of the batches hold one class alone, and the network forgets the others meanwhile."
         yield Sign("warning", "targets", words, "Shuffle the rows: leave fit's shuffle=True.", {"share": share})
+
+
+def other_validation(record: Record) -> Iterator[Sign]:
+    """Validation rows that are all of one class, of several."""
+    if record.outside is None or not record.batches:
+        return
+    y, one = record.rows[1], record.outside[0]
+    if (record.outside == one).all() and not (y == y[0]).all():
+        words = "All validation rows have the same target: they are the last of rows that are sorted, and say little."
+        advice = "Shuffle the rows before fit, or pass validation_data."
+        yield Sign("warning", "targets", words, advice, {"target": one.tolist(), "rows": len(record.outside)})
 
 
 def no_generalisation(record: Record) -> Iterator[Sign]:

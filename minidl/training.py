@@ -34,7 +34,7 @@ class Position:
     epoch: int = 0
     batch: int = 0
     order: np.ndarray | None = None
-    rows: float = 0
+    rows: float = 0.0
     data_sum: float = 0.0
     penalty_sum: float = 0.0
     stopped: bool = False
@@ -135,7 +135,7 @@ class Training:
         if position.batch:
             return  # resumed: order and sums are there
         position.order = self.source.order(self.batch_size, model.rng) if self.shuffle else None
-        position.rows, position.data_sum, position.penalty_sum = 0, 0.0, 0.0
+        position.rows, position.data_sum, position.penalty_sum = 0.0, 0.0, 0.0
         for metric in model.metrics.values():
             metric.reset()
 
@@ -269,7 +269,7 @@ class Minimization(Training):
         """The objective over all rows, a batch at a time; its gradient in params.grad, its figures in the position."""
         model, position, grad = self.model, self.position, self.model.params.grad
         drawn, summed = model.rng.bit_generator.state, np.zeros_like(grad)
-        position.rows, position.data_sum = 0, 0.0
+        position.rows, position.data_sum = 0.0, 0.0
         for metric in model.metrics.values():
             metric.reset()
         for batch in self.source.batches(self.batch_size):

@@ -24,7 +24,7 @@ class LBFGS(Optimizer):
                       max(|f|, 1)
 
     For objectives that are the same each time: not with Dropout. No learning rate is needed; a batch_size of some
-    hundreds keeps the work in the cache, and changes nothing else. Afterwards `message` says why it ended, as SciPy does.
+    hundreds keeps the work in the cache, and changes nothing else. Afterwards `message` is SciPy's reason to end.
     """
 
     memory: int = 10

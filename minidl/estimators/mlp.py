@@ -36,11 +36,12 @@ from ..losses import BinaryCrossentropy, CategoricalCrossentropy, Objective
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
 from ..parameters import Penalty
 from ..regularizers import L2
-from ..training import PREDICT_ROWS
 from .base import Classifier, Estimator, Regressor, held_out
 from .losses import Exponential, LogLoss, PoissonDeviance, SquaredError
 from .rows import Rows
 from .stopping import Record, StoppingRule
+
+ROWS = 512  # that L-BFGS works on at a time: few enough for the cache
 
 ACTIVATIONS: dict[str, type[Layer] | None] = {
     "identity": None,
@@ -235,7 +236,7 @@ class MLP(Arguments):
     def _train(self, rows: Rows, epochs: int, validate: Callable[[], float] | None = None) -> None:
         counted = self.n_outputs_ if isinstance(self.model_.objective.loss, SquaredError) else 1
         if self._led_by_scipy():
-            rule, size = Record(self, len(rows), counted), PREDICT_ROWS
+            rule, size = Record(self, len(rows), counted), ROWS
         else:
             rule, size = StoppingRule(self, len(rows), counted, validate), self._rows_a_batch(len(rows))
         watching = [*self._watching(), rule]

@@ -62,7 +62,13 @@ def process(app, what, name, thing, options, lines):
     lines[:] = text
 
 
+def skip(app, what, name, thing, skipped, options):
+    """Sphinx's event: whether to leave a member out. What estimators inherit from scikit-learn is explained there."""
+    return skipped or not (getattr(thing, "__module__", None) or "minidl").startswith("minidl")
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", process)
     return {"parallel_read_safe": True}

@@ -85,9 +85,10 @@ for name, start in STARTS.items():
 
 # %%
 # From zeros the cost stays at ln 2 = 0.6931, the price of saying "one half" to everything. random * 10 begins very
-# sure and very wrong, at a cost in the hundreds or thousands; it does learn, in leaps, and ends behind. The other two
+# sure and very wrong, at a cost above a thousand; it does learn, in leaps, and ends behind. The other two
 # find the circle, He sooner.
 
+# sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplot_mosaic("aabc;aade", figsize=(11, 5), layout="constrained")
 cost_curves(histories, ax=axes["a"]).set(title="[2, 10, 5, 1] on circles, SGD(0.01)", yscale="log")
 for (name, model), panel in zip(models.items(), "bcde", strict=True):

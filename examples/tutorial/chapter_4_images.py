@@ -67,7 +67,7 @@ history = model.fit(x_train, photos.y_train, batch_size=len(x_train), epochs=100
 model
 
 # %%
-# Nearly all of its 246,007 weights sit in the first layer, one for every unit and number of a pixel.
+# Nearly all of its 245,973 parameters sit in the first layer: a weight for every unit and every number of a photograph.
 
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 cost_curves(history, ax=ax).set_title("[12288, 20, 7, 5, 1], SGD(0.0075)")

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 
 from minidl import NonFiniteError, Sequential
 from minidl.datasets import circles, flower, load_cats, moons, spiral, write_photographs
@@ -207,6 +208,7 @@ class Result:
 
 def train(setting, callbacks=()):
     """The setting's network, trained on its data."""
+    threadpool_limits(1)  # for good: products are then summed up alike on any number of cores; small ones lose nothing
     x, y, x_test, y_test = data = examples(setting)
     model, trouble, begun = network(setting), "", time.perf_counter()
     settings = {"batch_size": setting.batch_size, "epochs": setting.epochs, "verbose": 0}
@@ -253,6 +255,7 @@ def import_code(setting):
         *(["import tempfile", ""] if setting.data == "photographs" else []),
         "import numpy as np",
         *(["from sklearn.decomposition import PCA"] if setting.data == "photographs" else []),
+        "from threadpoolctl import threadpool_limits",
         "",
         "from minidl import Sequential",
         f"from minidl.datasets import {datasets}",
@@ -275,6 +278,7 @@ def code(setting):
             *import_code(setting),
             *broken,
             "",
+            "threadpool_limits(1)",
             *data_code(setting),
             "",
             "model = Sequential([",

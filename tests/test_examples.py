@@ -13,6 +13,7 @@ from minidl.datasets import load_cats, write_photographs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 OPTIONS = {"improve_a_network.py": ["--quick", "--out", "pictures"]}  # what makes a long one brief
+PAGES = {"playground.py"}  # a page, not a script: tests/test_playground.py drives it
 FIGURES = ["gradient_checking.png", "images.png", "initialisation.png", "regularisation.png"]
 
 
@@ -29,7 +30,7 @@ def run(script, directory, *options):
 def outputs(tmp_path_factory):
     """{script: (what it printed, where it ran)}, of every script there is."""
     found = {}
-    for path in sorted(EXAMPLES.glob("*.py")):
+    for path in sorted(path for path in EXAMPLES.glob("*.py") if path.name not in PAGES):
         directory = tmp_path_factory.mktemp(path.stem)
         found[path.name] = run(path.name, directory, *OPTIONS.get(path.name, [])), directory
     return found

@@ -87,6 +87,7 @@ def test_no_address_does_harm(name, text):
 OTHERS = [
     Setting(epochs=30),
     Setting(broken=True, l2=0.7, dropout=(0.2, 0.0, 0.4, 0.0), units=(5, 0, 7, 0), batch_size=32, epochs=10),
+    Setting(data="moons", units=(100, 100, 0, 0), points=1000, initializer="orthogonal", epochs=10),
     Setting(data="photographs", points=100, standardize=True, initializer="orthogonal", optimizer="Adam", epochs=10),
     Setting(data="spiral", units=(0, 0, 0, 0), initializer="random", scale=0.3, optimizer="RMSprop", epochs=10),
     Setting(data="flower", activation=("Tanh", "GELU", "ELU", "SiLU"), units=(3, 3, 3, 3), seed=7, epochs=10),

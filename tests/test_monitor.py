@@ -183,3 +183,12 @@ def test_distributions_keep_weights_and_activations():
     assert np.array_equal(kept.values["dense/kernel"][4], model.params["dense/kernel"].value.ravel())
     assert kept.values["re_lu"][4].size == 1000
     assert kept.values["re_lu"][4].min() == 0
+
+
+def test_a_history_shows_itself_as_a_table():
+    model, x, y = HEALTHY["moons"].make()
+    html = model.fit(x, y, epochs=3)._repr_html_()
+    losses = model.history.history["loss"]
+    cells = "".join(f"<td>{value:.4g}</td>" for value in (losses[0], min(losses), max(losses), losses[-1]))
+    assert f"<tr><td>loss</td>{cells}</tr>" in html
+    assert "<caption>History: 3 epochs</caption>" in html

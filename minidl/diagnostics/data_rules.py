@@ -14,9 +14,9 @@ LARGE, HUGE, TINY = 10.0, 50.0, 0.01  # of the root mean square of a feature; in
 OFFSET = 10.0  # how many standard deviations a feature's mean may be away from 0
 RANGE = 1000.0  # how many times as much one feature may vary as another
 SOME = 0.1  # a share of the rows that is worth a word
-FEW_ROWS, MANY_ROWS = 20, 200  # with few, a pattern looks like chance
+FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # with few, a pattern looks like chance
 RARE, VERY_RARE = 0.2, 0.05  # of a class's share, in units of 1 / classes
-CHANCE_LEVEL = 2.5  # standard deviations above what shuffled labels give: one in 160 of them gets so far
+CHANCE_LEVEL = 4.0  # standard deviations above what shuffled targets give: one in some hundreds gets so far
 
 
 # ---- inputs
@@ -33,7 +33,8 @@ def constant_inputs(signals: Signals) -> Iterator[Sign]:
     largest = float(np.abs(x[0, constant]).max())
     others = np.delete(x, constant, axis=1)
     usual = max(1.0, float(np.sqrt((others.astype(float) ** 2).mean()))) if others.size else 1.0
-    severity = "error" if not others.size else "warning" if largest > LARGE * usual else "note"
+    heavy = largest > LARGE * usual or len(constant) * 2 >= x.shape[1]
+    severity = "error" if not others.size else "warning" if heavy else "note"
     count = f"{len(constant)} of {x.shape[1]} features are" if len(constant) > 1 else f"Feature {constant[0]} is"
     words = (
         f"{count} the same in every row ({_listed(constant)}, up to {largest:.4g} in size): nothing is learnt there."
@@ -187,7 +188,7 @@ def unrelated_targets(signals: Signals) -> Iterator[Sign]:
         return
     x = x / np.maximum(x.std(axis=0), 1e-6 * x.std())
     neighbours, fit = _above_chance(_nearest(x, 5), y), _above_chance(_quadratic_fit(x), y)
-    if max(neighbours, fit) < CHANCE_LEVEL:
+    if max(neighbours, fit) < (CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL / 2):
         words = (
             f"On {len(x)} rows the targets have no more to do with x than shuffled ones: neighbours are as unlike as"
         )

@@ -13,9 +13,9 @@ from ..losses import Loss
 from .findings import Sign
 from .layer_rules import SHRUNK
 from .signals import constant_loss
+from .trial_rules import GUIDE, STANDING_STILL
 
-GUIDE = 1e-3  # of a kernel's length, moved in a step (Karpathy, CS231n)
-MUCH, LITTLE = 100 * GUIDE, GUIDE / 30
+MUCH = 100 * GUIDE
 LEARNT = 0.9  # of the loss of a constant: less is something learnt
 KEPT = 1000  # rows: they say what a constant would reach
 SPIKE = 100.0  # times the usual gradient
@@ -82,8 +82,9 @@ class Record:
 
     @property
     def moved(self) -> np.ndarray:
-        """For each step measured the ratio of the kernel that moved most."""
-        return self.ratios[:, self.kernels].max(axis=1) if self.kernels.any() else np.zeros(0)
+        """|step| / |w| of all kernels together, at each step measured."""
+        weights, moved, _ = np.linalg.norm(self.lengths[:, :, self.kernels], axis=2)
+        return moved / np.where(weights > 0, weights, np.inf)
 
 
 def rate_too_high(record: Record) -> Iterator[Sign]:
@@ -98,26 +99,26 @@ def rate_too_high(record: Record) -> Iterator[Sign]:
         return
     early, usual, last = float(moved[:3].max()), float(np.median(moved)), float(losses[-1])
     idle = last > LEARNT * record.known or last > 2 * losses.min() + 0.1 * record.known
-    if idle and (early > 3 * MUCH or usual > MUCH):
-        size = max(early, usual)
-        words = f"A step moves a kernel by up to {size:.2g} of its length, where {GUIDE:g} is usual, and the loss is"
+    size = max(early, usual)  # more than 1: what the kernels were is gone
+    if size > 1 or (idle and (early > 3 * MUCH or usual > MUCH)):
+        words = (
+            f"A step moves the kernels by up to {size:.2g} of their length, where {GUIDE:g} is usual, and the loss is"
+        )
         words += f" {last:.3g} after {len(losses)} epochs; a constant has {record.known:.3g}. The learning rate of"
         figures = {"rate": record.rate, "early": early, "usual": usual, "loss": last, "constant": record.known}
-        severity = "error" if size > 1 else "warning"  # more than its length: what the kernel was is gone
+        severity = "error" if idle and size > 1 else "warning"
         yield Sign(severity, "optimizer", f"{words} {record.rate:g} is too high.", "Try a tenth of it.", figures)
 
 
 def rate_too_low(record: Record) -> Iterator[Sign]:
     """Weights that hardly move, and a loss that hardly falls."""
     losses, moved = record.series(), record.moved
-    if not len(losses) or not len(moved) or not 0 < np.median(moved) < LITTLE:
+    if not len(losses) or not len(moved) or not 0 < np.median(moved) < STANDING_STILL:
         return
     usual, first, last = float(np.median(moved)), float(losses[0]), float(losses[-1])
     if last > LEARNT * first:
         words = f"A step moves the kernels by {usual:.1g} of their length, where {GUIDE:g} is usual: in {len(losses)}"
-        words += (
-            f" epochs the loss went from {first:.4g} to {last:.4g}. The learning rate of {record.rate:g} is too low."
-        )
+        words += f" epochs the loss went from {first:.4g} to {last:.4g}. A learning rate of {record.rate:g} is too low."
         figures = {"rate": record.rate, "usual": usual, "first": first, "last": last}
         yield Sign("warning", "optimizer", words, f"Try {record.rate * min(1000.0, GUIDE / usual):.1g}.", figures)
 

@@ -13,6 +13,8 @@ from .findings import Sign
 from .signals import Signals, class_numbers, constant_loss, rms
 from .trials import Trial, at_rate, by_heart, first_rate, held_out, twenty
 
+GUIDE = 1e-3  # of a kernel's length, moved in a step (Karpathy, CS231n)
+STANDING_STILL = GUIDE / 30
 LITTLE = 0.1  # of the loss taken away: hardly learning
 SLOW, VERY_SLOW = 5, 20  # times as much is taken away at a learning rate 100 times as high
 
@@ -49,25 +51,31 @@ def wrong_gradient(signals: Signals) -> Iterator[Sign]:
 
 
 def learning_rate(signals: Signals) -> Iterator[Sign]:
-    """A learning rate at which a twin does not learn, while it does at another one."""
+    """A learning rate at which a twin bolts or stands still, or does not learn while it does at another one."""
     if isinstance(signals.model.optimizer, LBFGS):
         return
     own = at_rate(signals.model, signals.rows, 1)
-    if own.fall < LITTLE:
-        yield from _too_high(signals, own) or _too_low(signals, own)
+    # a step longer than the weights, and a loss that jumps
+    bolts = own.largest > 1 and own.peak > 2 * own.start
+    if bolts or own.fall < LITTLE:
+        yield from _too_high(signals, own, bolts) or _too_low(signals, own)
 
 
-def _too_high(signals: Signals, own: Trial) -> list[Sign]:
+def _too_high(signals: Signals, own: Trial, bolts: bool) -> list[Sign]:
+    trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in (1e-1, 1e-2, 1e-3)}
     diverged = own.end > 2 * own.start
-    for factor in (1e-1, 1e-2, 1e-3):
-        lower = at_rate(signals.model, signals.rows, factor)
-        if lower.end < 0.95 * own.end and (diverged or lower.fall > LITTLE):
-            return [_other_rate("warning", signals, own, factor, lower)]
-    return []
+    better = [f for f, t in trials.items() if t.end < 0.95 * own.end and (diverged or t.fall > LITTLE)]
+    if not (bolts or better):
+        return []
+    factor = min(trials, key=lambda factor: trials[factor].end) if bolts else better[0]
+    return [_other_rate("warning", signals, own, factor, trials[factor])]
 
 
 def _too_low(signals: Signals, own: Trial) -> list[Sign]:
     trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in (10, 100, 1e3, 1e4)}
+    if 0 < own.usual < STANDING_STILL:
+        factor = next((factor for factor, trial in trials.items() if trial.usual > GUIDE / 3), 1e4)
+        return [_other_rate("warning", signals, own, factor, trials[factor])]
     best = max(trial.fall for trial in trials.values())
     factor = next((factor for factor, trial in trials.items() if trial.fall >= best / 2), 0)
     if factor < 100 or best < max(SLOW * own.fall, LITTLE):
@@ -80,8 +88,10 @@ def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, othe
     rate = first_rate(signals.model.optimizer)
     said = f"to {own.end:.4g}" if np.isfinite(own.end) else "to what is no number"
     words = f"The learning rate is too {'high' if factor < 1 else 'low'}: at {rate:g} 100 steps bring the loss from"
-    words += f" {own.start:.4g} {said}, at {rate * factor:g} to {other.end:.4g}."
+    words += f" {own.start:.4g} {said}, each up to {own.largest:.1g} times as long as the weights (0.001 is usual); at"
+    words += f" {rate * factor:g} they bring it to {other.end:.4g}."
     figures = {"rate": rate, "start": own.start, "end": own.end, "other_rate": rate * factor, "other_end": other.end}
+    figures |= {"usual_ratio": own.usual, "largest_ratio": own.largest}
     return Sign(severity, "optimizer", words, f"Try {rate * factor:g}.", figures)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -22,10 +23,18 @@ TWENTY = 20
 
 @dataclass
 class Trial:
-    """A training of so many steps: the data loss on its rows before, and after (infinite if it did not survive)."""
+    """A training of so many steps.
+
+    start, end      the data loss on all its rows before and after, infinite if it did not survive
+    peak            the highest loss of a batch
+    usual, largest  |step| / |w| of all kernels: the median over the steps, and the largest
+    """
 
     start: float
     end: float
+    peak: float
+    usual: float
+    largest: float
 
     @property
     def fall(self) -> float:
@@ -43,21 +52,29 @@ def train(
     enough: float = 0.0,
 ) -> Trial:
     """Train the model, which must be nobody else's, until the mean loss of an epoch is `enough`; say how it went."""
-    params, rng, done = model.params, np.random.default_rng(0), 0
-    optimizer.build(params)
+    theta, kernels, rng = model.params.theta, model.params.kernels, np.random.default_rng(0)
+    optimizer.build(model.params)
+    losses, ratios, mean = list[float](), list[float](), math.inf
     with np.errstate(all="ignore"):
-        start, mean = model.data_gradient(examples)[0], np.inf
-        while done < steps and mean > enough:
-            losses = []
-            for part in islice(examples.batches(batch, rng.permutation(len(examples))), steps - done):
+        start = model.data_gradient(examples)[0]
+        while len(losses) < steps and mean > enough and np.isfinite(theta).all():
+            begun = len(losses)
+            for part in islice(examples.batches(batch, rng.permutation(len(examples))), steps - begun):
+                before = theta[kernels].copy()
                 losses.append(model.objective_and_gradient(part)[0])
-                optimizer.update(params.theta, params.grad)
-                done += 1
-            mean = float(np.mean(losses))
-            if not np.isfinite(params.theta).all():
-                return Trial(start, np.inf)
-        end = model.data_gradient(examples)[0]
-    return Trial(start, end if np.isfinite(end) else np.inf)
+                optimizer.update(theta, model.params.grad)
+                ratios.append(_length(theta[kernels] - before) / (_length(before) or math.inf))
+            mean = float(np.mean(losses[begun:]))
+        end = model.data_gradient(examples)[0] if np.isfinite(theta).all() else math.inf
+    return Trial(start, _finite(end), _finite(max(losses)), float(np.median(ratios)), max(ratios))
+
+
+def _finite(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _length(vector: np.ndarray) -> float:
+    return math.sqrt(float(vector.dot(vector)))
 
 
 def at_rate(model: Model, examples: Examples, factor: float) -> Trial:

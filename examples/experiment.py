@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from minidl import NonFiniteError, Sequential
@@ -128,11 +127,14 @@ def from_address(parameters, base, prefix=""):
 @lru_cache
 def photographs():
     """Patches of two photographs, each patch two numbers: x (209, 2), y, and 50 more to test on."""
+    from sklearn.decomposition import PCA  # a second to load, which the page does not wait for
+
     with tempfile.TemporaryDirectory() as directory:
         write_photographs(directory, seed=0)
         photos = load_cats(directory)
     pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (photos.x_train, photos.x_test))
-    components = PCA(2, svd_solver="full").fit(pixels)
+    with threadpool_limits(1):  # of scikit-learn's own products too; `train` says why
+        components = PCA(2, svd_solver="full").fit(pixels)
     return components.transform(pixels), photos.y_train, components.transform(pixels_test), photos.y_test
 
 

@@ -12,7 +12,10 @@ import pytest
 from minidl.datasets import load_cats, write_photographs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-OPTIONS = {"improve_a_network.py": ["--quick", "--out", "pictures"]}  # what makes a long one brief
+OPTIONS = {  # what makes a long one brief
+    "improve_a_network.py": ["--quick", "--out", "pictures"],
+    "search.py": ["--quick"],
+}
 PAGES = {"playground.py"}  # a page, not a script: tests/test_playground.py drives it
 FIGURES = ["gradient_checking.png", "images.png", "initialisation.png", "regularisation.png"]
 

@@ -16,7 +16,7 @@ RANGE = 1000.0  # how many times as much one feature may vary as another
 SOME = 0.1  # a share of the rows that is worth a word
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # with few, a pattern looks like chance
 RARE, VERY_RARE = 0.2, 0.05  # of a class's share, in units of 1 / classes
-CHANCE_LEVEL = 4.0  # standard deviations above what shuffled targets give: one in some hundreds gets so far
+CHANCE_LEVEL = 3.0  # standard deviations above what shuffled targets give: one in a hundred gets so far
 
 
 # ---- inputs
@@ -188,7 +188,7 @@ def unrelated_targets(signals: Signals) -> Iterator[Sign]:
         return
     x = x / np.maximum(x.std(axis=0), 1e-6 * x.std())
     neighbours, fit = _above_chance(_nearest(x, 5), y), _above_chance(_quadratic_fit(x), y)
-    if max(neighbours, fit) < (CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL / 2):
+    if max(neighbours, fit) < (CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL - 1):
         words = (
             f"On {len(x)} rows the targets have no more to do with x than shuffled ones: neighbours are as unlike as"
         )

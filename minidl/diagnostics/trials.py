@@ -117,6 +117,6 @@ def held_out(model: Model, rows: Examples, third: int, enough: float) -> tuple[f
     mixed = np.random.default_rng(0).permutation(len(rows))
     aside = np.arange(len(rows)) % 3 == third
     twin, kept = model.twin(), rows[mixed[aside]]
-    trial = train(twin, rows[mixed[~aside]], Adam(0.01), steps=6 * STEPS, enough=enough)
+    trial = train(twin, rows[mixed[~aside]], Adam(0.01), steps=4 * STEPS, enough=enough)
     with np.errstate(all="ignore"):
         return trial.end, float(twin.body_loss.value(twin.body.forward(kept.x), kept.y))

@@ -73,16 +73,19 @@ def _row(shape: tuple[int, ...]) -> str:
 
 
 def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int = 0) -> np.ndarray:
-    """The array in the model's dtype, C-ordered (itself, if it is that already), all finite. `start`: its first row."""
-    converted = np.asarray(array, order="C")
-    if array.dtype != dtype:
-        with np.errstate(over="ignore", invalid="ignore"):
-            converted = converted.astype(dtype)
-    if array.dtype.kind in "biu":
-        return converted
-    flat = converted.reshape(-1)
-    if math.isfinite(flat.dot(flat)):  # one NaN or Inf would make the sum one
-        return converted
+    """The array in the model's dtype, C-ordered, all finite; a view that cannot be written to if it is that already.
+
+    start  the number of its first row
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = np.asarray(array, dtype=dtype, order="C")
+        if converted is array:
+            converted = array.view()
+            converted.flags.writeable = False  # it is the caller's: a layer that writes into x is told so by NumPy
+        flat = converted.reshape(-1)
+        # the cheapest look first: one NaN or Inf would make the sum of squares one
+        if array.dtype.kind in "biu" or math.isfinite(flat.dot(flat)):
+            return converted
     strange = ~np.isfinite(converted)
     if not strange.any():
         return converted
@@ -171,10 +174,11 @@ def weights(who: str, sample_weight: Any, class_weight: Mapping[int, float] | No
 def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         raise SettingError(f"{who}: class_weight must be a dict such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")
-    classes = y[:, 0].astype(int) if y.shape[1] == 1 else y.argmax(axis=1)
+    classes = np.rint(y[:, 0]) if y.shape[1] == 1 else y.argmax(axis=1)
     weight = np.ones(len(y), y.dtype)
     for label, value in class_weight.items():
-        settings.number(who, "a label in class_weight", label, "[0, inf)")  # "1" would match no row
+        if isinstance(label, bool | str) or label != int(label):  # it would match no row
+            raise SettingError(f"{who}: class_weight must have whole numbers for keys, the classes, got {label!r}")
         weight[classes == label] = settings.number(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight
 
@@ -251,14 +255,21 @@ class Examples(Source):
         return self.x.shape[1:]
 
 
-def split(who: str, source: Source, fraction: float) -> tuple[Examples, Examples]:
-    """(all but the last fraction of the rows, the last fraction), as Keras's validation_split."""
+def split(
+    who: str, source: Source, fraction: float, class_weight: Mapping[int, float] | None = None
+) -> tuple[Examples, Examples]:
+    """(all but the last fraction of the rows, the last fraction), as Keras's validation_split.
+
+    class_weight counts in the first part only.
+    """
     if not isinstance(source, Examples):
         raise SettingError(f"{who}: validation_split is for arrays; for x that yields batches pass validation_data")
     at = int(len(source) * (1 - fraction))
     if not 0 < at < len(source):
         raise SettingError(f"{who}: validation_split={fraction} of {len(source)} examples leaves one side empty")
-    return source[:at], source[at:]
+    first, last = source[:at], source[at:]
+    first.weight = weights(who, first.weight, class_weight, first.y)
+    return first, last
 
 
 class Batches(Source):
@@ -328,8 +339,11 @@ class Inputs:
     def __init__(
         self, who: str, x: Any, shape: tuple[int, ...] | None, dtype: np.dtype, steps: int | None = None
     ) -> None:
-        self.who, self.shape, self.dtype, self.wanted = who, shape, dtype, steps
+        self.who, self.shape, self.dtype = who, shape, dtype
+        self.wanted = None if steps is None else settings.integer(who, "steps", steps, 1)
         self.made = makes_batches(x)
+        if self.wanted and not self.made:
+            raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")
         self.x = x if self.made else rows(who, x, shape)
         self.rows = None if self.made else len(self.x)  # None: nobody knows before the end
 
@@ -341,7 +355,8 @@ class Inputs:
         numbered = hasattr(self.x, "__getitem__") and hasattr(self.x, "__len__")
         made = (self.x[number] for number in range(len(self.x))) if numbered else self.x
         for batch in islice(made, self.wanted):
-            yield inputs(self.who, batch[0] if isinstance(batch, tuple) else batch, self.dtype, self.shape)
+            pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
+            yield inputs(self.who, batch[0] if pair else batch, self.dtype, self.shape)
 
     def steps(self, size: int) -> int | None:
         if not self.made:

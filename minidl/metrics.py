@@ -345,13 +345,17 @@ METRICS: dict[str, Callable[[], Metric]] = {
 def named(what: str, given: object) -> dict[str, Metric]:
     """Metrics by the names they have in History: a string as it was typed, an object as its class in snake case.
 
-    A function is taken for a Scorer, and keeps its name.
+    A function is taken for a Scorer, and keeps its name. Names that repeat are numbered: precision, precision_1.
     """
-    items = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
-    names = [_name(item) for item in items]
-    if len(set(names)) < len(names):
-        raise settings.SettingError(f"{what}: two metrics have the same name in {', '.join(names)}")
-    return {name: _metric(what, item) for name, item in zip(names, items, strict=True)}
+    found: dict[str, Metric] = {}
+    for item in [] if given is None else list(given) if isinstance(given, list | tuple) else [given]:
+        name = _name(item)
+        if name in ("loss", "data_loss", "penalty"):
+            raise settings.SettingError(
+                f"{what}: {name} is the objective's own name in History; call the metric another"
+            )
+        found[settings.unique(name, found)] = _metric(what, item)
+    return found
 
 
 def _name(item: Any) -> str:

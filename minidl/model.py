@@ -58,6 +58,7 @@ class Model(Network):
         sample_weight: Any = None,
         initial_epoch: int | Position = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
@@ -82,19 +83,21 @@ class Model(Network):
         settings.integer("fit", "validation_freq", validation_freq, 1)
         position = _position(initial_epoch)
         watching = listed("fit", callbacks)
-        source = self._source("fit", x, y, sample_weight, class_weight, steps_per_epoch)
+        self.settled = False  # a loss that nobody chose is chosen by the targets of the training, and by no others
         validation: Source | None = None
+        if validation_split and validation_data is None:
+            source = self._source("fit", x, y, sample_weight, steps=steps_per_epoch)
+            source, validation = data.split("fit", source, validation_split, class_weight)
+        else:
+            source = self._source("fit", x, y, sample_weight, class_weight, steps_per_epoch)
         if validation_data is not None:
-            validation = self._validation(validation_data, source.row_shape)
-        elif validation_split:
-            source, validation = data.split("fit", source, validation_split)
+            validation = self._validation(validation_data, source.row_shape, validation_steps)
         self.history = History()
         watching = [*watching, *progress(verbose), self.history]
         hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
         self._prepare(source.row_shape)
-        training = kind_of(self.optimizer)(self, source, validation, size, epochs, position, hooks, shuffle)
-        training.validation_batch_size, training.validation_freq = validation_batch_size, validation_freq
-        return training.run()
+        kind, often = kind_of(self.optimizer), (validation_batch_size, validation_freq)
+        return kind(self, source, validation, size, epochs, position, hooks, shuffle, *often).run()
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -133,10 +136,10 @@ class Model(Network):
             if not self.compiled:
                 self.compile()
             return x
-        steps = None if steps is None else settings.integer(who, "steps_per_epoch", steps, 1)
+        steps = None if steps is None else settings.integer(who, "the number of steps", steps, 1)
         if not data.makes_batches(x):
             if steps is not None:
-                raise SettingError(f"{who}: steps_per_epoch is for x that yields batches; arrays have batch_size")
+                raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")
             return self._checked(who, x, y, sample_weight, class_weight, row_shape)
         if y is not None or sample_weight is not None:
             raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
@@ -148,7 +151,9 @@ class Model(Network):
 
         if isinstance(x, Stored):
             if steps is not None:
-                raise SettingError(f"{who}: steps_per_epoch is for x without an end; {type(x).__name__} has batch_size")
+                raise SettingError(
+                    f"{who}: a number of steps is for x without an end; {type(x).__name__} has batch_size"
+                )
             return x.source(who, row_shape or (), check)
         return data.Batches(who, x, check, steps)
 
@@ -174,17 +179,18 @@ class Model(Network):
             self.compile()
         x = data.inputs(who, x, self.dtype, self.input_shape or row_shape)
         y = data.target_rows(who, y, x)
-        if self.chosen_objective is None:
+        if not self.settled:
             self._settle_objective(y)
+            self.settled = True
         output_shape = self.output_shape if self.built else self._shaped(x.shape[1:])
         data.same_width(who, y, output_shape, self.objective.loss.sparse)
         y = data.targets(who, y, self.objective.loss.labels, self.dtype)
         return Examples(x, y, data.weights(who, sample_weight, class_weight, y))
 
-    def _validation(self, given: Any, row_shape: tuple[int, ...]) -> Source:
+    def _validation(self, given: Any, row_shape: tuple[int, ...], steps: int | None) -> Source:
         who = "fit (validation_data)"
         if data.makes_batches(given):
-            return self._source(who, given, None, row_shape=row_shape)
+            return self._source(who, given, None, steps=steps, row_shape=row_shape)
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight), or yield such batches")
         return self._checked(who, *data.triple(who, given), row_shape=row_shape)
@@ -213,7 +219,10 @@ class Model(Network):
         source = self._source("evaluate", x, y, sample_weight, steps=steps)
         hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(PREDICT_ROWS)})
         rows = source.batch_rows(len(source) if isinstance(source, Examples) and size is None else size or PREDICT_ROWS)
-        return self._returned(evaluate(self, source, rows, hooks), return_dict)
+        try:
+            return self._returned(evaluate(self, source, rows, hooks), return_dict)
+        finally:
+            hooks.close_all()
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """`evaluate` on these rows."""
@@ -250,8 +259,20 @@ class Model(Network):
         rows = source.rows
         y = np.empty((rows, *self.output_shape), self.dtype) if out is None and rows is not None else out
         data.refuse_small("predict", out, rows, self.output_shape)
-        blocks, done = [], 0
-        call(hooks.on_predict_begin, {})
+        try:
+            call(hooks.on_predict_begin, {})
+            blocks: list[np.ndarray] = []
+            done = self._predict_into(y, source, size, hooks, blocks)
+            call(hooks.on_predict_end, {})
+        finally:
+            hooks.close_all()
+        if not done or (y is not None and done < len(y)):
+            raise DataError(f"predict: x yielded {done} rows{'' if y is None else f', out has {len(y)}'}")
+        return np.concatenate(blocks) if y is None else y
+
+    def _predict_into(self, y: Any, source: data.Inputs, size: int, hooks: Hooks, blocks: list[np.ndarray]) -> int:
+        """Write all outputs into y, or append them to blocks if there is no y; returns how many rows there were."""
+        done = 0
         with np.errstate(over="ignore", invalid="ignore"):
             for number, batch in enumerate(source.batches(size)):
                 for hook in hooks.on_predict_batch_begin:
@@ -264,8 +285,7 @@ class Model(Network):
                 done += len(block)
                 for hook in hooks.on_predict_batch_end:
                     hook(number, {})
-        call(hooks.on_predict_end, {})
-        return np.concatenate(blocks) if y is None else y
+        return done
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """`predict` on these rows."""

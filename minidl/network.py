@@ -13,13 +13,15 @@ from . import data, losses, optimizers, settings
 from .data import Examples
 from .errors import NotBuiltError, SettingError, ShapeError
 from .layers.base import Layer
-from .layers.containers import Chain
+from .layers.containers import Chain, built
 from .losses import Loss, Objective
 from .metrics import Metric
 from .metrics import named as named_metrics
 from .optimizers import SGD, Optimizer
 from .parameters import Parameter, Parameters, Penalty
 from .summary import summary_html, summary_table
+
+State = list[tuple[Layer, str, np.ndarray]]
 
 
 class Network:
@@ -43,6 +45,7 @@ class Network:
         self.name = name or settings.snake_case(type(self).__name__)
         self.rng = np.random.default_rng(self.seed)
         self.compiled = False
+        self.settled = False  # whether the loss fits the targets that were seen
         self._params: Parameters | None = None
         self._optimizer_ready = False
 
@@ -75,15 +78,29 @@ class Network:
         fill(params)
         for _, layer in self.layer.walk():
             layer.rng = self.rng
+        self._refuse_broken_promises(shape)
         self._params, self.input_shape, self._optimizer_ready = params, shape, False
         self._link()
 
     def _shaped(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The output shape for rows of this shape: the layers make their Parameters, which get no storage yet."""
         self._refuse_shared()
-        output_shape = self.layer.build(input_shape)
+        output_shape = built(self.layer, input_shape)
         self._refuse_shared()
         return output_shape
+
+    def _refuse_broken_promises(self, shape: tuple[int, ...]) -> None:
+        """Send two rows of zeros through: a layer whose output has not the shape it promised is told so here."""
+        chain = self.layer if type(self.layer) is Chain else None
+        layers, promises = (chain.layers, chain.shapes) if chain else ([self.layer], [self.output_shape])
+        y = np.zeros((2, *shape), self.dtype)
+        with np.errstate(all="ignore"):
+            for layer, promised in zip(layers, promises, strict=True):
+                y = layer.forward(y)
+                if np.shape(y) != (2, *promised):
+                    got = "None" if y is None else f"an array of shape {np.shape(y)}"
+                    message = f"forward makes {got} of 2 rows, but its build promised rows of shape {promised}"
+                    raise ShapeError(f"{type(layer).__name__}: {message}")
 
     def _refuse_shared(self) -> None:
         seen: dict[int, str] = {}
@@ -114,7 +131,7 @@ class Network:
         if not (self.compiled and optimizer is self.optimizer):
             _refuse_taken("compile", optimizer)
             self.optimizer, self._optimizer_ready = optimizer, False
-        self.chosen_objective, self.metrics, self.compiled = objective, measured, True
+        self.chosen_objective, self.metrics, self.compiled, self.settled = objective, measured, True, False
         self._settle_objective()
 
     def _settle_objective(self, y: np.ndarray | None = None) -> None:
@@ -132,9 +149,11 @@ class Network:
         self._activation: Layer | None = None
         if self.compiled:
             self.body_loss = self.objective.loss
-            if self.body_loss.link is not None and leaves and isinstance(leaves[-1], self.body_loss.link):
+            link = None if getattr(self.body_loss, "from_logits", False) else self.body_loss.link
+            if link is not None and leaves and isinstance(leaves[-1], link):
                 self.body_loss, self._activation = self.body_loss.on_logits(), leaves.pop()
         self.body = Chain(*leaves)
+        self._stateful = [(layer, name) for _, layer in self.layer.walk() for name in layer.state_names]
         if self.built:
             self.body.mark_first()
             self.penalties = list(self._terms())
@@ -159,6 +178,10 @@ class Network:
             self._optimizer_ready = True
 
     # ---- one step
+
+    def state(self) -> State:
+        """What the layers keep beside their parameters, as (layer, name, array)."""
+        return [(layer, name, getattr(layer, name)) for layer, name in self._stateful]
 
     def objective_and_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Forward, loss, backward, penalties: fills params.grad, returns (data loss, penalty, what the loss saw)."""

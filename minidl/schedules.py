@@ -158,7 +158,9 @@ class CosineDecayRestarts(Schedule):
 
     def __call__(self, step: int) -> float:
         start, length, height = 0.0, self.first_decay_steps, 1.0
-        while step >= start + length:
+        if self.t_mul == 1:
+            start, height = step // length * length, self.m_mul ** (step // length)
+        while step >= start + length:  # not through a logarithm: its rounding may miss the restart
             start, length, height = start + length, length * self.t_mul, height * self.m_mul
         return self.initial_learning_rate * _cosine((step - start) / length, height, self.alpha)
 

@@ -4,7 +4,7 @@ import math
 import numbers
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .errors import SettingError
@@ -74,3 +74,13 @@ def snake_case(name: str) -> str:
     """A class's name as Keras writes it in paths: Dense -> dense, ReLU -> re_lu."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique(name: str, taken: Iterable[str]) -> str:
+    """The name, or name_1, name_2, ... as Keras numbers them."""
+    if name not in taken:
+        return name
+    number = 1
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .callbacks.history import History
 from .data import Batches, Examples, Source
 from .errors import NonFiniteError, SettingError
 from .metrics import Metric
+from .network import State
 from .optimizers import LBFGS, Optimizer
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ class Training:
     validation_freq: int = 1
     who: str = "fit"
 
+    remedy: ClassVar[str] = "Try a smaller learning rate (now {0.rate:g})"
+
     def run(self) -> History:
         """Train until the epochs are done or a callback stops it."""
         model, hooks = self.model, self.hooks
         model.training, model.stop_training, model.position = self, False, None
+        model.params.grad.fill(math.nan)  # what no backward writes shows in the first step
         try:
             # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -71,16 +75,18 @@ class Training:
                 call(hooks.on_train_end, logs)
         finally:
             model.training = model.batch = None
-            call(hooks.close)
+            hooks.close_all()
         return model.history
 
     def one_step(self, who: str) -> dict[str, Any]:
         """One update, on the first batch, outside any epoch. Returns the figures before it."""
         self.who = who
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._begin_epoch()
-            self._step(next(iter(self.source.batches(self.batch_size))))
-        self.model.batch = None
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                self._begin_epoch()
+                self._step(next(iter(self.source.batches(self.batch_size))))
+        finally:
+            self.model.batch = None
         return self._figures()
 
     # ---- where it is
@@ -105,7 +111,7 @@ class Training:
                 raise SettingError(f"fit: {name} of the training to go on with remembers {remembered}, not {wanted}")
             for state, value in states.items():
                 setattr(holders[name], state, value)
-        self.model.stop_training = self.position.stopped
+        self.model.stop_training |= self.position.stopped
         self.position.states = {}
 
     def _holders(self) -> dict[str, Metric | Callback]:
@@ -153,11 +159,12 @@ class Training:
         for hook in hooks.on_train_batch_begin:
             hook(number, {})
         model.batch = batch
+        before = model.state()
         data_loss, rows, z = self._data_gradient(batch)
         penalty = model.add_penalties(rows)
         # a finite square says that the whole gradient is finite
         if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
-            self._refuse_not_finite(data_loss + penalty)
+            self._refuse_not_finite(data_loss + penalty, before)
             if model.stop_training:
                 return
         position.rows += rows
@@ -194,23 +201,30 @@ class Training:
 
     def _figures(self, *, running: bool = False) -> dict[str, Any]:
         position = self.position
-        rows = max(position.rows, 1)
-        return self.model.figures(position.data_sum / rows, position.penalty_sum / rows, running=running)
+        if not position.rows:  # stopped before its first batch was done
+            return dict.fromkeys(self.model.figures(0.0, 0.0, running=True), math.nan)
+        means = position.data_sum / position.rows, position.penalty_sum / position.rows
+        return self.model.figures(*means, running=running)
 
     def _validate(self, source: Source) -> dict[str, Any]:
         rows = self.source.batch_rows(self.batch_size)
         logs = evaluate(self.model, source, rows, self.hooks, self.validation_batch_size or PREDICT_ROWS)
         return {f"val_{name}": value for name, value in logs.items()}
 
-    def _refuse_not_finite(self, loss: float) -> None:
-        """Raise NonFiniteError, unless a callback stops the training instead, or only the square was too large."""
+    def _refuse_not_finite(self, loss: float, state: State) -> None:
+        """Raise NonFiniteError, unless a callback stops the training instead, or only the square was too large.
+
+        The layers' state goes back to what it was before the step.
+        """
         path = self.model.params.first_not_finite()
         if math.isfinite(loss) and path is None:
             return
+        for layer, name, value in state:
+            setattr(layer, name, value)
         what = "the gradient" if math.isfinite(loss) else "the loss"
         place = f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}"
         first = f"; the first gradient that is not finite is {path}" if path else ""
-        remedy = f"Try a smaller learning rate (now {self.model.optimizer.rate:g})"
+        remedy = self.remedy.format(self.model.optimizer)
         error = NonFiniteError(
             f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
         )
@@ -226,6 +240,8 @@ class Minimization(Training):
     An iteration is an epoch. The objective is that of all rows: the batches only say how many are worked on at a time.
     The weights end, however it ends, at the last point that SciPy has accepted.
     """
+
+    remedy = "Scale the inputs, or start from smaller weights"
 
     def _epochs(self) -> dict[str, Any]:
         model, position, logs = self.model, self.position, dict[str, Any]()
@@ -285,7 +301,7 @@ class Minimization(Training):
             raise SettingError("fit: LBFGS needs an objective that is the same each time, without Dropout or noise")
         value = position.data_sum / position.rows + penalty
         if not (math.isfinite(value) and model.params.first_not_finite() is None):
-            self._refuse_not_finite(value)
+            self._refuse_not_finite(value, model.state())
         position.penalty_sum = penalty * position.rows
         return value
 

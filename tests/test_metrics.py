@@ -275,9 +275,19 @@ def test_names_are_those_typed_or_the_class():
     assert list(named("compile", given)) == ["auc", "f1_score", "r2_score", "mae", "roc_auc_score", "log_loss"]
 
 
-def test_two_metrics_of_one_name_are_refused():
-    with pytest.raises(SettingError, match="compile: two metrics have the same name in acc, acc"):
-        named("compile", ["acc", "acc"])
+def test_metrics_of_one_name_are_numbered_and_the_objectives_names_are_refused():
+    assert list(named("compile", [Precision(0.3), Precision(0.6), "acc", "acc"])) == [
+        "precision",
+        "precision_1",
+        "acc",
+        "acc_1",
+    ]
+
+    def loss(y_true, y_pred):
+        return 42.0
+
+    with pytest.raises(SettingError, match="compile: loss is the objective's own name in History"):
+        named("compile", loss)
 
 
 def test_a_class_is_no_function():

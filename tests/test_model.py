@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from minidl import Model, NonFiniteError, NotBuiltError, Sequential, SettingError, ShapeError
-from minidl.callbacks import Callback
+from minidl.callbacks import Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minidl.callbacks.base import HOOKS
 from minidl.initializers import Constant, Zeros
-from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Sigmoid
+from minidl.layers import BatchNormalization, Chain, Dense, Dropout, Layer, Parameter, ReLU, Sigmoid, Softmax
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L2
@@ -453,3 +453,150 @@ def test_evaluate_and_predict_show_a_bar_when_asked(capsys):
     assert "loss: " in shown
     model.predict(X, verbose=1)
     assert "1/1" in capsys.readouterr().err
+
+
+# ---- what goes wrong quietly, and must not
+
+
+L = np.random.default_rng(3).integers(0, 3, len(X))
+ONE_HOT = np.eye(3)[L]
+
+
+def softmax():
+    return Sequential([Dense(8), ReLU(), Dense(3), Softmax()], seed=0)
+
+
+def test_only_the_targets_of_the_training_choose_the_loss():
+    alone = softmax().fit(X, ONE_HOT, epochs=3).history["loss"]
+    model = softmax()
+
+    def refused(epoch, logs):
+        with pytest.raises(ShapeError, match="y has 1 numbers a row"):
+            model.evaluate(X, L)
+
+    look = LambdaCallback(on_epoch_end=refused)
+    assert model.fit(X, ONE_HOT, epochs=3, callbacks=look).history["loss"] == alone
+    with pytest.raises(ShapeError, match="y has 1 numbers a row, the model puts out 3"):
+        softmax().fit(X, ONE_HOT, validation_data=(X, L))
+    assert model.fit(X, L).history["loss"][0] > 0  # another training may choose anew
+
+
+def test_class_weights_count_in_training_and_not_in_validation():
+    weights = {0: 1.0, 1: 10.0}
+    at = int(len(X) * 0.75)
+    split = classifier().fit(X, Y, validation_split=0.25, class_weight=weights, shuffle=False).history
+    apart = classifier().fit(X[:at], Y[:at], validation_data=(X[at:], Y[at:]), class_weight=weights, shuffle=False)
+    assert split == apart.history
+
+
+def test_a_loss_that_is_not_finite_leaves_the_moving_averages_alone():
+    model = Sequential([Dense(4), BatchNormalization(), Dense(1)], seed=0)
+    model.fit(X, X[:, 0])
+    before = model.get_weights()
+    with pytest.raises(NonFiniteError):
+        model.fit(np.sign(X) * 3e38, X[:, 0], epochs=3)
+    assert all(map(np.array_equal, model.get_weights(), before))
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_a_callback_may_stop_a_training_before_it_begins():
+    stop = LambdaCallback(on_train_begin=lambda logs: setattr(model, "stop_training", True))
+    model = classifier()
+    assert model.fit(X, Y, epochs=3, callbacks=stop).epoch == []
+
+
+def test_a_training_that_ends_in_its_first_batch_has_no_figures():
+    model = Sequential([Dense(1)], seed=0)
+    model.compile(SGD(1e3))
+    best = EarlyStopping("loss", patience=100, restore_best_weights=True)
+    history = model.fit(X * 100, X[:, 0], epochs=50, batch_size=len(X), callbacks=[TerminateOnNaN(), best])
+    assert np.isnan(history.history["loss"][-1])
+    assert best.best == min(history.history["loss"][:-1])
+
+
+class Promises(Layer):
+    """A layer that says one thing and does another."""
+
+    def build(self, input_shape):
+        return self.promised
+
+    def forward(self, x, training=False):
+        return self.made(x)
+
+
+@pytest.mark.parametrize(
+    ("promised", "made", "message"),
+    [
+        (None, None, r"Promises: build must return the shape of a row it puts out, as \(3,\), got None"),
+        (2, None, "Promises: build must return the shape of a row it puts out"),
+        ([2], None, "Promises: build must return the shape of a row it puts out"),
+        ((0,), None, "Promises: build must return the shape of a row it puts out"),
+        ((1,), lambda x: x.sum(axis=1), r"Promises: forward makes an array of shape \(2,\) of 2 rows, but its build"),
+        ((1,), lambda x: x, r"but its build promised rows of shape \(1,\)"),
+        ((1,), lambda x: None, "Promises: forward makes None of 2 rows"),
+    ],
+)
+def test_a_layer_that_breaks_its_promise_is_named(promised, made, message):
+    layer = Promises()
+    layer.promised, layer.made = promised, made
+    with pytest.raises(ShapeError, match=message):
+        Sequential([layer]).build((2,))
+
+
+def test_a_gradient_that_backward_forgets_is_noticed_in_the_first_step():
+    class Forgetful(Layer):
+        def build(self, input_shape):
+            self.scale = Parameter(input_shape, Constant(1.0))
+            return input_shape
+
+        def forward(self, x, training=False):
+            return x * self.scale.value
+
+        def backward(self, dy):
+            return dy * self.scale.value
+
+    with pytest.raises(NonFiniteError, match="the first gradient that is not finite is forgetful/scale"):
+        Sequential([Forgetful(), Dense(1)]).fit(X, Y)
+
+
+def test_a_layer_that_writes_into_x_cannot_write_into_the_callers_array():
+    class Greedy(Layer):
+        def forward(self, x, training=False):
+            x[x < 0] = 0
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    x = X.astype(np.float32)
+    with pytest.raises(ValueError, match="read-only"):
+        Sequential([Greedy(), Dense(1)], seed=0).fit(x, Y)
+    assert (x < 0).any()
+
+
+def test_from_logits_behind_the_activation_is_taken_at_its_word():
+    model = Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile(loss=BinaryCrossentropy(from_logits=True))
+    model.build((2,))
+    p = model.predict(X)
+    assert model.evaluate(X, Y) == pytest.approx(BinaryCrossentropy(from_logits=True)(Y[:, None], p), rel=1e-6)
+
+
+def test_validation_from_a_generator_needs_its_number_of_steps():
+    def endless():
+        while True:
+            yield X, Y
+
+    history = classifier().fit(X, Y, epochs=2, validation_data=endless(), validation_steps=2)
+    assert len(history.history["val_loss"]) == 2
+
+
+def test_a_learning_rate_set_to_nothing_is_refused_before_the_update():
+    model = classifier()
+    model.fit(X, Y)
+    before = model.params.theta.copy()
+    for rate in (float("nan"), "x", -1.0):
+        model.optimizer.learning_rate = rate
+        with pytest.raises(SettingError, match="learning_rate must be in"):
+            model.fit(X, Y)
+    assert np.array_equal(model.params.theta, before)

@@ -136,7 +136,7 @@ def test_what_does_not_go_together():
         model().fit(Batches(), Y)
     with pytest.raises(SettingError, match="validation_split is for arrays; for x that yields batches pass"):
         model().fit(Batches(), validation_split=0.2)
-    with pytest.raises(SettingError, match="steps_per_epoch is for x that yields batches"):
+    with pytest.raises(SettingError, match="a number of steps is for x that yields batches"):
         model().fit(X, Y, steps_per_epoch=2)
     with pytest.raises(DataError, match=r"a batch must be \(x, y\) or \(x, y, sample_weight\), got ndarray"):
         model().fit(batch for batch in [X])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import NonFiniteError, SettingError
@@ -111,12 +112,18 @@ class Hooks:
         quiet = copy.copy(self)
         for name, methods in vars(self).items():
             if name != "callbacks":
-                setattr(quiet, name, [call for call in methods if not getattr(_owner(call), "writes", False)])
+                setattr(quiet, name, [method for method in methods if not _writes(method)])
         return quiet
 
+    def close_all(self) -> None:
+        """Let every callback close, whatever happens in one of them."""
+        with ExitStack() as stack:
+            for close in reversed(self.close):
+                stack.callback(close)
 
-def _owner(method: Callable[..., None]) -> Any:
-    return getattr(method, "__self__", None)
+
+def _writes(method: Callable[..., None]) -> bool:
+    return getattr(getattr(method, "__self__", None), "writes", False)
 
 
 NO_HOOKS = Hooks((), None, {})

@@ -46,6 +46,9 @@ class CSVLogger(Callback):
         logs = logs or {}
         if self.names is None:
             self.names = sorted(logs)
+            training = self.model.training
+            if training and training.validation and not any(name.startswith("val_") for name in logs):
+                self.names += [f"val_{name}" for name in self.names]  # they come in later epochs
             if self.fresh:
                 self._write(["epoch", *self.names])
         self._write([epoch, *(logs.get(name, "NA") for name in self.names)])

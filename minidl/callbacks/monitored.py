@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import warnings
 from dataclasses import dataclass
@@ -39,8 +40,10 @@ class Monitored(Callback):
         return value
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether the value is better than the other by min_delta; NaN is better than nothing and worse than all."""
+        """Whether the value is better than the other by min_delta; NaN never is."""
         rises = self.mode == "max" or (self.mode == "auto" and self._direction() == "up")
+        if math.isnan(value):
+            return False
         if than is None:
             return True
         return value - self.min_delta > than if rises else value + self.min_delta < than
@@ -203,9 +206,11 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch == self.scheduled:
             return  # resumed in the middle of it
-        arguments = (epoch, settled_rate(self))[: len(inspect.signature(self.schedule).parameters)]
-        who, rate = "LearningRateScheduler", self.schedule(*arguments)
-        self.model.optimizer.learning_rate = settings.number(who, "what the schedule returns", rate, "(0, inf)")
+        parameters = inspect.signature(self.schedule).parameters.values()
+        alone = len(parameters) == 1 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
+        rate = settled_rate(self)
+        rate, who = self.schedule(epoch) if alone else self.schedule(epoch, rate), "LearningRateScheduler"
+        self.model.optimizer.learning_rate = settings.number(who, "what the schedule returns", rate, "[0, inf)")
         self.scheduled = epoch
         if self.verbose:
             sys.stdout.write(f"Epoch {epoch + 1}: setting the learning rate to {rate}.\n")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..errors import NotBuiltError
+from ..errors import NotBuiltError, SettingError
 from ..parameters import Parameter
-from ..settings import snake_case
+from ..settings import snake_case, unique
 
 
 @dataclass(eq=False)
@@ -104,20 +104,17 @@ class Layer:
 
     def clone(self) -> Self:
         """A new layer with the same settings: not built, in no model."""
+        for kind in type(self).__mro__[: type(self).__mro__.index(Layer)]:
+            if "__init__" in vars(kind) and "__dataclass_params__" not in vars(kind):
+                raise SettingError(
+                    f"{kind.__name__} cannot be cloned: make it a dataclass of its settings, without __init__"
+                )
         new = object.__new__(type(self))
         for setting in fields(self):
             setattr(new, setting.name, _cloned(getattr(self, setting.name)))
+        if hasattr(new, "__post_init__"):
+            new.__post_init__()
         return new
-
-
-def unique(name: str, taken: Iterable[str]) -> str:
-    """The name, or name_1, name_2, ... as Keras numbers them."""
-    if name not in taken:
-        return name
-    number = 1
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"
 
 
 def child_name(layer: Layer) -> str:

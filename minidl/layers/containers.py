@@ -9,6 +9,15 @@ from ..errors import SettingError, ShapeError
 from .base import Layer
 
 
+def built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Build the layer; its output shape, which must be one."""
+    shape = layer.build(input_shape)
+    if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+        message = f"{type(layer).__name__}: build must return the shape of a row it puts out, as (3,), got {shape!r}"
+        raise ShapeError(message)
+    return shape
+
+
 @dataclass(eq=False, init=False)
 class Chain(Layer):
     """y = f_k(... f_2(f_1(x))):   Chain(f_1, f_2, ..., f_k)."""
@@ -27,7 +36,7 @@ class Chain(Layer):
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = input_shape
-        self.shapes = [shape := layer.build(shape) for layer in self.layers]
+        self.shapes = [shape := built(layer, shape) for layer in self.layers]
         return shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

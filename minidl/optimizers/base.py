@@ -44,7 +44,10 @@ class Optimizer:
     def rate(self) -> float:
         """The learning rate of the step that comes next."""
         rate = self.learning_rate
-        return rate(self.iterations) if callable(rate) else rate
+        if type(rate) is float and rate >= 0:
+            return rate
+        rate = rate(self.iterations) if callable(rate) else rate  # or set anew, and not checked yet
+        return settings.number(type(self).__name__, "learning_rate", rate, "[0, inf)")
 
     @property
     def kept(self) -> Optimizer:

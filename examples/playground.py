@@ -20,6 +20,7 @@ with app.setup:
     import io
     import threading
     import time
+    from collections.abc import Callable
     from dataclasses import dataclass, fields, replace
     from html import escape
 
@@ -59,7 +60,8 @@ with app.setup:
         "test cost": "val_loss",
         "test accuracy": "val_accuracy",
     }
-    OWN = [part.name for part in fields(Setting) if part.name not in SHARED]
+    SETTINGS = [part.name for part in fields(Setting)]
+    OWN = [name for name in SETTINGS if name not in SHARED]
 
 
 @app.cell(hide_code=True)
@@ -83,7 +85,7 @@ def picture(draw, words):
 
 @app.function
 def boundary_picture(result):
-    """Where the network says yes and where no. White points are to learn from, black ones to test on."""
+    """Where the network says yes and where no. Hollow points are to learn from, filled ones to test on."""
     x, y, x_test, y_test = result.data
 
     def draw(ax):
@@ -122,7 +124,7 @@ def signal_picture(diagnosis):
 def result_words(result):
     """One sentence on how the training ended."""
     if result.trouble:
-        return f'<p class="trouble">It came to nothing; the pictures are older. {escape(result.trouble)}</p>'
+        return f'<p class="trouble">It came to nothing; the pictures are from before. {escape(result.trouble)}</p>'
     stopped = "Stopped after " if result.epochs < result.setting.epochs else ""
     figures = f"train {result.last('accuracy'):.1%}, test {result.last('val_accuracy'):.1%} right"
     ended = f"{stopped}{result.epochs:,} epochs in {result.seconds:.2f} s"
@@ -166,8 +168,8 @@ class Watch(Callback):
     """
 
     side: str
-    tell: object
-    ended: object
+    tell: Callable
+    ended: Callable
 
     def on_train_begin(self, logs=None):
         self.told = time.monotonic()
@@ -184,8 +186,7 @@ class Watch(Callback):
 def comparison(shown):
     """A table: in what the settings differ, and how their trainings ended, the cost to the last digit."""
     results = [found.result for found in shown.values()]
-    names = [part.name for part in fields(Setting)]
-    texts = {name: [written(getattr(result.setting, name)) for result in results] for name in names}
+    texts = {name: [written(getattr(result.setting, name)) for result in results] for name in SETTINGS}
     rows = {name.replace("_", " "): cells for name, cells in texts.items() if len(set(cells)) > 1}
     for label, name in FIGURES.items():
         if any(name in result.history for result in results):
@@ -198,14 +199,10 @@ def comparison(shown):
 @app.function
 def side(name, its_controls, shown):
     """One setting from top to bottom: how it went, the controls, pictures, what may be wrong."""
-    result, rest, state = "", "", "waiting"
-    if name in shown:
-        found = shown[name]
-        result, rest = (
-            result_words(found.result),
-            f'{found.pictures}<div class="seen">{found.seen}</div>{found.verdict}',
-        )
-        state = "" if found.diagnosed else "waiting"
+    found = shown.get(name)
+    result = result_words(found.result) if found else ""
+    rest = f'{found.pictures}<div class="seen">{found.seen}</div>{found.verdict}' if found else ""
+    state = "" if found and found.diagnosed else "waiting"
     return f"""<section class="side {state}" aria-label="setting {name}"><div class="name"><h2>{name}</h2>{result}</div>
         <div class="own">{its_controls}</div>{rest}</section>"""
 
@@ -291,11 +288,8 @@ def controls(names, setting):
         for name in PER_LAYER
         if name in names
     }
-    for name in names:
-        value, label = getattr(setting, name), name.replace("_", " ")
-        if name in PER_LAYER:
-            continue
-        elements[name] = control(name, value, label)
+    for name in (name for name in names if name not in PER_LAYER):
+        elements[name] = control(name, getattr(setting, name), name.replace("_", " "))
     html = "".join(f'<div class="control">{{{name}}}</div>' for name in elements)
     return mo.Html(f'<div class="controls">{html}</div>').batch(**elements)
 
@@ -303,7 +297,7 @@ def controls(names, setting):
 @app.function
 def chosen(values):
     """The parts of a setting that the controls' values make."""
-    whole = {name: value for name, value in values.items() if "_" not in name or name in VALUES}
+    whole = {name: value for name, value in values.items() if name in VALUES}
     return whole | {name: tuple(values[f"{name}_{i}"] for i in range(4)) for name in PER_LAYER if f"{name}_0" in values}
 
 
@@ -353,10 +347,9 @@ def _(compare, setting_a, setting_b):
     for _name, _text in wanted.items():
         if parameters.get(_name) != _text:
             parameters.set(_name, _text)
-    for _part in fields(Setting):
-        for _name in (_part.name, f"b.{_part.name}", "compare"):
-            if _name in parameters and _name not in wanted:
-                parameters.remove(_name)
+    for _name in {"compare", *SETTINGS, *(f"b.{name}" for name in SETTINGS)} - set(wanted):
+        if _name in parameters:
+            parameters.remove(_name)
     return
 
 

@@ -1,4 +1,4 @@
-"""Random networks that are right, made to be hard on a gradient checker: kinks at exact zeros, saturation, dead rows."""
+"""Random networks that are right, and hard on a gradient checker: kinks at exact zeros, saturation, dead rows."""
 
 import numpy as np
 

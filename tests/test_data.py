@@ -357,7 +357,10 @@ BAD_SETTINGS = {
     "class_weight -1": ({"class_weight": {0: -1}}, "fit: class_weight[0] must be in [0, inf), got -1"),
     "class_weight NaN": ({"class_weight": {0: np.nan}}, "fit: class_weight[0] must be in [0, inf), got nan"),
     "class_weight 'a'": ({"class_weight": {1: "a"}}, "fit: class_weight[1] must be in [0, inf), got 'a'"),
-    "class_weight label": ({"class_weight": {"1": 2.0}}, "fit: class_weight must have whole numbers for keys, the classes, got '1'"),
+    "class_weight label": (
+        {"class_weight": {"1": 2.0}},
+        "fit: class_weight must have whole numbers for keys, the classes, got '1'",
+    ),
     "weights short": ({"sample_weight": [1, 2]}, "fit: sample_weight has shape (2,), wanted one weight a row: (12,)"),
     "weights wide": ({"sample_weight": X}, "fit: sample_weight has shape (12, 2), wanted one weight a row: (12,)"),
     "weights < 0": ({"sample_weight": -np.ones(12)}, "fit: weights must be >= 0, got -1"),

@@ -74,7 +74,7 @@ def bare_products(w: Workload) -> Run:
     def run() -> None:
         for _ in range(w.epochs):
             for m in sizes:
-                for x, y, K, dK in arrays[m]:
+                for x, y, K, _ in arrays[m]:
                     np.dot(x, K, out=y)
                 for number, (x, y, K, dK) in enumerate(reversed(arrays[m])):
                     np.dot(x.T, y, out=dK)

@@ -50,8 +50,8 @@ jax.block_until_ready(params)
     "keras": DATA
     + """
 import keras
-layers = [keras.Input((2,)), keras.layers.Dense(10, "relu"), keras.layers.Dense(5, "relu"), keras.layers.Dense(1, "sigmoid")]
-model = keras.Sequential(layers)
+Dense = keras.layers.Dense
+model = keras.Sequential([keras.Input((2,)), Dense(10, "relu"), Dense(5, "relu"), Dense(1, "sigmoid")])
 model.compile("sgd", "binary_crossentropy")
 model.fit(x, y, batch_size=300, epochs=1000, verbose=0)
 """,

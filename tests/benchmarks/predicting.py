@@ -29,7 +29,9 @@ def contenders(x):
     if importlib.util.find_spec("torch"):
         import torch
 
-        net = torch.nn.Sequential(torch.nn.Linear(50, 100), torch.nn.ReLU(), torch.nn.Linear(100, 1), torch.nn.Sigmoid())
+        net = torch.nn.Sequential(
+            torch.nn.Linear(50, 100), torch.nn.ReLU(), torch.nn.Linear(100, 1), torch.nn.Sigmoid()
+        )
         tensor = torch.tensor(x)
 
         def predict():

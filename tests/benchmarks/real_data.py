@@ -48,9 +48,7 @@ def ours(name, seed):
 def theirs(name, seed):
     x, y, test_x, test_y = split(name, seed)
     kind = MLPRegressor if name == "diabetes" else MLPClassifier
-    model = kind(
-        hidden_layer_sizes=WIDTHS, batch_size=32, max_iter=EPOCHS, n_iter_no_change=EPOCHS, random_state=seed
-    )
+    model = kind(hidden_layer_sizes=WIDTHS, batch_size=32, max_iter=EPOCHS, n_iter_no_change=EPOCHS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(x, y).score(test_x, test_y)

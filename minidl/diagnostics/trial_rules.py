@@ -44,10 +44,11 @@ def wrong_gradient(signals: Signals) -> Iterator[Sign]:
     report = check_model(signals.model, part.x, part.y, depth="directions", raise_on_failure=False)
     if not report.passed:
         path = report.guilty or ", ".join(report.wrong)
-        words = f"The gradient of {', '.join(report.wrong)} is wrong (relative difference {report.difference:.1e})"
+        difference = max((tensor.difference for tensor in report.wrong.values()), default=report.difference)
+        words = f"The gradient of {', '.join(report.wrong)} is wrong (relative difference {difference:.1e})"
         words += f"{f': the backward of {report.guilty} is to blame' if report.guilty else ''}."
         advice = "See print(check_model(model, x, y, raise_on_failure=False))."
-        yield Sign("error", path, words, advice, {"difference": report.difference, "wrong": list(report.wrong)})
+        yield Sign("error", path, words, advice, {"difference": difference, "wrong": list(report.wrong)})
 
 
 def learning_rate(signals: Signals) -> Iterator[Sign]:

@@ -91,16 +91,26 @@ class Network:
 
     def _refuse_broken_promises(self, shape: tuple[int, ...]) -> None:
         """Send two rows of zeros through: a layer whose output has not the shape it promised is told so here."""
+        kept = [(layer, dict(vars(layer))) for _, layer in self.layer.walk()]
+        drawn = self.rng.bit_generator.state
+        try:
+            with np.errstate(all="ignore"):
+                self._compare_shapes(np.zeros((2, *shape), self.dtype))
+        finally:  # as if nothing had gone through
+            for layer, attributes in kept:
+                vars(layer).clear()
+                vars(layer).update(attributes)
+            self.rng.bit_generator.state = drawn
+
+    def _compare_shapes(self, y: np.ndarray) -> None:
         chain = self.layer if type(self.layer) is Chain else None
         layers, promises = (chain.layers, chain.shapes) if chain else ([self.layer], [self.output_shape])
-        y = np.zeros((2, *shape), self.dtype)
-        with np.errstate(all="ignore"):
-            for layer, promised in zip(layers, promises, strict=True):
-                y = layer.forward(y)
-                if np.shape(y) != (2, *promised):
-                    got = "None" if y is None else f"an array of shape {np.shape(y)}"
-                    message = f"forward makes {got} of 2 rows, but its build promised rows of shape {promised}"
-                    raise ShapeError(f"{type(layer).__name__}: {message}")
+        for layer, promised in zip(layers, promises, strict=True):
+            y = layer.forward(y)
+            if np.shape(y) != (2, *promised):
+                got = "None" if y is None else f"an array of shape {np.shape(y)}"
+                message = f"forward makes {got} of 2 rows, but its build promised rows of shape {promised}"
+                raise ShapeError(f"{type(layer).__name__}: {message}")
 
     def _refuse_shared(self) -> None:
         seen: dict[int, str] = {}

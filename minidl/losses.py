@@ -60,7 +60,8 @@ class Loss:
         if y.shape != p.shape:
             raise ShapeError(f"{type(self).__name__}: y_true has shape {y.shape}, y_pred {p.shape}")
         y, p = (np.atleast_1d(a.astype(np.result_type(a, np.float32), copy=False)) for a in (y, p))
-        y, p = (a[:, None] if a.ndim == 1 else a for a in (y, p))
+        row = self.link is Softmax  # a vector is one row of classes, for other losses a column
+        y, p = (np.atleast_2d(a) if row else a[:, None] if a.ndim == 1 else a for a in (y, p))
         return float(self.value(p, y, None if sample_weight is None else np.asarray(sample_weight)))
 
     def __add__(self, term: Penalty | Objective) -> Objective:

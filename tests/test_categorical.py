@@ -239,3 +239,7 @@ def test_accuracy_means_what_the_loss_means():
         right = model.predict(X).argmax(axis=1) == LABELS
         assert model.evaluate(X, y)[1] == pytest.approx(right.mean(), rel=1e-15)
         assert 0 < right.mean() < 1
+
+
+def test_a_vector_is_one_row_of_classes():
+    assert CategoricalCrossentropy()([0, 1, 0], [0.1, 0.8, 0.1]) == pytest.approx(-np.log(0.8), rel=1e-6)

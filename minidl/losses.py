@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from . import settings
+from .constants import filled
 from .errors import DataError, SettingError, ShapeError
-from .layers.activations import Sigmoid, Softmax, log_softmax
+from .layers.activations import Sigmoid, Softmax, log_softmax, row_sums
 from .layers.base import Layer
 from .parameters import Penalty
 
@@ -47,7 +47,7 @@ class Loss:
         """L, a number (complex for complex p), and dL/dp (m, k)."""
         losses, slopes = self.terms(p, y)
         m = len(p)
-        share = equal_shares(m, p.real.dtype) if weights is None else weights / m
+        share = filled(1 / m, (m,), p.real.dtype) if weights is None else weights / m
         return losses.dot(share), slopes * share[:, None]
 
     def value(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Any:
@@ -98,7 +98,7 @@ class BinaryCrossentropy(Loss):
         return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
 
     def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        r = np.maximum(z, 0)
+        r = np.maximum(z, filled(0, z.shape, z.dtype))
         below = z - r
         e = np.exp(below - r)  # exp(-|z|), also for complex z
         p = np.exp(below) / (1 + e)
@@ -143,7 +143,7 @@ class CategoricalCrossentropy(Loss):
 
     def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         log_p = log_softmax(z)
-        return -(y * log_p).sum(axis=1), np.exp(log_p) * y.sum(axis=1, keepdims=True) - y
+        return -row_sums(y * log_p)[:, 0], np.exp(log_p) * row_sums(y) - y
 
     def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         whole = p.sum(axis=1, keepdims=True)
@@ -170,8 +170,13 @@ class SparseCategoricalCrossentropy(Loss):
         settings.boolean("SparseCategoricalCrossentropy", "from_logits", self.from_logits)
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        one_hot = (y == np.arange(p.shape[1])).astype(y.dtype)
-        return CategoricalCrossentropy(self.from_logits).terms(p, one_hot)
+        if not self.from_logits:
+            one_hot = (y == np.arange(p.shape[1])).astype(y.dtype)
+            return CategoricalCrossentropy().terms(p, one_hot)
+        log_p = log_softmax(p)
+        slopes, right = np.exp(log_p), (np.arange(len(y)), y[:, 0].astype(int))
+        slopes[right] -= 1
+        return -log_p[right], slopes
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """L as a float, called as in Keras: y_true (m,) or (m, 1), y_pred (m, k)."""
@@ -255,14 +260,6 @@ class Poisson(Loss):
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rate = p + 1e-7
         return _mean(p - y * np.log(rate)), _share(1 - y / rate)
-
-
-@lru_cache(maxsize=8)
-def equal_shares(m: int, dtype: np.dtype) -> np.ndarray:
-    """1 / m for each of m rows: kept, since a product of two arrays is quicker than one with a number."""
-    share = np.full(m, 1 / m, dtype)
-    share.flags.writeable = False
-    return share
 
 
 def _mean(terms: np.ndarray) -> np.ndarray:

@@ -229,8 +229,9 @@ class Network:
 
         running: in the middle of an epoch, where metrics that need all its rows say nothing.
         """
-        metrics = {name: metric for name, metric in self.metrics.items() if metric.runs or not running}
-        logs: dict[str, Any] = {name: metric.result() for name, metric in metrics.items()}
+        logs: dict[str, Any] = {
+            name: metric.result() for name, metric in self.metrics.items() if metric.runs or not running
+        }
         logs["loss"] = data_loss + penalty
         if self.penalties:
             logs["data_loss"], logs["penalty"] = data_loss, penalty

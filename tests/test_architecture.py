@@ -15,6 +15,7 @@ ROOMS = [
     "errors",
     "later",
     "settings",
+    "constants",
     "initializers",
     "parameters",
     "layers",

@@ -1,12 +1,12 @@
 """The affine map."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import initializers, settings
+from ..constants import filled
 from ..errors import SettingError, ShapeError
 from ..initializers import GlorotUniform, Initializer, Zeros
 from ..parameters import Parameter, Penalty
@@ -54,21 +54,14 @@ class Dense(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
-        y = np.dot(x, self.kernel.value)  # on small matrices the fastest of NumPy's products
+        y = x.dot(self.kernel.value)  # on small matrices the fastest of NumPy's products
         if self.use_bias:
             y += self.bias.value
         return y
 
     def backward(self, dy: np.ndarray) -> Any:
-        np.dot(self.x.T, dy, out=self.kernel.grad)
+        self.x.T.dot(dy, out=self.kernel.grad)
         if self.use_bias:
-            np.dot(_ones(len(dy), dy.dtype), dy, out=self.bias.grad)
-        return None if self.is_first else np.dot(dy, self.kernel.value.T)
-
-
-@lru_cache(maxsize=8)
-def _ones(m: int, dtype: np.dtype) -> np.ndarray:
-    # ones @ dy sums the rows several times faster than dy.sum(axis=0)
-    ones = np.ones(m, dtype)
-    ones.flags.writeable = False
-    return ones
+            # ones @ dy sums the rows several times faster than dy.sum(axis=0)
+            filled(1, dy.shape[:1], dy.dtype).dot(dy, out=self.bias.grad)
+        return None if self.is_first else dy.dot(self.kernel.value.T)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from . import threads
 from .callbacks.base import Callback, Hooks, call
 from .callbacks.history import History
 from .data import Batches, Examples, Source
@@ -125,14 +126,21 @@ class Training:
 
     def _epochs(self) -> dict[str, Any]:
         position, model, logs = self.position, self.model, dict[str, Any]()
+        largest = self._largest_product()
         while position.epoch < self.epochs and not model.stop_training:
             self._begin_epoch()
-            for batch in self.source.batches(self.batch_size, position.order, position.batch):
-                self._step(batch)
-                if self._stopped():
-                    break
+            with threads.for_products(largest):
+                for batch in self.source.batches(self.batch_size, position.order, position.batch):
+                    self._step(batch)
+                    if self._stopped():
+                        break
             logs = self._end_epoch()
         return logs
+
+    def _largest_product(self) -> int:
+        """How many multiplications the largest matrix product of a step takes."""
+        kernels = (parameter.size for parameter in self.model.params.values() if len(parameter.shape) == 2)
+        return self.source.batch_rows(self.batch_size) * max(kernels, default=0)
 
     def _begin_epoch(self) -> None:
         position, model = self.position, self.model

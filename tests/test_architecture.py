@@ -29,6 +29,7 @@ ROOMS = [
     "summary",
     "network",
     "callbacks",
+    "threads",
     "training",
     "model",
     "sequential",

@@ -1,7 +1,8 @@
 """How fast minidl is, beside whatever else is installed: python -m tests.benchmarks [a c d ...] [--rounds 7]
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
-h from a fresh process to a trained model, i memory, j scaling. g, the gradient check, is tests.benchmarks.gradcheck.
+h from a fresh process to a trained model, i memory, j scaling, k threads. g, the gradient check, is
+tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, where installed (extra `bench`); the bare matrix products; the leanest
 loop and the notebook's. They take turns; shown are medians, and medians of the ratios within a round. Prints Markdown.
 """
@@ -10,7 +11,7 @@ import argparse
 import os
 import platform
 
-from tests.benchmarks import fresh, memory, predicting, scaling
+from tests.benchmarks import fresh, memory, predicting, scaling, threads
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, table
 
@@ -24,7 +25,7 @@ TRAINING = {
     ],
     "e": [Workload("(e) 100-50-1, batch 64, 100,000 rows", (100, 50, 1), 100_000, 64, 1563)],
 }
-OTHERS = {"f": predicting.main, "h": fresh.main, "i": memory.main, "j": scaling.main}
+OTHERS = {"f": predicting.main, "h": fresh.main, "i": memory.main, "j": scaling.main, "k": threads.main}
 
 
 def main() -> None:

@@ -84,14 +84,8 @@ class Model(Network):
         position = _position(initial_epoch)
         watching = listed("fit", callbacks)
         self.settled = False  # a loss that nobody chose is chosen by the targets of the training, and by no others
-        validation: Source | None = None
-        if validation_split and validation_data is None:
-            source = self._source("fit", x, y, sample_weight, steps=steps_per_epoch)
-            source, validation = data.split("fit", source, validation_split, class_weight)
-        else:
-            source = self._source("fit", x, y, sample_weight, class_weight, steps_per_epoch)
-        if validation_data is not None:
-            validation = self._validation(validation_data, source.row_shape, validation_steps)
+        given = (x, y, sample_weight, class_weight, steps_per_epoch)
+        source, validation = self._sources(given, validation_split, validation_data, validation_steps)
         self.history = History()
         watching = [*watching, *progress(verbose), self.history]
         hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
@@ -120,6 +114,20 @@ class Model(Network):
         examples = self._checked(who, x, y, sample_weight)
         self.build(examples.row_shape)
         return examples
+
+    def _sources(
+        self, given: tuple[Any, ...], validation_split: float, validation_data: Any, validation_steps: int | None
+    ) -> tuple[Source, Source | None]:
+        """Where the batches of `fit` come from, to train on and to validate with; given is what `_source` takes."""
+        if validation_split and validation_data is None:
+            x, y, sample_weight, class_weight, steps = given
+            return data.split(
+                "fit", self._source("fit", x, y, sample_weight, steps=steps), validation_split, class_weight
+            )
+        source = self._source("fit", *given)
+        if validation_data is None:
+            return source, None
+        return source, self._validation(validation_data, source.row_shape, validation_steps)
 
     def _source(
         self,

@@ -77,42 +77,32 @@ ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_b
 
 
 class Hooks:
-    """For each hook the methods to call, in the callbacks' order: only those that are overridden."""
+    """For each hook, under its name, the methods to call, in the callbacks' order: only those that are overridden."""
 
     def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
-        called: dict[str, list[Callable[..., None]]] = {name: [] for name in HOOKS}
         self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
+        self._gather(self.callbacks)
+
+    def _gather(self, callbacks: Iterable[Callback]) -> None:
+        for name in HOOKS:
+            setattr(self, name, [])
+        for callback in callbacks:
             for name in HOOKS:
                 method = getattr(callback, name)
                 if getattr(method, "__func__", method) is not getattr(Callback, name):
-                    called[ALIASES.get(name, name)].append(method)
-        self.on_train_begin = called["on_train_begin"]
-        self.on_train_end = called["on_train_end"]
-        self.on_epoch_begin = called["on_epoch_begin"]
-        self.on_epoch_end = called["on_epoch_end"]
-        self.on_train_batch_begin = called["on_train_batch_begin"]
-        self.on_train_batch_end = called["on_train_batch_end"]
-        self.on_gradients = called["on_gradients"]
-        self.on_not_finite = called["on_not_finite"]
-        self.on_test_begin = called["on_test_begin"]
-        self.on_test_end = called["on_test_end"]
-        self.on_test_batch_begin = called["on_test_batch_begin"]
-        self.on_test_batch_end = called["on_test_batch_end"]
-        self.on_predict_begin = called["on_predict_begin"]
-        self.on_predict_end = called["on_predict_end"]
-        self.on_predict_batch_begin = called["on_predict_batch_begin"]
-        self.on_predict_batch_end = called["on_predict_batch_end"]
-        self.close = called["close"]
+                    getattr(self, ALIASES.get(name, name)).append(method)
+
+    if TYPE_CHECKING:  # the names are said once, in Callback
+
+        def __getattr__(self, hook: str) -> list[Callable[..., None]]: ...
 
     def without_writing(self) -> Hooks:
         """The same, but those that print or write files are not called."""
         quiet = copy.copy(self)
-        for name, methods in vars(self).items():
-            if name != "callbacks":
-                setattr(quiet, name, [method for method in methods if not _writes(method)])
+        quiet._gather(callback for callback in self.callbacks if not callback.writes)
         return quiet
 
     def close_all(self) -> None:
@@ -120,10 +110,6 @@ class Hooks:
         with ExitStack() as stack:
             for close in reversed(self.close):
                 stack.callback(close)
-
-
-def _writes(method: Callable[..., None]) -> bool:
-    return getattr(getattr(method, "__self__", None), "writes", False)
 
 
 NO_HOOKS = Hooks((), None, {})

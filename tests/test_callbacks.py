@@ -312,6 +312,18 @@ def test_a_bar_is_closed_when_the_training_is_interrupted(capsys):
     assert capsys.readouterr().err.endswith("\n")
 
 
+@pytest.mark.parametrize("kind", ["test", "predict"])
+def test_the_bar_of_an_evaluation_is_closed_when_it_is_interrupted(kind, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model, watch = classifier(), type("Interrupt", (Callback,), {f"on_{kind}_batch_end": interrupt})()
+    model.fit(X, Y)
+    with pytest.raises(KeyboardInterrupt) as _kept:  # with its frames: else a bar without an owner closes itself
+        model.evaluate(X, Y, verbose=1, callbacks=watch) if kind == "test" else model.predict(X, 4, 1, callbacks=watch)
+    assert capsys.readouterr().err.endswith("\n")
+
+
 def test_verbose_2_prints_two_lines_an_epoch(capsys):
     classifier().fit(X, Y, batch_size=4, epochs=2, verbose=2, validation_data=(X, Y))
     out, err = capsys.readouterr()

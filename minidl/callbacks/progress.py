@@ -59,7 +59,7 @@ class ProgressBar(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         steps = self.params["steps"]
         self.bar = progress_bar(None if steps is None else self.params["epochs"] * steps, mininterval=0)
-        self.done, self.next_redraw = 0, 0.0
+        self.done, self.next_redraw, self.last = 0, 0.0, Logs()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if not self.done:  # initial_epoch may be later than 0
@@ -74,7 +74,7 @@ class ProgressBar(Callback):
         self.last = logs or {}
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._redraw(self.last if hasattr(self, "last") else {})
+        self._redraw(self.last)
 
     def _redraw(self, logs: Logs) -> None:
         self.bar.set_postfix_str(_figures(logs), refresh=False)
@@ -115,13 +115,9 @@ class EvaluationBar(Callback):
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         self.bar.set_postfix_str(_figures(logs or {}))
-        self.bar.close()
 
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
-        self.bar = progress_bar(self.params["steps"])
+    on_predict_begin, on_predict_batch_end = on_test_begin, on_test_batch_end
 
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self.bar.update()
-
-    def on_predict_end(self, logs: Logs | None = None) -> None:
-        self.bar.close()
+    def close(self) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()

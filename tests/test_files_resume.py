@@ -142,6 +142,12 @@ def test_checkpoints_are_named_by_epoch_and_figures(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+@pytest.mark.parametrize("name", ["{val_loss}.h5", "{}.h5", "{loss:d}.h5"])
+def test_a_name_that_cannot_be_filled_in_is_refused(tmp_path, name):
+    with pytest.raises(SettingError, match=r"^ModelCheckpoint: .* in filepath .*; it may name epoch, auc, loss$"):
+        model().fit(X, Y, callbacks=ModelCheckpoint(tmp_path / name))
+
+
 class Figures(Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs["figure"] = [3.0, 1.0, 2.0, 0.5][epoch]

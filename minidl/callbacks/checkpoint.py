@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import settings
+from ..errors import SettingError
 from .base import Callback, Logs
 from .monitored import Monitored
 
 
-def _check_frequency(who: str, save_freq: int | str) -> None:
-    if save_freq != "epoch":
-        settings.integer(who, "save_freq, if not 'epoch',", save_freq, 1)
+class Saving(Callback):
+    """Calls `_save` after every epoch, or every `save_freq` batches."""
+
+    save_freq: int | str
+
+    runs_last = True
+    writes = True
+
+    def _check_frequency(self) -> None:
+        if self.save_freq != "epoch":
+            settings.integer(type(self).__name__, "save_freq, if not 'epoch',", self.save_freq, 1)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.batches = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.batches += 1
+        if self.save_freq != "epoch" and self.batches % int(self.save_freq) == 0:
+            self._save(logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(logs or {})
+
+    def _save(self, logs: Logs) -> None:
+        raise NotImplementedError
 
 
 @dataclass(eq=False)
-class ModelCheckpoint(Monitored):
+class ModelCheckpoint(Saving, Monitored):
     """Saves the model after every epoch, or every `save_freq` batches.
 
     filepath                 may name the epoch, from 1, and figures: "weights.{epoch:02d}-{val_loss:.2f}.h5"
@@ -39,30 +64,22 @@ class ModelCheckpoint(Monitored):
     initial_value_threshold: float | None = None
 
     state_names = ("best", "batches")
-    runs_last = True
-    writes = True
     min_delta = 0.0
 
     def __post_init__(self) -> None:
         self._check()
         settings.boolean("ModelCheckpoint", "save_best_only", self.save_best_only)
         settings.boolean("ModelCheckpoint", "save_weights_only", self.save_weights_only)
-        _check_frequency("ModelCheckpoint", self.save_freq)
+        if self.initial_value_threshold is not None:
+            settings.number("ModelCheckpoint", "initial_value_threshold", self.initial_value_threshold)
+        self._check_frequency()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.best, self.batches, self.epoch = self.initial_value_threshold, 0, 0
+        super().on_train_begin(logs)
+        self.best, self.epoch = self.initial_value_threshold, 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self.batches += 1
-        if self.save_freq != "epoch" and self.batches % int(self.save_freq) == 0:
-            self._save(logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
-            self._save(logs or {})
 
     def _save(self, logs: Logs) -> None:
         if self.save_best_only:
@@ -70,13 +87,21 @@ class ModelCheckpoint(Monitored):
             if value is None or not self.better(value, self.best):
                 return
             self.best = value
-        path = str(self.filepath).format(epoch=self.epoch + 1, **logs)
+        path = self._path(logs)
         self.say(f"Epoch {self.epoch + 1}: saving the model to {path}.")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
+    def _path(self, logs: Logs) -> str:
+        path = os.fspath(self.filepath)
+        try:
+            return path.format(epoch=self.epoch + 1, **logs)
+        except (LookupError, ValueError) as error:
+            figures = ", ".join(("epoch", *logs))
+            raise SettingError(f"ModelCheckpoint: {error!r} in filepath {path!r}; it may name {figures}") from None
+
 
 @dataclass(eq=False)
-class BackupAndRestore(Callback):
+class BackupAndRestore(Saving):
     """Keeps a backup of the training, and goes on from it where one is found: call the same fit again after a crash.
 
     The end is, to the bit, that of a training that was never interrupted, on the same machine with the same versions,
@@ -93,11 +118,9 @@ class BackupAndRestore(Callback):
     verbose: int = 0
 
     state_names = ("batches",)
-    runs_last = True
-    writes = True
 
     def __post_init__(self) -> None:
-        _check_frequency("BackupAndRestore", self.save_freq)
+        self._check_frequency()
         settings.boolean("BackupAndRestore", "delete_checkpoint", self.delete_checkpoint)
 
     @property
@@ -106,21 +129,15 @@ class BackupAndRestore(Callback):
         return Path(self.backup_dir) / "training.h5"
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.batches = 0
+        super().on_train_begin(logs)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self.model.restore_training(self.path)
             if self.verbose:
                 sys.stdout.write(f"Going on from {self.path}.\n")
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self.batches += 1
-        if self.save_freq != "epoch" and self.batches % int(self.save_freq) == 0:
-            self.model.save(self.path)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
-            self.model.save(self.path)
+    def _save(self, logs: Logs) -> None:
+        self.model.save(self.path)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint:

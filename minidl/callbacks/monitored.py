@@ -22,6 +22,7 @@ class Monitored(Callback):
     monitor: str
     mode: str
     min_delta: float
+    verbose: int
 
     def _check(self) -> None:
         """Check the settings that all of them share."""
@@ -61,8 +62,6 @@ class Monitored(Callback):
         if self.verbose:
             sys.stdout.write(words + "\n")
 
-    verbose: int
-
 
 @dataclass(eq=False)
 class EarlyStopping(Monitored):
@@ -92,6 +91,8 @@ class EarlyStopping(Monitored):
         self._check()
         settings.integer("EarlyStopping", "patience", self.patience, 0)
         settings.integer("EarlyStopping", "start_from_epoch", self.start_from_epoch, 0)
+        if self.baseline is not None:
+            settings.number("EarlyStopping", "baseline", self.baseline)
         settings.boolean("EarlyStopping", "restore_best_weights", self.restore_best_weights)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -206,10 +207,12 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch == self.scheduled:
             return  # resumed in the middle of it
-        parameters = inspect.signature(self.schedule).parameters.values()
-        alone = len(parameters) == 1 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
-        rate = settled_rate(self)
-        rate, who = self.schedule(epoch) if alone else self.schedule(epoch, rate), "LearningRateScheduler"
+        arguments: tuple[Any, ...] = (epoch, settled_rate(self))
+        try:
+            inspect.signature(self.schedule).bind(*arguments)
+        except TypeError:
+            arguments = (epoch,)
+        who, rate = "LearningRateScheduler", self.schedule(*arguments)
         self.model.optimizer.learning_rate = settings.number(who, "what the schedule returns", rate, "[0, inf)")
         self.scheduled = epoch
         if self.verbose:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minidl import NonFiniteError, Sequential, SettingError
+from minidl import NonFiniteError, Sequential, SettingError, load_model
 from minidl.callbacks import (
     Callback,
     CSVLogger,
     EarlyStopping,
     LambdaCallback,
     LearningRateScheduler,
+    ModelCheckpoint,
     ReduceLROnPlateau,
     TensorBoard,
     TerminateOnNaN,
@@ -95,6 +96,8 @@ def test_a_scheduler_sets_the_rate_of_every_epoch():
     assert seen == history.history["learning_rate"] == [0.8, 0.8, 0.4, 0.2, 0.1]
     model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: 0.3)])
     assert model.optimizer.learning_rate == 0.3
+    model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch, *, half=0.2: half / 2)])
+    assert model.optimizer.learning_rate == 0.1
     with pytest.raises(SettingError, match="what the schedule returns must be in"):
         model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: math.nan)])
 
@@ -116,6 +119,25 @@ def test_csv_logger_writes_a_row_an_epoch_and_goes_on(tmp_path):
     assert list(rows[0]) == ["epoch", "accuracy", "loss"]
     assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
     assert [float(row["loss"]) for row in rows] == first.history["loss"] + second.history["loss"]
+
+
+def test_csv_logger_goes_on_with_the_columns_that_are_there(tmp_path):
+    path = tmp_path / "log.csv"
+    classifier().fit(X, Y, validation_split=0.2, callbacks=[CSVLogger(path, separator=";")])
+    history = classifier().fit(X, Y, callbacks=[CSVLogger(path, separator=";", append=True)]).history
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert [row["val_loss"] == "NA" for row in rows] == [False, True]
+    assert float(rows[1]["loss"]) == history["loss"][0]
+
+
+def test_a_log_begun_anew_by_a_training_that_goes_on_has_a_header(tmp_path):
+    path = tmp_path / "log.csv"
+    watch = [CSVLogger(path), ModelCheckpoint(tmp_path / "model.h5")]
+    classifier().fit(X, Y, callbacks=watch)
+    model = load_model(tmp_path / "model.h5")
+    model.fit(X, Y, epochs=2, initial_epoch=model.position, callbacks=watch)
+    assert [line.split(",")[0] for line in path.read_text().splitlines()] == ["epoch", "1"]
 
 
 def test_terminate_on_nan_says_what_was_not_finite_first(capsys):
@@ -176,6 +198,8 @@ BAD = {
     "mode": lambda: EarlyStopping(mode="best"),
     "monitor": lambda: EarlyStopping(3),
     "min_delta": lambda: EarlyStopping(min_delta=math.nan),
+    "baseline": lambda: EarlyStopping(baseline="low"),
+    "initial_value_threshold": lambda: ModelCheckpoint("model.h5", initial_value_threshold="low"),
     "factor": lambda: ReduceLROnPlateau(factor=1.0),
     "cooldown": lambda: ReduceLROnPlateau(cooldown=-1),
     "min_lr": lambda: ReduceLROnPlateau(min_lr=-1),

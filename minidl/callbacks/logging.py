@@ -23,14 +23,13 @@ Hook = Callable[..., Any] | None
 class CSVLogger(Callback):
     """A row of figures for every epoch in a file: the epoch, then the logs in the order of their names.
 
-    append  go on in a file that is there, under its header; else it is begun anew
+    append  go on in a file that is there, with the columns of its header; else it is begun anew
     """
 
     filename: str | Path
     separator: str = ","
     append: bool = False
 
-    state_names = ("names",)
     writes = True
 
     def __post_init__(self) -> None:
@@ -38,19 +37,18 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         path = Path(self.filename)
-        self.fresh = not (self.append and path.exists() and path.stat().st_size)
-        self.names: list[str] | None = None
-        self.file = path.open("a" if self.append else "w", newline="", encoding="utf-8")
+        self.file = path.open("a+" if self.append else "w+", newline="", encoding="utf-8")
+        self.file.seek(0)
+        self.names = next(csv.reader(self.file, delimiter=self.separator), [])[1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
-        if self.names is None:
+        if not self.names:
             self.names = sorted(logs)
             training = self.model.training
             if training and training.validation and not any(name.startswith("val_") for name in logs):
                 self.names += [f"val_{name}" for name in self.names]  # they come in later epochs
-            if self.fresh:
-                self._write(["epoch", *self.names])
+            self._write(["epoch", *self.names])
         self._write([epoch, *(logs.get(name, "NA") for name in self.names)])
 
     def _write(self, row: list[Any]) -> None:

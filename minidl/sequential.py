@@ -27,8 +27,8 @@ class Sequential(Model):
         dtype: Any = "float32",
         name: str | None = None,
     ):
-        if isinstance(layers, Layer):
-            raise SettingError(f"Sequential takes a list of layers: write Sequential([{layers!r}])")
+        if not isinstance(layers, Iterable | None):
+            raise SettingError(f"Sequential takes a list of layers, as in Sequential([Dense(1)]), got {layers!r}")
         super().__init__(Chain(*(_as_layer(layer) for layer in layers or [])), seed=seed, dtype=dtype, name=name)
 
     @property
@@ -57,6 +57,8 @@ class Sequential(Model):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer with this name ("dense_1") or at this place."""
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise SettingError(f"get_layer: there is no layer at place {index}; there are {len(self.layers)}")
             return self.layers[index]
         children = self.layer.children
         if name not in children:

@@ -1,5 +1,7 @@
 """The model most people write."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -45,11 +47,16 @@ def test_layers_are_got_by_name_or_place():
         SettingError, match="get_layer: there is no layer 'dense_2'; there are dense, re_lu, dense_1, a"
     ):
         model.get_layer("dense_2")
+    assert model.get_layer(index=-1) is model.layers[3]
+    for place in (4, -5):
+        with pytest.raises(SettingError, match=f"get_layer: there is no layer at place {place}; there are 4"):
+            model.get_layer(index=place)
 
 
-@pytest.mark.parametrize("given", [Dense(2), Chain(Dense(2))])
+@pytest.mark.parametrize("given", [Dense(2), Chain(Dense(2)), Sequential([Dense(2)]), Dense, 3])
 def test_layers_come_in_a_list(given):
-    with pytest.raises(SettingError, match=r"Sequential takes a list of layers: write Sequential\(\[Dense|\[Chain"):
+    words = f"Sequential takes a list of layers, as in Sequential([Dense(1)]), got {given!r}"
+    with pytest.raises(SettingError, match=f"^{re.escape(words)}$"):
         Sequential(given)
 
 

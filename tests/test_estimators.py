@@ -263,10 +263,14 @@ def test_wrong_arguments_are_named():
         ({"max_iter": 0}, "max_iter must be an integer of at least 1"),
         ({"penalty": 0.1}, r"penalty must be a Penalty such as L1\(0.1\), or None, got 0.1"),
         ({"alpha": -1}, r"alpha must be in \[0, inf\), got -1"),
+        ({"validation_fraction": 5}, r"MLPClassifier: validation_fraction must be in \[0, 1\), got 5"),
+        ({"callbacks": 3}, "MLPClassifier: callbacks must be a list of Callback objects, got 3"),
     ]
     for arguments, message in wrong:
         with pytest.raises(ValueError, match=message):
             MLPClassifier(**arguments).fit(*CANCER)
+    with pytest.raises(ValueError, match=r"SequentialRegressor: validation_split must be in \[0, 1\), got 30"):
+        SequentialRegressor(validation_split=30).fit(*DIABETES)
     with pytest.raises(DataError, match="1 rows to validate on are too few; increase validation_fraction"):
         MLPRegressor(early_stopping=True, validation_fraction=0.001).fit(*DIABETES)
     with pytest.raises(DataError, match=r"y holds -.*, but labels for this loss must be in \[0, inf\)"):
@@ -280,6 +284,7 @@ NETWORKS = {
     "list": [Dense(8), ReLU(), Dropout(0.1), Dense(1), Sigmoid()],
     "softmax": [Dense(8), Tanh(), Dense(2), Softmax()],
     "Sequential": Sequential([Dense(8), BatchNormalization(), ReLU(), Dense(1), Sigmoid()]),
+    "nested": [Sequential([Dense(8), ReLU()]), Dense(1), Sigmoid()],
     "function": lambda outputs: [Dense(8), ReLU(), Dense(outputs), Sigmoid()],
     "none": None,
 }
@@ -289,7 +294,8 @@ NETWORKS = {
 def test_any_network_tells_two_classes_apart(form):
     names = np.array(["benign", "malign"])
     estimator = SequentialClassifier(NETWORKS[form], optimizer=Adam(0.01), epochs=15, random_state=0)
-    estimator.fit(CANCER[0], names[CANCER[1]])
+    for _ in range(2):  # what is trained are copies
+        estimator.fit(CANCER[0], names[CANCER[1]])
     assert estimator.score(CANCER[0], names[CANCER[1]]) > 0.95
     assert estimator.predict_proba(CANCER[0]).sum(axis=1) == pytest.approx(1)
     assert set(estimator.predict(CANCER[0])) == set(estimator.classes_) == set(names)
@@ -307,7 +313,7 @@ def test_networks_that_do_not_fit_are_refused():
     wrong = [
         ([Dense(1)], r"the network must end in a Sigmoid or a Softmax, but ends in Dense\(units=1"),
         ([], "the network must end in a Sigmoid or a Softmax, but has no layers"),
-        (Dense(1), "layers must be layers in a list, or a Sequential, got Dense"),
+        (Dense(1), r"Sequential takes a list of layers, as in Sequential\(\[Dense\(1\)\]\), got Dense"),
         ([Dense(3), Softmax()], "y has 1 numbers a row, the model puts out 3"),
     ]
     for layers, message in wrong:
@@ -337,7 +343,9 @@ def test_double_underscores_reach_into_the_arguments():
     assert (layers[0].units, optimizer.optimizer.learning_rate) == (4, 0.1)  # those handed in stay as they are
     named = SequentialClassifier(optimizer="sgd").set_params(optimizer__momentum=0.9)
     assert isinstance(named.optimizer, SGD) and named.optimizer.momentum == 0.9
-    with pytest.raises(ValueError, match=r"Adam\(.*\) has no setting 'momentum'; it has learning_rate, beta_1"):
+    with pytest.raises(
+        ValueError, match=r"set_params: Adam\(.*\) has no setting 'momentum'; it has learning_rate, beta_1"
+    ):
         SequentialClassifier().set_params(optimizer__momentum=0.9)
     with pytest.raises(ValueError, match="Invalid parameter 'optimiser'"):
         SequentialClassifier().set_params(optimiser__momentum=0.9)

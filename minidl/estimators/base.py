@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import data
-from ..callbacks import Callback
+from ..callbacks.base import Callback, listed
 from ..errors import DataError
 from ..losses import LOSSES, Objective
 from ..optimizers import OPTIMIZERS, Optimizer
@@ -162,8 +162,7 @@ class Estimator(BaseEstimator):
 
     def _watching(self) -> list[Callback]:
         """Copies of the callbacks: they remember what they have seen."""
-        given = [self.callbacks] if isinstance(self.callbacks, Callback) else self.callbacks or []
-        return copy.deepcopy(list(given))
+        return copy.deepcopy(listed(type(self).__name__, self.callbacks))
 
     # ---- predict
 

@@ -277,6 +277,7 @@ class MLP(Arguments):
         settings.number(who, "tol", self.tol, "[0, inf)")
         settings.number(who, "alpha", self.alpha, "[0, inf)")
         settings.number(who, "power_t", self.power_t, "[0, inf)")
+        settings.number(who, "validation_fraction", self.validation_fraction, "[0, 1)")
         if self.n_iter_no_change != math.inf:
             settings.integer(who, "n_iter_no_change", self.n_iter_no_change, 1)
         if not (self.penalty is None or isinstance(self.penalty, Penalty)):

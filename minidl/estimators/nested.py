@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from ..errors import SettingError
+
 
 def pieces(setting: Any) -> dict[str, Any]:
     """The settings of a minidl object by name, the members of a list by number; nothing for all else."""
@@ -29,7 +31,7 @@ def changed(setting: Any, name: str, value: Any) -> Any:
     inner = pieces(setting)
     if first not in inner:
         known = ", ".join(inner) or "none"
-        raise ValueError(f"{setting!r} has no setting {first!r}; it has {known}")
+        raise SettingError(f"set_params: {setting!r} has no setting {first!r}; it has {known}")
     if rest:
         value = changed(inner[first], rest, value)
     if isinstance(setting, list | tuple):

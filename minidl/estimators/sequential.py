@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import losses, optimizers
+from .. import losses, optimizers, settings
 from ..errors import SettingError
 from ..layers import Dense, Layer, Sigmoid, Softmax
 from ..losses import Objective
@@ -32,6 +32,8 @@ class SequentialEstimator(Estimator):
     shuffle           whether each epoch has an order of its own
     callbacks         minidl's, copied for each fit
     validation_split  this share of the rows, drawn at random, is held out: callbacks and `history_` see its val_loss
+    warm_start        fit goes on with the model that is there
+    random_state      one number reproduces everything drawn
     dtype             "float32", "float64"; None: that of X as in scikit-learn
     verbose           0 silent, 1 a bar, 2 two lines an epoch
 
@@ -53,15 +55,16 @@ class SequentialEstimator(Estimator):
     dtype: Any = None
     verbose: Any = 0
 
+    def _check(self) -> None:
+        settings.number(type(self).__name__, "validation_split", self.validation_split, "[0, 1)")
+
     def _begin(self, rows: Rows) -> None:
         outputs = rows.y.shape[1]
         made = self.layers(outputs) if callable(self.layers) else self.layers
         if made is None:
             made = [Dense(outputs), *self._output_activation(outputs)]
-        given = made.layers if isinstance(made, Sequential) else made
-        if not isinstance(given, list | tuple):
-            raise SettingError(f"{type(self).__name__}: layers must be layers in a list, or a Sequential, got {made!r}")
-        self.model_ = self._built([_copied(layer) for layer in given], rows)
+        given = made if isinstance(made, Sequential) else Sequential(made)
+        self.model_ = self._built([layer.clone() for layer in given.layers], rows)
 
     def _output_activation(self, outputs: int) -> list[Layer]:
         return []
@@ -83,11 +86,6 @@ class SequentialEstimator(Estimator):
         self._fit_model(rows, self.batch_size, epochs, self._watching(), validation, self.verbose)
         self.history_ = self.model_.history.history
         self.n_iter_ = len(self.model_.history.epoch)
-
-
-def _copied(layer: Any) -> Any:
-    """A copy that is in no model; what is no layer is left to Sequential to refuse."""
-    return layer.clone() if isinstance(layer, Layer) else layer
 
 
 @dataclass(eq=False, repr=False)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from minidl import Sequential, SettingError
 from minidl.data import Batches, Examples
-from minidl.distributed import DataParallel, Own, Part
+from minidl.distributed import DataParallel
+from minidl.distributed.parts import Own, Part
 from minidl.layers import Dense
 from minidl.optimizers import LBFGS, SGD, Adam, Clip
 from tests import together

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curv
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from minidl import DataError, SettingError, estimators
+from minidl import DataError, NonFiniteError, SettingError, estimators
 from minidl.callbacks import Callback, EarlyStopping
 from minidl.estimators import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
 from minidl.estimators.losses import Exponential, LogLoss, PoissonDeviance, SquaredError
@@ -252,6 +252,31 @@ def test_rows_of_weight_zero_are_left_out_and_of_weight_two_count_twice():
         weighted = clone(estimator).fit(x, y, sample_weight=weight).predict_proba(x)
         repeated = clone(estimator).fit(x.repeat(weight, axis=0), y.repeat(weight)).predict_proba(x)
         assert np.allclose(weighted, repeated, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_a_validation_that_overflows_has_scikit_learns_scores(kind):
+    ours, theirs = both(kind, early_stopping=True)
+    for row in range(100):
+        x, y = CANCER[0][:100].copy(), np.arange(100) % 3
+        x[row] = 1e308
+        try:
+            ours.fit(x, y)
+        except NonFiniteError:
+            continue  # a row to learn from, not one to validate on
+        break
+    with np.errstate(all="ignore"):
+        theirs.fit(x, y)
+    # NaN for numbers, not for classes; in scikit-learn it also starts the count of n_iter_no_change anew
+    wanted = theirs.validation_scores_[: ours.n_iter_]
+    assert np.allclose(ours.validation_scores_, wanted, equal_nan=True)
+    assert np.isnan(wanted).all() == (kind == "MLPRegressor")
+    assert np.allclose(ours.coefs_[0], theirs.coefs_[0], rtol=0, atol=1e-8)
+
+
+def test_who_waits_for_ever_trains_to_the_end():
+    ours, theirs = both("MLPClassifier", n_iter_no_change=np.inf, tol=1e9, max_iter=13)
+    assert ours.fit(*CANCER).n_iter_ == theirs.fit(*CANCER).n_iter_ == 13
 
 
 def test_wrong_arguments_are_named():

@@ -342,10 +342,8 @@ class MLPClassifier(Classifier, MLP):
         return rows.y[:, 0] if rows.y.shape[1] == 1 else None  # scikit-learn's choice: two classes only
 
     def _validation_score(self, rows: Rows) -> float:
-        p = self._forward(rows.x)
-        if not np.isfinite(p).all():
-            return math.nan
-        return float(accuracy_score(self._labels(rows.y), self._labels(p), sample_weight=rows.weight))
+        said = self._labels(self._forward(rows.x))
+        return float(accuracy_score(self._labels(rows.y), said, sample_weight=rows.weight))
 
 
 @dataclass(eq=False, repr=False)

@@ -9,7 +9,7 @@ import pytest
 
 from minidl import Sequential
 from minidl.callbacks import Callback, EpochLines, History, ProgressBar
-from minidl.callbacks.base import HOOKS
+from minidl.callbacks.base import HOOKS, Hooks
 from minidl.callbacks.progress import progress
 from minidl.layers import Dense, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy
@@ -172,6 +172,14 @@ def test_what_is_not_overridden_is_never_called(monkeypatch):
     assert model.history.epoch == [0]
 
 
+def test_who_writes_is_not_called_where_nothing_is_to_be_written():
+    watch, model = recorder("on_epoch_end"), classifier()
+    hooks = Hooks([EpochLines(), watch], model, {})
+    quiet = hooks.without_writing()
+    assert [method.__self__ for method in quiet.on_epoch_end] == [watch]
+    assert len(hooks.on_epoch_end) == len(quiet.callbacks) == 2
+
+
 # ---- stopping
 
 
@@ -310,6 +318,18 @@ def test_a_bar_is_closed_when_the_training_is_interrupted(capsys):
     with pytest.raises(KeyboardInterrupt):
         classifier().fit(X, Y, epochs=3, verbose=1, callbacks=[Interrupt()])
     assert capsys.readouterr().err.endswith("\n")
+
+
+@pytest.mark.parametrize("kind", ["train", "test", "predict"])
+def test_a_bar_that_was_never_drawn_is_not_closed(kind):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    model, watch = classifier(), type("Fail", (Callback,), {f"on_{kind}_begin": fail})()
+    model.build((2,))
+    use = {"train": lambda **settings: model.fit(X, Y, **settings), "predict": lambda **s: model.predict(X, **s)}
+    with pytest.raises(ZeroDivisionError):
+        use.get(kind, lambda **settings: model.evaluate(X, Y, **settings))(verbose=1, callbacks=watch)
 
 
 @pytest.mark.parametrize("kind", ["test", "predict"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minidl import ModelFileError, Sequential, SettingError, load_model
-from minidl.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCheckpoint
+from minidl.callbacks import BackupAndRestore, Callback, EarlyStopping, LearningRateScheduler, ModelCheckpoint
 from minidl.layers import Dense, Dropout, ReLU, Sigmoid
 from minidl.optimizers import SGD, Adam
 from tests import interrupted
@@ -97,6 +97,18 @@ def test_a_training_goes_on_from_every_batch(tmp_path, shuffle):
         assert history == expected
         assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), whole.get_weights(), strict=True))
         assert loaded.rng.bit_generator.state == whole.rng.bit_generator.state
+
+
+def test_a_scheduler_does_not_set_the_rate_of_an_epoch_twice(tmp_path):
+    def halving():
+        return [LearningRateScheduler(lambda epoch, rate: rate / 2), ModelCheckpoint(tmp_path / "m.h5", save_freq=1)]
+
+    expected = model(optimizer=SGD(0.8)).fit(X, Y, batch_size=16, epochs=3, callbacks=halving()).history
+    with pytest.raises(Stop):
+        model(optimizer=SGD(0.8)).fit(X, Y, batch_size=16, epochs=3, callbacks=[*halving(), StopAfter(7)])
+    loaded = load_model(tmp_path / "m.h5")
+    assert (loaded.position.epoch, loaded.position.batch) == (1, 2)
+    assert loaded.fit(X, Y, 16, 3, callbacks=halving(), initial_epoch=loaded.position).history == expected
 
 
 def test_a_bar_more_or_less_does_not_matter(tmp_path, capsys):

@@ -1,8 +1,10 @@
 """The callbacks that stop, slow down and write down a training."""
 
+import copy
 import csv
 import json
 import math
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from minidl.callbacks import (
     TensorBoard,
     TerminateOnNaN,
 )
-from minidl.layers import Dense, ReLU, Sigmoid
+from minidl.initializers import Zeros
+from minidl.layers import Dense, Layer, Parameter, ReLU, Sigmoid
 from minidl.optimizers import SGD, Adam
 from minidl.schedules import ExponentialDecay
 from tests.data.make_keras_callbacks import REDUCING, SERIES, STOPPING, run, series
@@ -102,6 +105,32 @@ def test_a_scheduler_sets_the_rate_of_every_epoch():
         model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: math.nan)])
 
 
+def test_a_scheduler_says_what_it_sets_when_asked(capsys):
+    classifier().fit(X, Y, callbacks=LearningRateScheduler(lambda epoch: 0.25, verbose=1))
+    assert capsys.readouterr().out == "Epoch 1: setting the learning rate to 0.25.\n"
+
+
+def test_nan_is_never_better():
+    figures = iter([math.nan, 2.0, math.nan, 1.0, math.nan])
+    log = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(own=next(figures)))
+    stopping = EarlyStopping("own", mode="min", patience=9)
+    classifier().fit(X, Y, epochs=5, callbacks=[log, stopping])
+    assert (stopping.best, stopping.best_epoch, stopping.wait) == (1.0, 3, 1)
+
+
+def test_who_sets_the_rate_may_be_called_without_logs():
+    model = classifier(SGD(0.8))
+    for callback in (LearningRateScheduler(lambda epoch, rate: rate / 2), ReduceLROnPlateau()):
+        callback.set_model(model)
+        callback.on_train_begin()
+        callback.on_epoch_begin(0)
+    callback.on_train_end()
+    LearningRateScheduler(lambda epoch: 0.1).on_epoch_end(0)
+    with pytest.warns(UserWarning, match="ReduceLROnPlateau: there is no 'val_loss' in the logs"):
+        callback.on_epoch_end(0)
+    assert model.optimizer.learning_rate == 0.4
+
+
 @pytest.mark.parametrize("callback", [LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")])
 def test_two_cannot_set_the_rate(callback):
     model = classifier(SGD(ExponentialDecay(0.1, 10, 0.5)))
@@ -131,6 +160,23 @@ def test_csv_logger_goes_on_with_the_columns_that_are_there(tmp_path):
     assert float(rows[1]["loss"]) == history["loss"][0]
 
 
+def test_csv_logger_leaves_room_for_figures_of_later_epochs(tmp_path):
+    path = tmp_path / "log.csv"
+    classifier().fit(X, Y, epochs=2, validation_split=0.2, validation_freq=2, callbacks=[CSVLogger(path)])
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["val_loss"] == "NA" for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize("logger", [CSVLogger, TensorBoard])
+def test_a_logger_that_could_not_begin_hides_no_error(logger, tmp_path):
+    def fail(logs):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        classifier().fit(X, Y, callbacks=[LambdaCallback(on_train_begin=fail), logger(tmp_path / "log")])
+
+
 def test_a_log_begun_anew_by_a_training_that_goes_on_has_a_header(tmp_path):
     path = tmp_path / "log.csv"
     watch = [CSVLogger(path), ModelCheckpoint(tmp_path / "model.h5")]
@@ -149,6 +195,48 @@ def test_terminate_on_nan_says_what_was_not_finite_first(capsys):
     assert np.isfinite(model.params.theta).all()
     with pytest.raises(NonFiniteError, match="The first output that is not finite is that of dense"):
         classifier(SGD(1e30)).fit(100 * X, Y, batch_size=60, epochs=50, callbacks=[TerminateOnNaN(raise_error=True)])
+
+
+@dataclass(eq=False)
+class Spoilt(Layer):
+    """y = x + w, with a gradient of `part` that is NaN."""
+
+    part: str
+
+    def build(self, input_shape):
+        self.w = Parameter(input_shape, Zeros())
+        return input_shape
+
+    def forward(self, x, training=False):
+        return x + self.w.value
+
+    def backward(self, dy):
+        self.w.grad = dy.sum(axis=0) * (math.nan if self.part == "w" else 1)
+        return dy * (math.nan if self.part == "x" else 1)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("x", "All outputs are finite; the first gradient that is not is what spoilt hands back."),
+        ("w", "All outputs are finite, and all gradients that layers hand to each other."),
+    ],
+)
+def test_terminate_on_nan_finds_a_gradient_that_is_not_finite(part, words, capsys):
+    model = Sequential([Dense(3), Spoilt(part), Dense(1)])
+    model.fit(X, Y, callbacks=TerminateOnNaN())
+    assert capsys.readouterr().out.endswith(f"{words}\n")
+
+
+@pytest.mark.parametrize("logger", [CSVLogger, pytest.param(TensorBoard, marks=pytest.mark.peers)])
+def test_a_logger_at_work_can_be_copied(logger, tmp_path):
+    if logger is TensorBoard:
+        pytest.importorskip("tensorboard")
+    copies, callback = [], logger(tmp_path / "log")
+    look = LambdaCallback(on_epoch_end=lambda epoch, logs: copies.append(copy.deepcopy(callback)))
+    classifier().fit(X, Y, callbacks=[callback, look])
+    classifier().fit(X, Y, callbacks=copies)
+    assert repr(copies[0]) == repr(callback)
 
 
 @pytest.mark.peers

@@ -134,7 +134,7 @@ def test_packages_other_than_numpy_are_imported_where_they_are_used():
     ("package", "rooms"),
     [
         ("h5py", {"datasets", "files", "hdf5"}),
-        ("matplotlib", {"plots", "gradcheck"}),
+        ("matplotlib", {"plots"}),
         ("tqdm", {"callbacks"}),
         ("sklearn", {"datasets", "estimators", "plots"}),
         ("pandas", set()),

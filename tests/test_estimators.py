@@ -28,6 +28,7 @@ from minidl.layers import ELU, BatchNormalization, Dense, Dropout, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import LBFGS, SGD, Adam, Clip, RMSprop
 from minidl.regularizers import L1, L2
+from minidl.schedules import ExponentialDecay
 from minidl.sequential import Sequential
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -223,6 +224,14 @@ def test_loss_penalty_optimiser_and_dtype_are_minidls():
     assert MLPRegressor(max_iter=1).fit(DIABETES[0].astype("float32"), DIABETES[1]).coefs_[0].dtype == np.float32
     for loss in ("mse", "sparse_categorical_crossentropy"):
         assert MLPClassifier(loss=loss, random_state=0, max_iter=60).fit(*DIGITS).score(*DIGITS) > 0.9
+
+
+@pytest.mark.parametrize("rule", ["invscaling", "adaptive"])
+def test_an_optimiser_of_minidls_has_its_own_rate(rule):
+    rate = ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+    estimator = MLPClassifier(optimizer=SGD(rate), solver="sgd", learning_rate=rule, tol=1e9, n_iter_no_change=2)
+    assert estimator.fit(*CANCER).n_iter_ == 4  # as with any optimiser: two epochs too many end it
+    assert estimator.model_.optimizer.learning_rate == rate
 
 
 def test_class_weight_is_a_weight_for_each_row():

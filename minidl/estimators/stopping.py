@@ -48,6 +48,8 @@ class StoppingRule(Record):
     def __init__(self, estimator: Any, rows: int, outputs: int, validate: Callable[[], float] | None) -> None:
         super().__init__(estimator, rows, outputs)
         self.validate = validate
+        chosen = estimator.solver == "sgd" and estimator.optimizer is None
+        self.rate_rule = estimator.learning_rate if chosen else "constant"
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
@@ -59,7 +61,7 @@ class StoppingRule(Record):
         estimator = self.estimator
         improved = self._loss_improved() if self.validate is None else self._score_improved(self.validate())
         estimator._no_improvement_count = 0 if improved else estimator._no_improvement_count + 1
-        if estimator.learning_rate == "invscaling" and estimator.solver == "sgd":
+        if self.rate_rule == "invscaling":
             self.model.optimizer.learning_rate = estimator.learning_rate_init / (estimator.t_ + 1) ** estimator.power_t
         if estimator._no_improvement_count > estimator.n_iter_no_change:
             self._stop_or_slow_down()
@@ -88,7 +90,7 @@ class StoppingRule(Record):
         estimator, optimizer = self.estimator, self.model.optimizer
         watched = "Training loss" if self.validate is None else "Validation score"
         why = f"{watched} did not improve more than tol={estimator.tol:f} for {estimator.n_iter_no_change} epochs."
-        if estimator.learning_rate == "adaptive" and estimator.solver == "sgd" and optimizer.rate > 1e-6:
+        if self.rate_rule == "adaptive" and optimizer.rate > 1e-6:
             optimizer.learning_rate = optimizer.rate / 5
             estimator._no_improvement_count = 0
             self.say(f"{why} Setting the learning rate to {optimizer.rate:f}")

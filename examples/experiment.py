@@ -302,7 +302,9 @@ def code(setting):
 
 
 def main():
-    setting, refused = from_address(dict(given.partition("=")[::2] for given in sys.argv[1:]), Setting())
+    given = dict(text.partition("=")[::2] for text in sys.argv[1:])
+    setting, refused = from_address(given, Setting())
+    refused += [f"There is no setting {name}; there are {', '.join(VALUES)}." for name in given if name not in VALUES]
     print(*refused, code(setting), "", sep="\n")
     result = train(setting)
     print(result.trouble or f"# prints {result.last('loss')}")

@@ -76,6 +76,14 @@ def test_an_address_that_cannot_be_is_refused_in_words(name, text):
     assert refused[0].startswith(f"The address says {name}={text}; what can be is {VALUES[name][0]}, ")
 
 
+def test_a_setting_that_there_is_not_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["experiment.py", "epoch=30", "epochs=10"])
+    EXPERIMENT["main"]()
+    said = capsys.readouterr().out
+    assert said.startswith("There is no setting epoch; there are data, noise, points,")
+    assert "epochs=10," in said and said.count("There is no setting") == 1
+
+
 @given(st.text(), st.text())
 def test_no_address_does_harm(name, text):
     setting, _ = from_address({name: text}, Setting())

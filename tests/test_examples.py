@@ -1,6 +1,7 @@
 """Every script in examples/ runs as a reader would run it, and does what it says."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -64,6 +65,26 @@ def test_new_layer_is_right_and_learns(outputs):
     text, _ = outputs["new_layer.py"]
     assert "Swish: all gradients right" in text
     assert float(text.rsplit("accuracy ", 1)[1].split(",")[0]) >= 0.95
+
+
+def test_every_broken_layer_is_found(outputs):
+    parts = re.split(r"\n\d+\. ", outputs["broken_layers.py"][0])[1:]
+    assert len(parts) == 12
+    assert [part.splitlines()[0] for part in parts if "WRONG" not in part or "cause: " not in part] == []
+
+
+def test_what_is_wrong_with_each_network_is_said(outputs):
+    zeros, large, slow, table = outputs["why_not_learning.py"][0].split("\n\n")
+    assert "compute the same thing" in zeros
+    assert "Standardise the inputs" in large
+    assert "A learning rate of 0.0001 is too low" in slow
+    assert [line.split()[0] for line in table.splitlines()] == ["variant", "zeros", "random", "He"]
+
+
+@pytest.mark.parametrize(("script", "words"), [("data_parallel.py", "accuracy "), ("search.py", "in the search, ")])
+def test_one_process_or_many_and_a_search_learn(outputs, script, words):
+    text, _ = outputs[script]
+    assert float(text.rsplit(words, 1)[1].split()[0].rstrip(",")) >= 0.9
 
 
 # ---- the main job

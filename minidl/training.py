@@ -254,14 +254,15 @@ class Minimization(Training):
     def _epochs(self) -> dict[str, Any]:
         model, position, logs = self.model, self.position, dict[str, Any]()
         theta, accepted = model.params.theta, model.params.theta.copy()
-        begun = False
+        looked = begun = False  # SciPy looks at the start first, and takes no iteration where that is good enough
         self._refuse_passing_batches()
 
         def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-            nonlocal begun
-            if not begun:
+            nonlocal looked, begun
+            if looked and not begun:
                 self._begin_epoch()
                 begun = True
+            looked = True
             theta[:] = point
             return self._objective(), model.params.grad.astype(float)
 
@@ -324,14 +325,14 @@ def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size
     call(hooks.on_test_begin, {})
     for metric in model.metrics.values():
         metric.reset()
-    rows, data_sum, penalty = 0, 0.0, model.penalty(penalty_rows)
+    rows, data_sum, penalty = 0.0, 0.0, model.penalty(penalty_rows)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for number, batch in enumerate(source.batches(size)):
             for hook in hooks.on_test_batch_begin:
                 hook(number, {})
             z = model.body.forward(batch.x)
-            rows += len(batch)
-            data_sum += len(batch) * float(model.body_loss.value(z, batch.y, batch.weight))
+            rows += batch.mass
+            data_sum += batch.mass * float(model.body_loss.value(z, batch.y, batch.weight))
             model.measure(batch, z)
             for hook in hooks.on_test_batch_end:
                 hook(number, model.figures(data_sum / rows, penalty, running=True))

@@ -22,6 +22,7 @@ from minidl import DataError, NonFiniteError, SettingError, estimators
 from minidl.callbacks import Callback, EarlyStopping
 from minidl.estimators import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor
 from minidl.estimators.losses import Exponential, LogLoss, PoissonDeviance, SquaredError
+from minidl.estimators.rows import Rows
 from minidl.gradcheck import check_layer, check_loss
 from minidl.initializers import HeNormal
 from minidl.layers import ELU, BatchNormalization, Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
@@ -465,3 +466,13 @@ def test_an_order_is_scikit_learns_also_where_its_generator_is_handed_in():
         warnings.simplefilter("ignore")
         assert_same(ours.fit(*DIGITS).fit(*DIGITS), theirs.fit(*DIGITS).fit(*DIGITS))
     assert generators[0].randint(1000) == generators[1].randint(1000)  # as much drawn
+
+
+def test_an_evaluation_of_weighted_rows_is_their_weighted_mean_however_many_batches_it_takes():
+    rng = np.random.default_rng(0)
+    x, y, weight = rng.normal(size=(4000, 3)), rng.normal(size=(4000, 1)), rng.uniform(0.1, 5, 4000)
+    model = Sequential([Dense(1)], seed=0, dtype="float64")
+    model.compile(loss="mse")
+    model.build((3,))
+    squares = (model.predict(x) - y)[:, 0] ** 2
+    assert model.evaluate(Rows(x, y, weight)) == pytest.approx(np.average(squares, weights=weight), rel=1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential, SettingError
+from minidl.callbacks import Callback
 from minidl.layers import Dense, Dropout, ReLU
 from minidl.losses import MeanSquaredError
 from minidl.optimizers import (
@@ -236,6 +237,25 @@ def test_lbfgs_adds_up_batches_of_any_size():
     for whole, *parts in zip(*weights, strict=True):
         for part in parts:
             assert np.allclose(part, whole, rtol=1e-6, atol=1e-9)
+
+
+def test_lbfgs_that_has_nothing_left_to_do_begins_no_epoch():
+    class Ends(Callback):
+        def __init__(self):
+            self.begun = self.ended = 0
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.begun += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.ended += 1
+
+    model, counts = Sequential([Dense(3)], dtype="float64"), [Ends(), Ends()]
+    model.compile(LBFGS(), "mse")
+    for ends in counts:
+        model.fit(X, Y, batch_size=len(X), epochs=100, callbacks=[ends])
+    assert counts[0].begun == counts[0].ended > 0
+    assert (counts[1].begun, counts[1].ended) == (0, 0)
 
 
 def test_lbfgs_is_for_steady_objectives():

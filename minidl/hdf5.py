@@ -16,7 +16,9 @@ from .data import Examples, Inputs, Source, Stored, finite
 from .errors import DataError, ShapeError
 
 BLOCK_BYTES = 2**20  # read at once: much more than a seek costs, much less than a buffer
-ONE_AFTER_THE_OTHER = 2**63 - 1  # as high as a drawn number gets
+LARGEST_SEED = 2**63 - 1  # as high as a drawn number gets
+
+Arrays = list[np.ndarray]
 
 
 @dataclass
@@ -57,9 +59,9 @@ class HDF5Data(Stored):
             self.block = _block_rows(x)
             self.factor = self.scale if self.scale is not None else 1 / 255 if x.dtype == np.uint8 else 1.0
             self.held = max(1, self.buffer // (self.block * _row_bytes(x)))  # blocks in the buffer
-            for name in (self.y, self.sample_weight):
-                if name is not None and self._dataset(file, name, name).shape[:1] != (self.rows,):
-                    shape = file[name].shape
+            for argument, name in (("y", self.y), ("sample_weight", self.sample_weight)):
+                shape = (self.rows,) if name is None else self._dataset(file, argument, name).shape
+                if shape is None or shape[:1] != (self.rows,):
                     raise DataError(f"HDF5Data: {self.x} has {self.rows} rows, but {name} has shape {shape}")
 
     def __len__(self) -> int:
@@ -77,7 +79,7 @@ class HDF5Data(Stored):
     def _dataset(self, file: Any, argument: str, name: str) -> Any:
         import h5py
 
-        found = file.get(name)
+        found = file.get(name) if isinstance(name, str) else None
         if not isinstance(found, h5py.Dataset):
             there = ", ".join(key for key in file if isinstance(file.get(key), h5py.Dataset)) or "none"
             raise DataError(f"HDF5Data: there is no dataset {name!r} in {self.path}; at its top there are: {there}")
@@ -128,9 +130,6 @@ class HDF5Data(Stored):
             count = sum(part.stop - part.start for part in parts)
             yield Plan(done, done + count, parts, None if rng is None else rng.permutation(count))
             done += count
-
-
-Arrays = list[np.ndarray]
 
 
 @dataclass
@@ -188,12 +187,12 @@ class StoredBatches(Source):
         check((first.reshape(1, *shape), *others))
 
     def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
-        return rng.integers(ONE_AFTER_THE_OTHER, size=1) if size < len(self.data) else None
+        return rng.integers(LARGEST_SEED, size=1) if size < len(self.data) else None
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         seed = None if order is None else int(order[0])
         for arrays in _rows(self.data, self.names, size, seed, start * size):
-            x, others = arrays[0], arrays[1:]
+            x, *others = arrays
             examples = self.check((x.reshape(len(x), *self.shape), *others))
             examples.x = _scaled(examples.x, self.data.factor)
             yield examples
@@ -217,8 +216,7 @@ class StoredInputs(Inputs):
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
         done = 0
-        for arrays in _rows(self.data, [self.data.x], size, None, 0):
-            x = arrays[0]
+        for (x,) in _rows(self.data, [self.data.x], size, None, 0):
             rows = x.reshape(len(x), *self.row_shape)
             yield _scaled(finite(self.who, self.data.x, rows, self.dtype, done), self.data.factor)
             done += len(x)
@@ -251,5 +249,5 @@ def _together(pieces: list[Arrays]) -> Arrays:
 
 
 def _scaled(rows: np.ndarray, factor: float) -> np.ndarray:
-    """The rows, which are nobody else's, times the factor."""
-    return rows if factor == 1 else np.multiply(rows, factor, out=rows)
+    """The rows, which are nobody else's, times the factor; in place, unless they came through as a read-only view."""
+    return rows if factor == 1 else np.multiply(rows, factor, out=rows if rows.flags.writeable else None)

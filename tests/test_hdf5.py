@@ -29,7 +29,8 @@ def path(tmp_path):
         file.create_dataset("packed", data=PHOTOS, chunks=(7, 4, 2, 3), compression="gzip")
         file["column"], file["floats"] = LABELS[:, None], PHOTOS.reshape(50, 48) / 255
         file["words"], file["line"], file["none"] = np.array([b"a"] * 50), np.arange(50.0), np.zeros((0, 3))
-        file["group/short"] = LABELS[:40]
+        file["group/short"], file["null"] = LABELS[:40], h5py.Empty("f4")
+        file.create_dataset("single", data=PHOTOS.reshape(50, 48) / np.float32(255), dtype="f4", chunks=(7, 48))
         file["bad"] = np.where(np.arange(100).reshape(50, 2) == 77, np.nan, 1.0)
     return path
 
@@ -97,6 +98,17 @@ def test_photographs_are_scaled_and_other_numbers_are_not(path, name, scale, lar
     source = HDF5Data(path, name, "y", scale=scale).source("fit", (48,), passed)
     values = np.concatenate([batch.x for batch in source.batches(9)])
     assert values.max() == pytest.approx(largest, rel=0.01)
+
+
+def test_rows_in_the_model_s_own_dtype_are_scaled_too(path, monkeypatch):
+    monkeypatch.setattr(hdf5, "BLOCK_BYTES", 1)  # so that batches are put together from several buffers
+    with h5py.File(path) as file:
+        rows = 2 * file["single"][()]
+    expected, model = network(), network()
+    expected.fit(rows, LABELS, batch_size=8, shuffle=False)
+    model.fit(HDF5Data(path, "single", "y", scale=2, buffer=1), batch_size=8, shuffle=False)
+    assert np.array_equal(model.params.theta, expected.params.theta)
+    assert np.array_equal(model.predict(HDF5Data(path, "single", scale=2, buffer=1)), expected.predict(rows))
 
 
 def test_predictions_go_into_a_dataset(path, tmp_path):
@@ -215,7 +227,11 @@ def test_steps_are_known(path):
         def on_train_begin(self, logs=None):
             assert self.params["steps"] == 7
 
-    network().fit(HDF5Data(path, "x", "y"), batch_size=8, callbacks=Steps())
+        on_predict_begin = on_train_begin
+
+    model = network()
+    model.fit(HDF5Data(path, "x", "y"), batch_size=8, callbacks=Steps())
+    model.predict(HDF5Data(path, "x"), batch_size=8, callbacks=Steps())
 
 
 # ---- what is refused
@@ -233,7 +249,10 @@ def test_steps_are_known(path):
         (("line",), r"line has shape \(50,\), wanted \(examples, features \.\.\.\)"),
         (("none",), r"none has shape \(0, 3\)"),
         (("x", "group/short"), r"x has 50 rows, but group/short has shape \(40,\)"),
-        (("x", "words"), "words has dtype"),
+        (("x", "words"), r"words has dtype \|S1; y must hold real numbers"),
+        (("x", "null"), "x has 50 rows, but null has shape None"),
+        (("null",), "null has shape None, wanted"),
+        (("x", ["y"]), r"there is no dataset \['y'\] in"),
     ],
 )
 def test_datasets_that_cannot_be_used_are_refused_at_once(path, names, message):

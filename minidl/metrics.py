@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import settings
+from .errors import SettingError
 from .settings import snake_case
 
 
@@ -234,8 +235,8 @@ class AUC(Metric):
         self.negatives = np.zeros(self.num_thresholds, np.int64)
 
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        places = np.ceil(np.clip(p, 0, 1) * (self.num_thresholds - 1)).astype(np.int64) - 1
-        places, positive = np.maximum(places, 0), one_hot(y, p) != 0
+        places = np.ceil(np.clip(p, 0, 1) * (self.num_thresholds - 1)) - 1
+        places, positive = np.fmax(places, 0).astype(np.int64), one_hot(y, p) != 0  # NaN lies above none
         self.positives = self.positives + np.bincount(places[positive], minlength=self.num_thresholds)
         self.negatives = self.negatives + np.bincount(places[~positive], minlength=self.num_thresholds)
 
@@ -302,6 +303,8 @@ class Scorer(Metric):
     runs = False
 
     def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise SettingError(f"Scorer: function must be callable as function(y, p), got {self.function!r}")
         self.reset()
 
     def reset(self) -> None:
@@ -351,9 +354,7 @@ def named(what: str, given: object) -> dict[str, Metric]:
     for item in [] if given is None else list(given) if isinstance(given, list | tuple) else [given]:
         name = _name(item)
         if name in ("loss", "data_loss", "penalty"):
-            raise settings.SettingError(
-                f"{what}: {name} is the objective's own name in History; call the metric another"
-            )
+            raise SettingError(f"{what}: {name} is the objective's own name in History; call the metric another")
         found[settings.unique(name, found)] = _metric(what, item)
     return found
 
@@ -366,5 +367,5 @@ def _name(item: Any) -> str:
 
 
 def _metric(what: str, item: Any) -> Metric:
-    is_function = callable(item) and not isinstance(item, type)
+    is_function = callable(item) and not isinstance(item, type | Metric)
     return Scorer(item) if is_function else settings.resolve(what, item, Metric, METRICS)

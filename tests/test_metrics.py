@@ -16,6 +16,7 @@ from minidl.metrics import (
     CategoricalAccuracy,
     F1Score,
     MeanAbsoluteError,
+    MeanMetric,
     MeanSquaredError,
     Metric,
     Precision,
@@ -143,6 +144,11 @@ def test_precision_and_recall_by_hand():
     assert fed(Recall(thresholds=0.1), y, p) == 1
 
 
+def test_an_output_that_is_no_number_lies_above_no_threshold():
+    # by hand: with it at the bottom, one of the two pairs (0.3, NaN), (0.3, 0.8) is in order
+    assert fed(AUC(), [[1], [1], [0]], [[np.nan], [0.8], [0.3]]) == 0.5
+
+
 def test_the_area_of_a_perfect_a_reversed_and_a_constant_guess():
     y = [[0], [0], [1], [1]]
     assert fed(AUC(), y, [[0.1], [0.2], [0.8], [0.9]]) == 1
@@ -192,6 +198,12 @@ def test_the_named_state_is_all_there_is_to_go_on_from(metric):
     for one in (metric, other):
         one.update(BITS[20:], PROBABILITIES[20:])
     assert other.result() == metric.result() == pytest.approx(fed(metric, BITS, PROBABILITIES), rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", EVERY, ids=named("ids", EVERY))
+def test_without_any_row_the_figure_is_0(metric):
+    metric.reset()
+    assert metric.result() == 0
 
 
 def test_errors_are_better_small_all_else_large():
@@ -303,6 +315,7 @@ def test_a_class_is_no_function():
         (lambda: F1Score(average=None), "F1Score: average must be one of macro, weighted, micro, got None"),
         (lambda: F1Score(threshold=-1), r"F1Score: threshold must be in \[0, 1\], got -1"),
         (lambda: AUC(1), "AUC: num_thresholds must be an integer of at least 2, got 1"),
+        (lambda: Scorer("auc"), r"Scorer: function must be callable as function\(y, p\), got 'auc'"),
     ],
 )
 def test_settings_are_checked(make, message):
@@ -317,3 +330,24 @@ def test_a_metric_of_ones_own_says_what_it_must_write(call):
 
     with pytest.raises(NotImplementedError, match="Mine must write "):
         call(Mine())
+
+
+class Widest(MeanMetric):
+    def __call__(self, y, p):
+        raise AssertionError("a Metric is no function")
+
+    def values(self, y, p):
+        return p.max(axis=1)
+
+
+def test_a_metric_that_can_be_called_stays_a_metric():
+    metric = named("compile", Widest())["widest"]
+    assert fed(metric, [[0, 1], [0, 1]], [[1.0, 2.0], [3.0, 4.0]]) == 3
+
+
+def test_a_mean_of_ones_own_says_what_it_must_write():
+    class Mine(MeanMetric):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"Mine must write values\(y, p\)"):
+        fed(Mine(), [[0]], [[0]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import settings
 from .errors import DataError
 
 FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
@@ -15,6 +17,11 @@ FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
 def _seed(seed: int | None) -> int:
     # scikit-learn takes None for NumPy's global generator, which nothing here touches
     return int(np.random.default_rng().integers(2**31)) if seed is None else seed
+
+
+def _each(who: str, points: int) -> int:
+    """The number of points of each of two classes."""
+    return settings.integer(who, "points", points, 2) // 2
 
 
 def circles(points: int = 300, *, noise: float = 0.05, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -32,8 +39,11 @@ def moons(points: int = 300, *, noise: float = 0.1, seed: int | None = None) -> 
 
 
 def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The notebook's flower: petals r = 4 sin(4 t), one half of the turn a class; noise on angle and radius alike."""
-    rng, each = np.random.default_rng(seed), points // 2
+    """The notebook's flower: petals r = 4 sin(4 t), one half of the turn a class; noise on angle and radius alike.
+
+    Of an odd number of points the last is left out.
+    """
+    rng, each = np.random.default_rng(seed), _each("flower", points)
     parts = []
     for label in (0, 1):
         t = np.linspace(3.12 * label, 3.12 * (label + 1), each) + noise * rng.standard_normal(each)
@@ -43,8 +53,11 @@ def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) ->
 
 
 def spiral(points: int = 50, *, noise: float = 1.0, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The notebook's spiral: arms r = 0.3 t^2 for t in [0, 4 pi] and r = 0.2 t^2 for t in [1, 4 pi]; noise on r."""
-    rng, each = np.random.default_rng(seed), points // 2
+    """The notebook's spiral: arms r = 0.3 t^2 for t in [0, 4 pi] and r = 0.2 t^2 for t in [1, 4 pi]; noise on r.
+
+    Of an odd number of points the last is left out.
+    """
+    rng, each = np.random.default_rng(seed), _each("spiral", points)
     parts = []
     for factor, start in ((0.3, 0.0), (0.2, 1.0)):
         t = np.linspace(start, 4 * 3.1415, each)
@@ -88,26 +101,32 @@ def _read_part(path: Path, part: str) -> dict[str, Any]:
 
     try:
         with h5py.File(path, "r") as file:
-            x = _dataset(file, path, f"{part}_set_x", "u", (None, 64, 64, 3))
-            found = {"x": x, "y": _dataset(file, path, f"{part}_set_y", "iu", (len(x),), (len(x), 1)).ravel()}
+            x = _dataset(file, path, f"{part}_set_x", "uint8", (None, 64, 64, 3))
+            found = {"x": x, "y": _dataset(file, path, f"{part}_set_y", "integers", (len(x),), (len(x), 1)).ravel()}
             if part == "test":
-                found["list_classes"] = _dataset(file, path, "list_classes", "SO", (2,))
+                found["list_classes"] = _dataset(file, path, "list_classes", "names", (2,))
             return found
     except (OSError, RuntimeError, KeyError) as error:
         raise DataError(f"load_cats: {path} cannot be read as an HDF5 file ({error})") from None
 
 
-def _dataset(file: Any, path: Path, key: str, kinds: str, *shapes: tuple[int | None, ...]) -> np.ndarray:
-    """The dataset as an array, if its dtype is of one of the kinds and its shape one of the shapes (None: any m)."""
+KINDS: dict[str, Callable[[np.dtype], bool]] = {
+    "uint8": lambda dtype: dtype == np.uint8,
+    "integers": lambda dtype: dtype.kind in "iu",
+    "names": lambda dtype: dtype.kind in "SO",
+}
+
+
+def _dataset(file: Any, path: Path, key: str, kind: str, *shapes: tuple[int | None, ...]) -> np.ndarray:
+    """The dataset as an array, if its dtype is of the kind and its shape one of the shapes (None: any m)."""
     import h5py
 
     found = file.get(key)
-    array = found if isinstance(found, h5py.Dataset) and found.dtype.kind in kinds and found.shape else None
+    array = found if isinstance(found, h5py.Dataset) and KINDS[kind](found.dtype) and found.shape else None
     if array is None or not {array.shape, (None, *array.shape[1:])} & set(shapes):
-        wanted = {"u": "uint8", "iu": "integers", "SO": "names"}[kinds]
         shown = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "nothing of that kind"
         shape = str(shapes[0]).replace("None", "m")
-        raise DataError(f"load_cats: {path} must hold a dataset {key}, {wanted} {shape}; found {shown}")
+        raise DataError(f"load_cats: {path} must hold a dataset {key}, {kind} {shape}; found {shown}")
     return array[()]
 
 

@@ -52,6 +52,9 @@ class Constant(Initializer):
 
     value: float = 0.0
 
+    def __post_init__(self) -> None:
+        settings.number("Constant", "value", self.value)
+
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value)
 
@@ -64,6 +67,7 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
 
     def __post_init__(self) -> None:
+        settings.number("RandomNormal", "mean", self.mean)
         settings.number("RandomNormal", "stddev", self.stddev, "[0, inf)")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -76,6 +80,10 @@ class RandomUniform(Initializer):
 
     minval: float = -0.05
     maxval: float = 0.05
+
+    def __post_init__(self) -> None:
+        low = settings.number("RandomUniform", "minval", self.minval)
+        settings.number("RandomUniform", "maxval", self.maxval, f"[{low}, inf)")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(self.minval, self.maxval, shape)

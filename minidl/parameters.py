@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import initializers
-from .errors import NotBuiltError
+from . import initializers, settings
+from .errors import NotBuiltError, SettingError
 from .initializers import Initializer
 
 
@@ -48,7 +48,9 @@ class Parameter:
         penalized: bool | None = None,
         regularizer: Penalty | None = None,
     ) -> None:
-        self.shape = tuple(int(n) for n in shape)
+        if not isinstance(shape, tuple | list):
+            raise SettingError(f"Parameter: shape must be a tuple such as (3,), got {shape!r}")
+        self.shape = tuple(settings.integer("Parameter", "each of shape", n, 1) for n in shape)
         self.initializer = initializers.get("Parameter: initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
         self.regularizer = regularizer

@@ -67,7 +67,8 @@ def resolve(what: str, given: Any, kind: type[T], table: Mapping[str, Callable[[
             raise SettingError(f"{what}: {given!r} is unknown here; known are {', '.join(table)}")
         return table[given]()
     hint = f"; write {given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else ""
-    raise SettingError(f"{what} must be a {kind.__name__} object or a string, got {given!r}{hint}")
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    raise SettingError(f"{what} must be {article} {kind.__name__} object or a string, got {given!r}{hint}")
 
 
 def snake_case(name: str) -> str:

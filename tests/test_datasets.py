@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from minidl import DataError
+from minidl import DataError, SettingError
 from minidl.datasets import FILES, circles, flower, load_cats, moons, spiral, write_photographs
 
 MAKERS = {"circles": circles, "moons": moons, "flower": flower, "spiral": spiral}
@@ -20,6 +20,16 @@ def test_shapes_and_classes(name, points):
     assert y.shape == (count,)
     assert np.isfinite(x).all()
     assert list(np.bincount(y)) == [count // 2] * 2
+
+
+@pytest.mark.parametrize("name", ["flower", "spiral"])
+def test_both_classes_have_as_many_points(name):
+    x, y = MAKERS[name](7)
+    assert x.shape == (6, 2)
+    assert list(y) == [0, 0, 0, 1, 1, 1]
+    for points in (1, -4, 2.0, "9", None):
+        with pytest.raises(SettingError, match=f"^{name}: points must be an integer of at least 2, got "):
+            MAKERS[name](points)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -145,6 +155,7 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
 WRONG = {
     "three axes": ("train_set_x", X_TRAIN[..., 0], "train_set_x, uint8 (m, 64, 64, 3); found uint8 (7, 64, 64)"),
     "other size": ("test_set_x", X_TEST[:, :32], "test_set_x, uint8 (m, 64, 64, 3); found uint8 (5, 32, 64, 3)"),
+    "16 bits": ("test_set_x", X_TEST.astype("u2"), "test_set_x, uint8 (m, 64, 64, 3); found uint16 (5, 64, 64, 3)"),
     "floats": ("train_set_x", X_TRAIN / 255, "train_set_x, uint8 (m, 64, 64, 3); found float64 (7, 64, 64, 3)"),
     "float labels": ("train_set_y", Y_TRAIN / 2, "train_set_y, integers (7,); found float64 (7,)"),
     "labels short": ("train_set_y", Y_TRAIN[:6], "train_set_y, integers (7,); found int64 (6,)"),

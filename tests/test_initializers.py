@@ -136,6 +136,11 @@ def test_what_is_no_matrix_is_refused(initializer, shape):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Constant("0"), r"Constant: value must be in \(-inf, inf\), got '0'"),
+        (lambda: Constant(math.nan), r"Constant: value must be in \(-inf, inf\), got nan"),
+        (lambda: RandomNormal(mean=None), r"RandomNormal: mean must be in \(-inf, inf\), got None"),
+        (lambda: RandomUniform(-math.inf), r"RandomUniform: minval must be in \(-inf, inf\), got -inf"),
+        (lambda: RandomUniform(1, 0.5), r"RandomUniform: maxval must be in \[1.0, inf\), got 0.5"),
         (lambda: TruncatedNormal(stddev=-1), r"TruncatedNormal: stddev must be in \[0, inf\), got -1"),
         (lambda: TruncatedNormal(mean="0"), "TruncatedNormal: mean must be in"),
         (lambda: Orthogonal(math.inf), r"Orthogonal: gain must be in \(-inf, inf\), got inf"),

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minidl import SettingError
 from minidl.initializers import Constant, RandomNormal
-from minidl.parameters import Parameter, Parameters
+from minidl.parameters import Parameter, Parameters, Penalty
 
 SHAPES = st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=6)
 
@@ -142,6 +143,26 @@ def test_drawing_follows_the_order_of_the_layers():
     rng = np.random.default_rng(0)
     assert np.array_equal(params["p0"].value, rng.normal(0, 0.05, 2))
     assert np.array_equal(params["p1"].value, rng.normal(0, 0.05, (2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (3, r"Parameter: shape must be a tuple such as \(3,\), got 3"),
+        (None, "Parameter: shape must be a tuple"),
+        ((2.5,), "Parameter: each of shape must be an integer of at least 1, got 2.5"),
+        ((3, 0), "Parameter: each of shape must be an integer of at least 1, got 0"),
+    ],
+)
+def test_shapes_are_checked(shape, message):
+    with pytest.raises(SettingError, match=message):
+        Parameter(shape, "zeros")
+
+
+@pytest.mark.parametrize("method", ["value", "gradient"])
+def test_a_penalty_of_ones_own_says_what_it_must_write(method):
+    with pytest.raises(NotImplementedError, match=rf"Penalty must write {method}\(w, m\)"):
+        getattr(Penalty(), method)(np.ones(2), 1)
 
 
 def test_words():

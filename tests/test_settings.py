@@ -126,7 +126,7 @@ def test_a_class_in_place_of_an_object_is_told_so(make, message):
 
 @pytest.mark.parametrize("given_", [3, None, object(), ["sgd"], {"name": "sgd"}, b"sgd"])
 def test_neither_object_nor_string_is_refused(given_):
-    with pytest.raises(SettingError, match=r"^compile: optimizer must be a Optimizer object or a string, got "):
+    with pytest.raises(SettingError, match=r"^compile: optimizer must be an Optimizer object or a string, got "):
         optimizers.get("compile: optimizer", given_)
 
 

@@ -1,9 +1,12 @@
 """The table of layers, in Keras's columns."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 
 from minidl import Model, Sequential
 from minidl.layers import Chain, Dense, Dropout, Flatten, ReLU, Residual, Sigmoid
+from minidl.summary import _bytes
 
 # Keras 3.15.1 for the same layers has the same title, columns, rows and totals (its table is wider)
 EXPECTED = """\
@@ -68,3 +71,31 @@ def test_all_lines_of_the_table_are_as_wide():
     table = lines(Sequential([Dense(123456, name="a_rather_long_name_for_a_layer"), ReLU()]), (7,))
     assert len({len(line) for line in table[1:-3]}) == 1
     assert np.all([line[0] in "┌│├└" for line in table[1:-3]])
+
+
+def test_what_the_optimiser_remembers_counts_among_all_but_is_not_trained():
+    model = Sequential([Dense(3)])
+    model.compile("adam")
+    model.fit(np.ones((2, 2)), np.ones((2, 3)), verbose=0)
+    # Keras 3.15.1 counts as here: 9 weights, m and v for each, the steps done and the learning rate
+    assert lines(model, (2,))[-4:] == [
+        " Total params: 29 (116.00 B)",
+        " Trainable params: 9 (36.00 B)",
+        " Non-trainable params: 0 (0.00 B)",
+        " Optimizer params: 20 (80.00 B)",
+    ]
+
+
+def test_gigabytes():
+    # by hand: 5 x 2^28 numbers of 4 bytes are 5 GB
+    assert _bytes(4 * 5 * 2**28) == "5.00 GB"
+
+
+def test_the_same_table_in_html():
+    model = Sequential([Dense(3, name="<head>"), ReLU()], name="a & b")
+    model.build((2,))
+    html = model._repr_html_()
+    cells = [cell.text for cell in ElementTree.fromstring(f"<html>{html.replace('<br>', '<br/>')}</html>").iter("td")]
+    assert cells == ["<head> (Dense)", "(None, 3)", "9", "re_lu (ReLU)", "(None, 3)", "0"]
+    assert "<caption>Model: a &amp; b</caption>" in html
+    assert "<br> Trainable params: 9 (36.00 B)<br>" in html

@@ -61,6 +61,13 @@ def test_102_a_directory_as_target(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_102_a_pipe_as_target(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match="pipe is a device or a pipe, whose place a file would take"):
+        model().save(tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
 def test_103_a_disk_that_fills_at_every_possible_write(tmp_path):
     path = tmp_path / "m.h5"
     model(1).save(path)
@@ -228,5 +235,8 @@ def test_what_killed_saves_left_is_swept_up_after_a_day(tmp_path):
         (tmp_path / name).touch()
         then = time.time() - days * atomic.DAY
         os.utime(tmp_path / name, (then, then))
+    (tmp_path / ".minidl-folder.tmp").mkdir()  # somebody else's: what cannot be removed stays
+    os.utime(tmp_path / ".minidl-folder.tmp", (0, 0))
     model().save(tmp_path / "m.h5")
-    assert {path.name for path in tmp_path.iterdir()} == {".minidl-new.tmp", "mine.tmp", "m.h5"}
+    left = {".minidl-new.tmp", ".minidl-folder.tmp", "mine.tmp", "m.h5"}
+    assert {path.name for path in tmp_path.iterdir()} == left

@@ -11,7 +11,8 @@ import pytest
 from minidl import ModelFileError, Sequential, SettingError, load_model
 from minidl.callbacks import BackupAndRestore, Callback, EarlyStopping, LearningRateScheduler, ModelCheckpoint
 from minidl.layers import Dense, Dropout, ReLU, Sigmoid
-from minidl.optimizers import SGD, Adam
+from minidl.optimizers import SGD, Adam, Clip
+from minidl.schedules import ExponentialDecay
 from tests import interrupted
 
 X = np.random.default_rng(0).normal(size=(50, 3))
@@ -229,7 +230,24 @@ def test_a_model_file_that_is_no_backup_is_refused(tmp_path):
     first = model()
     first.fit(X, Y)
     first.save(tmp_path / "training.h5")
-    with pytest.raises(ModelFileError, match="it can be gone on from in a fit alone"):
+    with pytest.raises(ModelFileError, match="it was saved outside a fit, so there is none to go on with"):
         model().fit(X, Y, callbacks=BackupAndRestore(tmp_path))
-    with pytest.raises(ModelFileError, match="it can be gone on from in a fit alone"):
-        first.restore_training(tmp_path / "training.h5")
+
+
+@pytest.mark.parametrize("idle", [model(), Sequential([Dense(1)])], ids=["compiled", "not compiled"])
+def test_outside_a_fit_there_is_nothing_to_restore(tmp_path, idle):
+    with pytest.raises(SettingError, match="restore_training: no fit of sequential is running; model = load_model"):
+        idle.restore_training(tmp_path / "training.h5")
+
+
+def test_a_wrapped_optimiser_with_a_schedule_goes_on(tmp_path):
+    def scheduled(rate=0.1):
+        return model(optimizer=Clip(Adam(ExponentialDecay(rate, 4, 0.5)), norm=1.0))
+
+    straight, second = scheduled(), scheduled()
+    scheduled().fit(X, Y, epochs=2, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
+    with pytest.raises(SettingError, match="its optimizer differs"):
+        scheduled(0.2).fit(X, Y, callbacks=BackupAndRestore(tmp_path))
+    straight.fit(X, Y, epochs=4)
+    second.fit(X, Y, epochs=4, callbacks=BackupAndRestore(tmp_path))
+    assert np.array_equal(second.params.theta, straight.params.theta)

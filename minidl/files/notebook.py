@@ -49,7 +49,7 @@ def from_notebook(parameters: Mapping[str, Any], *, seed: int | None = None, dty
 
 
 def _refuse_loose(kernels: list[np.ndarray], biases: list[np.ndarray]) -> None:
-    """Refuse matrices that are not (n_l, n_(l-1)), and biases that are not (n_l, 1)."""
+    """Refuse matrices that are not (n_l, n_(l-1)), and biases that have not n_l numbers."""
     width = None
     for number, (kernel, bias) in enumerate(zip(kernels, biases, strict=True), 1):
         if kernel.ndim != 2 or width not in (None, kernel.shape[0]):

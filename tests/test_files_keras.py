@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import zipfile
 
 import h5py
@@ -257,6 +258,26 @@ def test_the_state_of_another_optimiser_is_left_out_with_a_warning(tmp_path):
     assert np.array_equal(model.params.theta, other.params.theta)
 
 
+def test_the_state_of_an_optimiser_that_keras_has_not_stays(tmp_path):
+    model = Sequential([Dense(1)])
+    model.compile("lbfgs")
+    model.fit(np.ones((2, 1)), np.ones(2), verbose=0)
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        assert list(file) == ["layers"]
+
+
+def test_a_state_beyond_the_model_s_dtype_becomes_infinite(tmp_path):
+    large, small = Sequential([Dense(1)], dtype="float64"), Sequential([Dense(1)])
+    for model in (large, small):
+        model.compile("adam")
+        model.fit(np.ones((2, 1)), np.ones(2), verbose=0)
+    large.optimizer.v[:] = 1e300
+    large.save_weights(tmp_path / "m.weights.h5")
+    small.load_weights(tmp_path / "m.weights.h5")
+    assert np.isinf(small.optimizer.v).all()
+
+
 @pytest.mark.parametrize("name", ["m.h5", "m.npz", "m.keras", "m"])
 def test_weights_have_two_formats(tmp_path, name):
     model = Sequential([Dense(1)])
@@ -316,6 +337,14 @@ def set_setting(key, value):
     return lambda parts: changed(parts, lambda config: config["config"]["layers"][1]["config"].update({key: value}))
 
 
+def before_the_beginning(parts):
+    """The directory said to begin 100 bytes after the place where it does, so that all else lies 100 before its."""
+    content = bytearray(zipped(parts))
+    (start,) = struct.unpack_from("<I", content, len(content) - 6)
+    struct.pack_into("<I", content, len(content) - 6, start + 100)
+    return content
+
+
 HOSTILE_ARCHIVES = {
     "a lambda": set_layer("class_name", "Lambda"),
     "a module of its own": set_layer("registered_name", "mine>Dense"),
@@ -328,6 +357,10 @@ HOSTILE_ARCHIVES = {
     "an activation that is code": set_setting("activation", {"class_name": "function", "config": "lambda"}),
     "a name that climbs": set_setting("name", "../../x"),
     "functional": lambda parts: changed(parts, lambda config: config.update(class_name="Functional")),
+    "no features": lambda parts: changed(
+        parts, lambda config: config["config"]["layers"][0]["config"].update(batch_shape=[None, 0])
+    ),
+    "a place before the first byte": before_the_beginning,
     "no layers": lambda parts: changed(parts, lambda config: config["config"].update(layers=5)),
     "no shape": lambda parts: changed(parts, lambda config: config["config"]["layers"].pop(0)),
     "bad dtype": lambda parts: changed(parts, lambda config: config["config"].update(dtype="bfloat16")),
@@ -366,3 +399,67 @@ def test_an_archive_has_the_same_bytes_each_time(tmp_path):
         model.save(tmp_path / name)
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     assert np.array_equal(load_model(tmp_path / "a.keras").predict(np.ones((1, 3))), model.predict(np.ones((1, 3))))
+
+
+# ---- weights from strangers
+
+
+def replaced(path, value):
+    def change(file):
+        file.pop(path, None)
+        file[path] = value
+
+    return change
+
+
+HOSTILE_WEIGHTS = {
+    "5,000 layers": (lambda file: [file.create_group(f"layers/{i}") for i in range(5000)], "holds 5003 names"),
+    "a name of 70 letters": (lambda file: file.create_group("layers/" + 70 * "n"), "/layers holds the name 'nnn"),
+    "a name that does not print": (lambda file: file.create_group("layers/a\x1b"), r"/layers holds the name 'a\\x1b'"),
+    "a layer with a cell": (
+        lambda file: file.create_group("layers/dense/cell"),
+        "dense holds 'cell': there is no such",
+    ),
+    "steps below 0": (replaced("optimizer/vars/0", np.int64(-1)), "its optimiser has done -1 steps"),
+    "a rate that is NaN": (replaced("optimizer/vars/1", np.float32("nan")), "and its learning rate is nan"),
+    "a rate below 0": (replaced("optimizer/vars/1", np.float32(-1)), "and its learning rate is -1"),
+    "a slot of another shape": (replaced("optimizer/vars/2", np.zeros(3)), r"vars/2 has shape \(3,\), wanted \(3, 2\)"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_WEIGHTS)
+def test_a_hostile_file_of_weights_is_refused_and_nothing_is_set(tmp_path, case):
+    change, message = HOSTILE_WEIGHTS[case]
+    model = Sequential([Dense(2), ReLU(), Dense(2), Dense(1)])
+    model.compile("adam")
+    model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5", "r+") as file:
+        change(file)
+    model.params.theta[:] = 7
+    with pytest.raises(ModelFileError, match=f"^load_weights: .*{message}.*; nothing was loaded$"):
+        model.load_weights(tmp_path / "m.weights.h5")
+    assert (model.params.theta == 7).all()
+    assert model.optimizer.iterations == 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (None, r"it cannot be read \(.*header.*\)"),
+        (
+            {"dense/kernel": np.full((1, 1), np.nan, "f4"), "dense/bias": np.zeros(1, "f4")},
+            "dense/kernel is not finite",
+        ),
+        ({"dense/kernel": np.full((1, 1), 1e300), "dense/bias": np.zeros(1)}, "dense/kernel is not finite in float32"),
+        ({"dense/kernel": np.ones((1, 1), "i4"), "dense/bias": np.zeros(1, "i4")}, "dense/kernel is int32"),
+    ],
+)
+def test_safetensors_that_are_no_weights_are_refused(tmp_path, arrays, message):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    content = b"not safetensors at all" if arrays is None else numpy_files.save(arrays)
+    (tmp_path / "m.safetensors").write_bytes(content)
+    model = Sequential([Dense(1)])
+    model.build((1,))
+    with pytest.raises(ModelFileError, match=f"^load_weights: .*{message}"):
+        model.load_weights(tmp_path / "m.safetensors")

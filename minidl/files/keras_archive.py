@@ -35,7 +35,7 @@ from ..model import Model
 from ..sequential import Sequential
 from . import strict_json
 from .layout import allocate, finite_arrays, refuse_names, weights
-from .tree import image, shown
+from .tree import image, said, shown
 from .weights_file import set_weights
 
 CONFIG_BYTES = 2**20
@@ -150,8 +150,10 @@ def _parts(content: bytes) -> dict[str, bytes]:
             if set(sizes) != {(zipfile.ZIP_STORED, 0)} or sum(m.file_size for m in members.values()) > len(content):
                 raise ModelFileError("its parts are compressed; Keras stores them as they are")
             return {name: file.read(member) for name, member in members.items()}
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, UnicodeError) as error:
-        raise ModelFileError(f"it is no whole archive ({ascii(str(error))[1:-1][:80]})") from None
+    except ModelFileError:
+        raise
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, ValueError) as error:  # the last for places before 0
+        raise ModelFileError(f"it is no whole archive ({said(error)})") from None
 
 
 def _opened(node: Any) -> tuple[str, dict[str, Any]]:

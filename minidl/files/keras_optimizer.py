@@ -6,12 +6,14 @@ Keras keeps an array per parameter where minidl keeps one vector; Adam's m and v
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..errors import ModelFileError
 from ..model import Model
 from ..optimizers import SGD, Adagrad, Adam, AdamW, AMSGrad, Clip, Optimizer, RMSprop
 from .tree import Tree
@@ -83,10 +85,13 @@ def read_optimizer(tree: Tree, model: Model) -> Callable[[], None]:
 def _read(tree: Tree, optimizer: Optimizer, places: list[Any], scheduled: bool) -> Callable[[], None]:
     iterations = int(tree.array(f"{FOLDER}/0", ("int32", "int64"), ()))
     rate = None if scheduled else float(tree.array(f"{FOLDER}/1", ("float32", "float64"), ()))
+    if iterations < 0 or not (rate is None or 0 <= rate < math.inf):
+        raise ModelFileError(f"its optimiser has done {iterations} steps, and its learning rate is {rate}")
     first, vectors = 1 if scheduled else 2, {name: np.empty_like(getattr(optimizer, name)) for name, *_ in places}
     for number, (name, factor, part, shape) in enumerate(places, first):
         array = tree.array(f"{FOLDER}/{number}", ("float32", "float64"), shape)
-        vectors[name][part] = array.reshape(-1) / factor
+        with np.errstate(over="ignore"):  # what float64 held may be infinite here, as it would have become here
+            vectors[name][part] = array.reshape(-1) / factor
 
     def assign() -> None:
         optimizer.iterations = iterations

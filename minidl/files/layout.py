@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ModelFileError, NonFiniteError, SettingError
-from ..layers.base import Layer, unique
+from ..layers.base import Layer
 from ..layers.containers import Chain
 from ..parameters import Parameter
-from ..settings import snake_case
+from ..settings import snake_case, unique
 from .tree import Tree, shown
 
 
@@ -60,9 +60,7 @@ def _of_layer(layer: Layer, group: str, path: str) -> Iterator[tuple[str, Weight
 def _key(layer: Layer) -> str:
     key = "sequential" if type(layer) is Chain else snake_case(type(layer).__name__)
     if not re.fullmatch("[a-z0-9_]{1,60}", key):
-        raise SettingError(
-            f"save: {type(layer).__name__} must be an ASCII name of at most 60 letters to be one in a file"
-        )
+        raise SettingError(f"{type(layer).__name__} must be an ASCII name of at most 60 characters to be one in a file")
     return key
 
 
@@ -70,7 +68,7 @@ def finite_arrays(found: Mapping[str, Weight]) -> dict[str, np.ndarray]:
     """The weights' arrays by path, all finite."""
     for weight in found.values():
         if not np.isfinite(weight.array).all():
-            raise NonFiniteError(f"save: {weight.name} is not finite; nothing was written")
+            raise NonFiniteError(f"{weight.name} is not finite; nothing was written")
     return {path: weight.array for path, weight in found.items()}
 
 
@@ -130,4 +128,5 @@ def refuse_names(model_name: str, layer: Layer) -> None:
         names += given
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"\w[\w .-]{0,63}", name, re.ASCII):
-            raise SettingError(f"the name {shown(name)} cannot be in a file: use letters, digits, _ - . and spaces")
+            allowed = "ASCII letters, digits, _ - . and spaces"
+            raise SettingError(f"the name {shown(name)} cannot be in a file: use {allowed}")

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from ..errors import ModelFileError
+from .tree import said
 
 DEPTH = 100  # of brackets; Python's own reader gives up, without a good word, somewhere beyond 1,000
 DIGITS = 40  # the state of NumPy's generator has 39
@@ -26,7 +27,7 @@ def parse(part: str, raw: bytes) -> Any:
         )
         dump(parsed)  # half of a surrogate pair can be written in JSON, but it is no text
     except ValueError as error:  # of the decoder and of the encoder too
-        raise ModelFileError(f"{part} is not JSON as it is written here ({ascii(str(error))[1:-1][:80]})") from None
+        raise ModelFileError(f"{part} is not JSON as it is written here ({said(error)})") from None
     return parsed
 
 

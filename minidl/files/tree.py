@@ -36,6 +36,11 @@ def shown(given: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def said(error: Exception) -> str:
+    """What an exception says, for a message: as `shown`, but longer, since it may name a path."""
+    return ascii(" ".join(str(error).split()))[1:-1][:200]
+
+
 def read_bytes(path: str | Path, max_bytes: int) -> bytes:
     """The bytes of a regular file, from one descriptor."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -83,7 +88,7 @@ def open_tree(content: bytes) -> Iterator[Tree]:
     except ModelFileError:
         raise
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:
-        raise ModelFileError(f"it cannot be read ({ascii(str(error))[1:-1][:200]})") from None
+        raise ModelFileError(f"it cannot be read ({said(error)})") from None
 
 
 class Tree:
@@ -120,14 +125,12 @@ class Tree:
             while path:
                 path, _, name = path.rpartition("/")
                 inside.setdefault(path, set()).add(name)
+        for path in [*wanted, *inside]:  # first the arrays: when all of them are there, counting names is enough
+            if h5py.h5a.get_num_attrs(self._dataset(path) if path in wanted else self._group(path)):
+                raise ModelFileError(f"{path or '/'} has attributes, which do not belong there")
         for path, names in inside.items():
             if self.count(path) != len(names):
                 raise ModelFileError(f"{path or '/'} holds {self.count(path)} things, wanted {len(names)}")
-            if found := set(self.names(path)) - names:
-                raise ModelFileError(f"{path or '/'} holds {shown(min(found))}, which does not belong there")
-        for path in [*inside, *wanted]:
-            if h5py.h5a.get_num_attrs(self._dataset(path) if path in wanted else self._group(path)):
-                raise ModelFileError(f"{path or '/'} has attributes, which do not belong there")
 
     def length(self, path: str) -> int:
         """The length of a one-dimensional array of bytes."""

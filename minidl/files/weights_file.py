@@ -13,7 +13,7 @@ from ..parameters import Parameter
 from . import atomic, native
 from .keras_optimizer import optimizer_arrays, read_optimizer
 from .layout import Weight, finite_arrays, read_weights, weights
-from .tree import Tree, image, named, open_tree, read_bytes, shown
+from .tree import Tree, image, named, open_tree, read_bytes, said, shown
 
 SUFFIXES = (".weights.h5", ".safetensors")
 
@@ -25,13 +25,14 @@ def save_weights(model: Model, path: str | Path) -> None:
     once or not at all. Raises NonFiniteError for weights that are not finite.
     """
     model.params  # noqa: B018  an unbuilt model says so here
-    arrays = finite_arrays(weights(model.layer))
+    found = weights(model.layer)
+    arrays = finite_arrays(found)
     if str(path).endswith(".weights.h5"):
         atomic.write(path, image(arrays | optimizer_arrays(model)))
     elif str(path).endswith(".safetensors"):
         from safetensors.numpy import save
 
-        atomic.write(path, save({weight.name: weight.array.copy() for weight in weights(model.layer).values()}))
+        atomic.write(path, save({weight.name: weight.array.copy() for weight in found.values()}))
     else:
         raise SettingError(f"save_weights: the name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
 
@@ -88,7 +89,7 @@ def _set_from_safetensors(model: Model, content: bytes) -> None:
     try:
         arrays = load(content)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(f"it cannot be read ({ascii(str(error))[1:-1][:200]})") from None
+        raise ModelFileError(f"it cannot be read ({said(error)})") from None
     if different := sorted(set(arrays) ^ set(found)):
         raise ModelFileError(f"the file and the model do not both have {shown(different[0])}")
     checked = {name: _checked(name, weight, arrays[name]) for name, weight in found.items()}

@@ -177,6 +177,34 @@ def test_own_layers_and_functions_come_back_by_name(tmp_path):
     assert loaded.evaluate(X, Y, return_dict=True)["always_half"] == 0.5
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(True, -7, 2**100, 0.1, "\u00e9\0", None, np.float32(0.1), (1, ("a", ())), [[], [None]]),
+        *({"a": {1: [2.5]}}, {}, list(range(20)), [0.5] * 9, [2**70] * 9, [1, 2.0] * 9),
+        *(float("inf"), [float("-inf")] * 9, HeNormal(), [Dense(3).kernel_initializer]),
+    ],
+    ids=str,
+)
+def test_settings_of_every_kind_come_back(tmp_path, value):
+    Sequential([Shifted(value)]).save(tmp_path / "m.h5")
+    found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
+    assert type(found) is type(value)
+    assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize("given_", [np.float16(0.5), np.int8(3), np.True_, np.float64(0.5)])
+def test_numbers_of_numpy_come_back_as_pythons(tmp_path, given_):
+    Sequential([Shifted(given_)]).save(tmp_path / "m.h5")
+    found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
+    assert (type(found), found) == (type(given_.item()), given_)
+
+
+def test_custom_objects_must_be_a_dict(tmp_path):
+    with pytest.raises(SettingError, match=r"^load_model: custom_objects must be a dict \{name: class\}, got \[<class"):
+        load_model(tmp_path / "m.h5", [Shifted])
+
+
 @pytest.mark.parametrize("customs", [None, {}, {"shifted": Shifted}, {"Shifted": 3}])
 def test_an_unknown_class_is_named_and_refused(tmp_path, customs):
     Sequential([Shifted(2.0)]).save(tmp_path / "m.h5")
@@ -191,23 +219,59 @@ class Undecorated(Layer):
         self.width = width
 
 
+class Counting(metrics.Metric):
+    def __init__(self, start):
+        self.start = start
+
+
+def in_chains(layer, depth):
+    return layer if depth == 0 else Chain(in_chains(layer, depth - 1))
+
+
+def another_class_called(name):
+    return dataclass(eq=False)(type(name, (Layer,), {}))
+
+
 @pytest.mark.parametrize(
-    ("layers_", "loss", "message"),
+    ("layer", "message"),
     [
-        ([Dense(1, name="a/b")], None, "the name 'a/b' cannot be in a file"),
-        ([Dense(1, name="D\u0435nse")], None, "cannot be in a file"),
-        ([Dense(1, name="a"), Dense(1, name="a")], None, "two layers of sequential have the same name"),
-        ([Shifted(lambda x: x)], None, "Shifted.by is <function"),
-        ([Undecorated(3)], None, "Undecorated takes width, and its fields are name: "),
-        ([Shifted(object())], None, "Shifted.by is <object"),
-        ([Shifted(np.zeros(2, complex))], None, "Shifted.by holds an array of complex128"),
-        ([Dense(1), *[ReLU() for _ in range(5000)]], None, r"the architecture takes \d+ bytes"),
+        (Dense(1, name="a/b"), "the name 'a/b' cannot be in a file: use ASCII letters"),
+        (Dense(1, name="D\u0435nse"), "cannot be in a file"),
+        (Chain(Dense(1, name="a"), Dense(1, name="a")), "two layers of chain have the same name"),
+        (Shifted(lambda x: x), "Shifted.by is <function"),
+        (Shifted(object()), "Shifted.by is <object"),
+        (Shifted(Shifted), "Shifted.by is <class"),
+        (Shifted(np.longdouble(1)), "Shifted.by is np.longdouble"),
+        (Shifted(np.zeros(2, complex)), "Shifted.by holds an array of complex128"),
+        (Shifted({1.5: 2}), "Shifted.by has the key 1.5; files hold keys that are strings or integers"),
+        (Shifted(Counting(3)), "Counting takes start, and its fields are none"),
+        (Undecorated(3), "Undecorated takes width, and its fields are name: "),
+        (Chain(Shifted(1.0), another_class_called("Shifted")()), "Shifted is the name of two things"),
+        (Chain(*[ReLU() for _ in range(5000)]), r"no file can hold the architecture \(it takes \d+ bytes"),
+        (in_chains(Dense(1), 40), r"no file can hold the architecture \(.*nested more than 100 deep\)"),
+        (Shifted(10**50), r"no file can hold the architecture \(.*an integer has 51 digits\)"),
+        (Shifted("\ud800"), r"no file can hold the architecture \(.*surrogates not allowed\)"),
     ],
 )
-def test_what_no_file_can_hold_is_refused_when_saving(tmp_path, layers_, loss, message):
+def test_what_no_file_can_hold_is_refused_when_saving(tmp_path, layer, message):
     with pytest.raises(SettingError, match=message):
-        Sequential(layers_).save(tmp_path / "m.h5")
+        Sequential([layer]).save(tmp_path / "m.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_whose_name_is_not_ascii_is_refused_when_its_weights_are_saved(tmp_path):
+    model = Sequential([another_class_called("D\u00e9cal\u00e9")()])
+    model.layers[0].forward = lambda x, training=False: x
+    model.build((2,))
+    with pytest.raises(SettingError, match=r"^D\u00e9cal\u00e9 must be an ASCII name of at most 60 characters"):
+        model.save(tmp_path / "m.h5")
+
+
+def test_a_generator_of_another_kind_is_refused_when_saving(tmp_path):
+    model = Sequential([Dense(1)])
+    model.rng = np.random.Generator(np.random.MT19937(0))
+    with pytest.raises(SettingError, match="must be NumPy's PCG64, got MT19937"):
+        model.save(tmp_path / "m.h5")
 
 
 def test_a_model_class_of_ones_own_is_refused_when_saving(tmp_path):

@@ -365,6 +365,7 @@ CHANGES = {
     "100 a layer more": lambda file: file.create_dataset("layers/dense_3/vars/0", data=FLOATS),
     "100 an array more": lambda file: file.create_dataset("minidl/arrays/99", data=FLOATS),
     "100 an array less": lambda file: file.pop("minidl/arrays/0"),
+    "100 an array of another name": lambda file: file.move("minidl/arrays/0", "minidl/arrays/99"),
     "100 a thing at the root": lambda file: file.create_group("optimizer"),
     "99 optimiser of another size": replaced("minidl/arrays/2", data=np.zeros(7, "f4")),
 }
@@ -515,6 +516,11 @@ CONFIGS = {
     "no layers": json_changed(lambda config: config["layer"].update(layers=3)),
     "layers that are strings": json_changed(lambda config: config["layer"].update(layers="ab")),
     "a layer that is none": top(layer=None),
+    "a Sequential of a Residual": json_changed(
+        lambda config: config["layer"].update(
+            {"class": "layers.Residual", "layers": {"tuple": config["layer"]["layers"]["tuple"][2:4]}}
+        )
+    ),
     "model of another kind": top(model="Estimator"),
     "model is a list": top(model=["Sequential"]),
     "Model of a Chain": top(model="Mode1"),
@@ -610,6 +616,15 @@ CONFIGS = {
 def test_a_configuration_that_is_not_exactly_right_is_refused(good, tmp_path, case):
     forged(tmp_path / "m.h5", good, CONFIGS[case])
     refuse(tmp_path / "m.h5")
+
+
+def test_a_state_larger_than_the_file_is_refused_before_it_is_allocated(tmp_path):
+    path = tmp_path / "m.h5"
+    model = Sequential([BatchNormalization()])
+    model.build((2,))
+    model.save(path)
+    forged(path, path.read_bytes(), top(input_shape=[3000, 3000]))
+    refuse(path, "BatchNormalization on rows of shape .3000, 3000. has more weights than the file has bytes")
 
 
 def test_a_saved_numpy_version_other_than_this_is_said(good, tmp_path):

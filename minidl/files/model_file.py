@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from ..errors import SettingError
 from ..model import Model
 from . import atomic, keras_archive, native
 from .tree import named, read_bytes
@@ -39,6 +41,8 @@ def load_model(
     Nothing in the file is run, no other file is opened, and memory is in proportion to the file. The checksum inside
     finds damage, not forgery. Raises ModelFileError for a file that is not exactly as it should be.
     """
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise SettingError(f"load_model: custom_objects must be a dict {{name: class}}, got {custom_objects!r}")
     with named("load_model", path):
         content = read_bytes(path, max_bytes)
         if content.startswith(b"PK") and sha256 is None:

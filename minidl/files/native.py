@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import ModelFileError, SettingError
 from ..layers.base import Layer
+from ..layers.containers import Chain
 from ..losses import Loss, Objective
 from ..metrics import Metric
 from ..model import Model
@@ -29,7 +30,7 @@ from ..sequential import Sequential
 from ..training import Position
 from . import strict_json
 from .layout import allocate, finite_arrays, read_weights, refuse_names, weights
-from .tree import Tree, image, open_tree, shown
+from .tree import Tree, image, open_tree, said, shown
 from .values import Decoder, Encoder, Objects
 
 MAGIC = b"\x93minidl\n"
@@ -64,11 +65,14 @@ def _contents(model: Model) -> dict[str, np.ndarray]:
 
 
 def _json(what: str, value: Any, limit: int) -> np.ndarray:
-    raw = strict_json.dump(value)
-    if len(raw) > limit:
-        raise SettingError(
-            f"save: the {what} takes {len(raw)} bytes, and files hold {limit}; save_weights saves the weights"
-        )
+    try:
+        raw = strict_json.dump(value)
+        if len(raw) > limit:
+            raise ValueError(f"it takes {len(raw)} bytes, and files hold {limit}")
+        strict_json.parse("it", raw)  # what could not be read is not written
+    except ValueError as error:
+        remedy = "save_weights saves the weights"
+        raise SettingError(f"save: no file can hold the {what} ({said(error)}); {remedy}") from None
     return np.frombuffer(raw, np.uint8)
 
 
@@ -154,7 +158,7 @@ def from_content(raw: bytes, customs: Objects, sha256: str | None) -> Model:
 def unsealed(raw: bytes, sha256: str | None = None) -> bytes:
     """The file's bytes, if they are whole."""
     found = digest(raw).hex()
-    if sha256 is not None and sha256.lower() != found:
+    if sha256 is not None and str(sha256).lower() != found:
         raise ModelFileError(f"its SHA-256 is {found}, wanted {shown(sha256)}")
     return raw
 
@@ -180,7 +184,7 @@ def digest(raw: bytes) -> bytes:
 
 
 def _model(tree: Tree, customs: Objects) -> Model:
-    decoder = Decoder(customs, lambda number, *kind: tree.array(f"/minidl/arrays/{number}", (kind[0],), kind[1]))
+    decoder = Decoder(customs, lambda number, dtype, shape: tree.array(f"/minidl/arrays/{number}", (dtype,), shape))
     chosen = _read_json(tree, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS)
     state = _read_json(tree, "/minidl/state", STATE_BYTES, _STATE_KEYS)
     model = _bare(chosen, decoder)
@@ -229,7 +233,7 @@ def _bare(chosen: dict[str, Any], decoder: Decoder) -> Model:
     if kind not in list(MODELS):
         raise ModelFileError(f"it holds a {shown(kind)}, wanted {' or '.join(MODELS)}")
     refuse_names(chosen["name"], layer)
-    given = layer.layers if kind == "Sequential" and hasattr(layer, "layers") else layer
+    given: Any = layer.layers if kind == "Sequential" and type(layer) is Chain else layer
     model = MODELS[kind](given, seed=chosen["seed"], dtype=chosen["dtype"], name=chosen["name"])
     if chosen["compile"] is not None:
         _compile(model, _keyed("compile", chosen["compile"], _COMPILE_KEYS), decoder)

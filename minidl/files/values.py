@@ -5,7 +5,7 @@ What JSON has not is an object with one key, or with "class":
     {"class": "layers.Dense", "units": 8, ...}   an object by its class and its dataclass fields, all of them
     {"function": "roc_auc_score"}                 a function, found in custom_objects
     {"tuple": [...]}, {"dict": [[key, value], ...]}, {"float": "nan"}, {"float32": 0.1}
-    {"array": [number, dtype, shape]}             an array, which lies in the file under /state/<number>
+    {"array": [number, dtype, shape]}             an array, which lies in the file at /minidl/arrays/<number>
     {"series": [number, dtype, length]}           the same of a list of numbers
 """
 
@@ -29,7 +29,7 @@ from ..optimizers import Optimizer
 from ..parameters import Penalty
 from ..schedules import Schedule
 from .tables import CLASSES, NAMES
-from .tree import HDF5_TYPES, shown
+from .tree import HDF5_TYPES, said, shown
 
 SERIES = 8  # lists of more numbers than this lie in arrays
 
@@ -51,7 +51,7 @@ class Encoder:
             return {"array": [*self._kept(who, given), list(given.shape)]}
         if isinstance(given, np.float32):
             return {"float32": self.value(who, float(given))}
-        if isinstance(given, np.bool | np.integer | np.floating):
+        if isinstance(given, np.bool | np.integer | np.float16 | np.float64):
             return self.value(who, given.item())
         if isinstance(given, int):
             return given
@@ -62,8 +62,14 @@ class Encoder:
         if isinstance(given, tuple):
             return {"tuple": [self.value(who, part) for part in given]}
         if isinstance(given, dict):
-            return {"dict": [[self.value(who, key), self.value(who, part)] for key, part in given.items()]}
+            return {"dict": [[self._key(who, key), self.value(who, part)] for key, part in given.items()]}
         return self._object(who, given)
+
+    def _key(self, who: str, given: Any) -> str | int:
+        key = self.value(who, given)
+        if not isinstance(key, str | int):
+            raise SettingError(f"save: {who} has the key {shown(given)}; files hold keys that are strings or integers")
+        return key
 
     def _kept(self, who: str, array: np.ndarray) -> list[Any]:
         if array.dtype.name not in HDF5_TYPES:
@@ -81,18 +87,22 @@ class Encoder:
 
     def _object(self, who: str, given: Any) -> Any:
         cls = type(given)
-        if not (isinstance(given, FAMILIES) or is_dataclass(given)):
+        if not (isinstance(given, FAMILIES) or is_dataclass(cls)):
             name = getattr(given, "__name__", "")
             if isinstance(given, type) or not callable(given) or not name.isidentifier():
                 raise SettingError(f"save: {who} is {shown(given)}, which no file can hold. {_HOLDABLE}")
-            self.customs[name] = given
+            self._call_custom(name, given)
             return {"function": name}
         name = NAMES.get(cls, cls.__name__)
         if cls not in NAMES:
-            self.customs[name] = cls
+            self._call_custom(name, cls)
         return {"class": name} | {
             setting: self.value(f"{name}.{setting}", getattr(given, setting)) for setting in settings_of(cls)
         }
+
+    def _call_custom(self, name: str, given: Any) -> None:
+        if self.customs.setdefault(name, given) != given:
+            raise SettingError(f"save: {name} is the name of two things; a file knows them by their names alone")
 
 
 FAMILIES = (Layer, Initializer, Penalty, Loss, Metric, Optimizer, Schedule)
@@ -103,8 +113,9 @@ _HOLDABLE = "Settings are numbers, strings, None, lists, and objects that are da
 def settings_of(cls: type) -> list[str]:
     """The names of an object's settings: what its constructor takes, which must be its dataclass fields."""
     names = list(inspect.signature(cls).parameters)
-    # an Optimizer without settings of its own is no dataclass
-    kept = {field.name for field in fields(cls)} if is_dataclass(cls) else {"learning_rate"}
+    kept = {field.name for field in fields(cls)} if is_dataclass(cls) else set()
+    if issubclass(cls, Optimizer):  # without settings of its own it is no dataclass
+        kept.add("learning_rate")
     if not set(names) <= kept:
         what = f"{cls.__name__} takes {', '.join(names)}, and its fields are {', '.join(sorted(kept)) or 'none'}"
         raise SettingError(f"save: {what}: make all it takes dataclass fields")
@@ -163,7 +174,7 @@ class Decoder:
                 return cls(*chosen.pop("layers"), **chosen)
             return cls(**chosen)
         except (ValueError, TypeError, OverflowError) as error:
-            raise ModelFileError(f"{name} cannot be made: {ascii(str(error))[1:-1][:200]}") from None
+            raise ModelFileError(f"{name} cannot be made: {said(error)}") from None
 
     def _function(self, name: Any) -> Any:
         if not isinstance(name, str) or not callable(self.customs.get(name)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,15 @@ class HDF5Data(Stored):
     def __len__(self) -> int:
         return self.rows
 
-    def open(self) -> Any:
-        """The file, open for reading."""
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """The file, open for reading. Damage that HDF5 meets, here or while rows are read, is a DataError."""
         import h5py
 
         try:
-            return h5py.File(self.path, "r")
-        except OSError as error:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except (OSError, KeyError) as error:
             raise DataError(f"HDF5Data: {self.path} cannot be read as an HDF5 file ({error})") from None
 
     def _dataset(self, file: Any, argument: str, name: str) -> Any:

@@ -268,6 +268,26 @@ def test_files_that_cannot_be_used_are_refused_at_once(tmp_path):
         HDF5Data(tmp_path / "text.h5", "x")
 
 
+@pytest.mark.parametrize("chunk", [0, 5])
+def test_a_chunk_that_is_damaged_is_met_while_training(path, chunk):
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("sealed", data=PHOTOS, chunks=(7, 4, 4, 3), fletcher32=True)
+        place = file["sealed"].id.get_chunk_info(chunk).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"^HDF5Data: .*photos\.h5 cannot be read as an HDF5 file \(.*read data"):
+        network().fit(HDF5Data(path, "sealed", "y"))
+
+
+def test_a_dataset_that_has_gone_is_missed(path):
+    data = HDF5Data(path, "x", "y")
+    with h5py.File(path, "r+") as file:
+        del file["x"]
+    with pytest.raises(DataError, match=r"cannot be read as an HDF5 file .*object 'x' doesn't exist"):
+        network().fit(data)
+
+
 @pytest.mark.parametrize("options", [{"buffer": 0}, {"buffer": 2.5}, {"scale": "a"}, {"scale": np.nan}])
 def test_settings_are_checked(path, options):
     with pytest.raises(SettingError, match=r"^HDF5Data: "):

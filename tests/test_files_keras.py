@@ -246,6 +246,22 @@ def test_weights_of_another_model_are_refused_and_nothing_is_set(tmp_path, suffi
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
 
 
+@pytest.mark.parametrize("name", KERAS_OPTIMIZERS)
+def test_the_state_of_an_optimiser_comes_back(tmp_path, name):
+    x, y = np.random.default_rng(0).normal(size=(2, 16, 2))
+    models = [Sequential([Dense(4), Tanh(), Dense(2)], seed=1) for _ in range(2)]
+    for model in models:
+        model.compile(KERAS_OPTIMIZERS[name][0](optimizers), MeanSquaredError())
+        model.build((2,))
+    models[0].fit(x, y, epochs=2, shuffle=False)
+    models[0].save_weights(tmp_path / "m.weights.h5")
+    models[1].load_weights(tmp_path / "m.weights.h5")
+    for model in models:
+        model.fit(x, y, epochs=2, shuffle=False)
+    assert models[1].optimizer.iterations == 4
+    assert difference(models[1].params.theta, models[0].params.theta) < 1e-6
+
+
 def test_the_state_of_another_optimiser_is_left_out_with_a_warning(tmp_path):
     model, other = Sequential([Dense(1)]), Sequential([Dense(1)])
     model.compile("adam")
@@ -305,6 +321,14 @@ def test_what_keras_has_not_is_refused_by_name(tmp_path, layer):
     alone.build((3,))
     with pytest.raises(SettingError, match=r"\.keras holds a Sequential"):
         alone.save(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_archive_is_read_here_too(tmp_path, seed):
+    model, x = architecture(seed)
+    model.save(tmp_path / "m.keras")
+    back = load_model(tmp_path / "m.keras")
+    assert np.array_equal(back.predict(x), model.predict(x))
 
 
 # ---- archives from strangers
@@ -390,6 +414,16 @@ def test_a_hostile_archive_is_refused(tmp_path, case):
     (tmp_path / "m.keras").write_bytes(HOSTILE_ARCHIVES[case](parts_of(tmp_path / "m.keras")))
     with pytest.raises(ModelFileError, match=r"^load_model: .*m\.keras: .*; nothing was loaded$"):
         load_model(tmp_path / "m.keras")
+
+
+def test_a_dtype_may_be_a_policy_as_keras_writes_it(tmp_path):
+    model = Sequential([Dense(2)])
+    model.build((3,))
+    model.save(tmp_path / "m.keras")
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float64"}, "registered_name": None}
+    content = changed(parts_of(tmp_path / "m.keras"), lambda config: config["config"].update(dtype=policy))
+    (tmp_path / "m.keras").write_bytes(content)
+    assert load_model(tmp_path / "m.keras").dtype == "float64"
 
 
 def test_an_archive_has_the_same_bytes_each_time(tmp_path):

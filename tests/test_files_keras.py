@@ -377,6 +377,7 @@ HOSTILE_ARCHIVES = {
     "units": set_setting("units", 2**40),
     "more units": set_setting("units", 3),
     "true units": set_setting("units", True),
+    "a layer in half precision": set_setting("dtype", {"config": {"name": "mixed_float16"}}),
     "unknown setting": set_setting("quantization_config", {"a": 1}),
     "an activation that is code": set_setting("activation", {"class_name": "function", "config": "lambda"}),
     "a name that climbs": set_setting("name", "../../x"),

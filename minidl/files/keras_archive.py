@@ -214,7 +214,7 @@ FUNCTIONS: dict[str, Callable[[], list[Layer]]] = {
 KINDS = {kind.__name__: kind for kind in SHARED}
 
 # What says how a layer begins and is trained, or is a name.
-LEFT_OUT = ("name", "dtype", "seed", "build_config", "_initializer", "_regularizer", "_constraint", "renorm_momentum")
+LEFT_OUT = ("name", "seed", "build_config", "_initializer", "_regularizer", "_constraint", "renorm_momentum")
 
 # What must be so, or not be there, for the layer to be minidl's.
 FIXED: dict[str, tuple[Any, ...]] = {
@@ -235,6 +235,7 @@ FIXED: dict[str, tuple[Any, ...]] = {
 def _from_keras(class_name: str, config: dict[str, Any]) -> list[Layer]:
     name = config.get("name")
     own = name if isinstance(name, str) else None
+    _dtype(config.pop("dtype", None))  # half precision would predict something else; of the others the model's counts
     after: list[Layer] = []
     if class_name in ("Dense", "Activation"):
         function = config.pop("activation", "linear")

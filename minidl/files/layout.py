@@ -68,7 +68,7 @@ def finite_arrays(found: Mapping[str, Weight]) -> dict[str, np.ndarray]:
     """The weights' arrays by path, all finite."""
     for weight in found.values():
         if not np.isfinite(weight.array).all():
-            raise NonFiniteError(f"{weight.name} is not finite; nothing was written")
+            raise NonFiniteError(f"save: {weight.name} is not finite; nothing was written")
     return {path: weight.array for path, weight in found.items()}
 
 

@@ -18,6 +18,7 @@ def race(runs: dict[str, Callable[[], object]], rounds: int = 7) -> Times:
     times: Times = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
+            time.sleep(0.1)  # the threads of whoever ran before spin for a while before they sleep
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)

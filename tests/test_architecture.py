@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -182,6 +183,14 @@ def test_every_public_name_is_where_the_table_says():
     assert set(minidl.__all__) <= set(dir(minidl))
     with pytest.raises(AttributeError, match="module 'minidl' has no attribute 'Sequentiel'"):
         _ = minidl.Sequentiel
+
+
+def test_type_checkers_see_the_same_public_names():
+    tree = ast.parse((HOUSE / "__init__.py").read_text(encoding="utf-8"))
+    imported = [alias for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    seen = {alias.name for alias in imported if alias.asname == alias.name}
+    assert seen <= set(minidl.__all__)
+    assert {name for name in minidl.__all__ if not isinstance(getattr(minidl, name), ModuleType)} <= seen
 
 
 def test_training_and_predicting_loads_nothing_heavy():

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from .errors import SettingError
 
 T = TypeVar("T")
@@ -15,7 +17,7 @@ T = TypeVar("T")
 def integer(who: str, name: str, value: Any, low: int) -> int:
     """The value as an int of at least `low`. True is no number here, nor is 2.0."""
     try:
-        whole = low - 1 if isinstance(value, bool) else operator.index(value)
+        whole = low - 1 if isinstance(value, bool | np.bool) else operator.index(value)
     except TypeError:
         whole = low - 1
     if whole < low:

@@ -11,7 +11,27 @@ from minidl import Model, NonFiniteError, NotBuiltError, Sequential, SettingErro
 from minidl.callbacks import Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minidl.callbacks.base import HOOKS
 from minidl.initializers import Constant, Zeros
-from minidl.layers import BatchNormalization, Chain, Dense, Dropout, Layer, Parameter, ReLU, Sigmoid, Softmax
+from minidl.layers import (
+    ELU,
+    GELU,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    Parameter,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L2
@@ -159,9 +179,11 @@ def test_backpropagate_leaves_the_weights_and_gives_the_slope_of_evaluate():
 
 
 def test_predict_in_eight_threads_equals_predict_in_one():
-    model = Sequential([Dense(32), ReLU(), Dropout(0.5), Dense(32), Sigmoid(), Dense(2)], seed=0)
-    model.build((8,))
-    inputs = [np.random.default_rng(i).normal(size=(300 + i, 8)) for i in range(8)]
+    prepared = [Flatten(), GaussianNoise(0.1), BatchNormalization(), LayerNormalization(), Dropout(0.5)]
+    curves = [Sigmoid(), Tanh(), Softplus(), GELU(), SiLU(), ELU(), LeakyReLU(), ReLU(), Softmax()]
+    model = Sequential([*prepared, Chain(Dense(32), Residual(*curves)), Dense(2)], seed=0)
+    inputs = [np.random.default_rng(i).normal(size=(300 + i, 4, 2)) for i in range(8)]
+    model.train_on_batch(inputs[0], np.ones((300, 2)))  # it moves the statistics of the normalisation
     expected = [model.predict(x) for x in inputs]
     results: list = [None] * 8
     start = threading.Barrier(8)

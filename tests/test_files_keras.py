@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import zipfile
+from importlib.util import find_spec
 
 import h5py
 import numpy as np
@@ -36,6 +37,8 @@ from minidl.schedules import ExponentialDecay
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 
+MISSING = pytest.mark.skipif(find_spec("safetensors") is None, reason="safetensors is not installed")
+SAFETENSORS = pytest.param(".safetensors", marks=[pytest.mark.peers, MISSING])
 ACTIVATIONS = (ReLU, LeakyReLU, ELU, Sigmoid, Tanh, Softplus, SiLU, GELU, Softmax)
 
 
@@ -205,11 +208,9 @@ def test_the_layout_is_keras_s(tmp_path):
     }
 
 
-@pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".weights.h5", SAFETENSORS])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights_come_back(tmp_path, suffix, dtype):
-    if suffix == ".safetensors":
-        pytest.importorskip("safetensors")
     model, other = (
         Sequential([Dense(4), BatchNormalization(), Residual(Dense(4)), Dense(1)], seed=seed, dtype=dtype)
         for seed in (1, 2)
@@ -223,7 +224,7 @@ def test_weights_come_back(tmp_path, suffix, dtype):
     assert all(np.shares_memory(p.value, other.params.theta) for p in other.params.values())
 
 
-@pytest.mark.parametrize("suffix", [".weights.h5", ".safetensors", ".h5"])
+@pytest.mark.parametrize("suffix", [".weights.h5", SAFETENSORS, ".h5"])
 @pytest.mark.parametrize(
     "layers",
     [
@@ -234,8 +235,6 @@ def test_weights_come_back(tmp_path, suffix, dtype):
     ],
 )
 def test_weights_of_another_model_are_refused_and_nothing_is_set(tmp_path, suffix, layers):
-    if suffix == ".safetensors":
-        pytest.importorskip("safetensors")
     model, other = Sequential([Dense(4), Dense(1)]), Sequential([layer.clone() for layer in layers])
     model.build((3,))
     other.build((3,))

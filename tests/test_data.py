@@ -3,7 +3,9 @@
 import datetime
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,11 +82,10 @@ def test_x_that_cannot_be_used_is_refused(who, kind):
 
 @pytest.mark.parametrize("who", USES)
 def test_sparse_matrices_are_refused(who):
-    matrix = pytest.importorskip("scipy.sparse").csr_matrix(X)
     model = classifier()
     model.build((2,))
     with pytest.raises(DataError, match=rf"^{who}: x is a sparse matrix; pass x.toarray\(\)$"):
-        USES[who](model, matrix)
+        USES[who](model, scipy.sparse.csr_matrix(X))
 
 
 def test_large_values_that_fit_are_used():
@@ -278,7 +279,6 @@ def test_what_predict_returns_is_the_callers():
 
 
 def frames():
-    pd = pytest.importorskip("pandas")
     whole, positive = np.arange(12), X[:, 0] > 0
     mixed = pd.DataFrame({"flag": positive, "count": whole, "value": X[:, 1]})
     nullable = pd.DataFrame({"flag": positive, "count": whole, "value": X[:, 1]})
@@ -303,12 +303,10 @@ def test_frames_train_as_their_numbers_do(kind):
 
 @pytest.mark.parametrize("dtype", ["int64", "bool", "float32", "Int64", "boolean", "Float64"])
 def test_series_are_labels(dtype):
-    pd = pytest.importorskip("pandas")
     same_training(X, X, Y, pd.Series(Y, index=np.arange(12)[::-1]).astype(dtype))
 
 
 def test_columns_that_are_not_numbers_are_named():
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"age": [1, 2], "name": ["a", "b"], "born": pd.to_datetime(["2026-01-01", "2026-01-02"])})
     frame["kind"] = frame["name"].astype("category")
     message = r"^fit: x has columns that are not numbers: name \(.*\), born \(datetime.*\), kind \(category\); encode"
@@ -317,7 +315,6 @@ def test_columns_that_are_not_numbers_are_named():
 
 
 def test_missing_entries_of_a_frame_are_named():
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": pd.array([1, None, 3], "Int64"), "b": [1.0, 2, 3]})
     with pytest.raises(DataError, match=r"fit: x\[1, 0\] is nan"):
         classifier().fit(frame, [0, 1, 1])

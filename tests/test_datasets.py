@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from sklearn.datasets import make_circles, make_moons
 
 from minidl import DataError, SettingError
 from minidl.datasets import FILES, circles, flower, load_cats, moons, spiral, write_photographs
@@ -43,8 +44,7 @@ def test_the_seed_decides(name):
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("name", ["circles", "moons"])
 def test_circles_and_moons_are_scikit_learns(name, seed):
-    made = pytest.importorskip("sklearn.datasets")  # scikit-learn 1.9.1
-    theirs = {"circles": made.make_circles, "moons": made.make_moons}[name](90, noise=0.1, random_state=seed)
+    theirs = {"circles": make_circles, "moons": make_moons}[name](90, noise=0.1, random_state=seed)
     assert all(np.array_equal(*pair) for pair in zip(MAKERS[name](90, noise=0.1, seed=seed), theirs, strict=True))
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from minidl import NotBuiltError, SettingError, ShapeError, initializers
 from minidl.initializers import (
@@ -97,7 +98,6 @@ def test_truncated_normal_lies_within_two_deviations_and_keeps_what_is_left():
 
 
 def test_the_truncated_normal_is_distributed_as_scipy_says():
-    stats = pytest.importorskip("scipy.stats")
     z = initializers.truncated_normal((200_000,), np.random.default_rng(0))
     assert stats.kstest(z, stats.truncnorm(-2, 2).cdf).pvalue > 1e-6
 

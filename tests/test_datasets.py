@@ -15,7 +15,7 @@ MAKERS = {"circles": circles, "moons": moons, "flower": flower, "spiral": spiral
 @pytest.mark.parametrize("points", [None, 60])
 def test_shapes_and_classes(name, points):
     x, y = MAKERS[name](seed=0) if points is None else MAKERS[name](points, seed=0)
-    # FACTS.md: 300 points on the circles, 400 on the flower, 50 on the spiral
+    # the notebook: 300 points on the circles, 400 on the flower, 50 on the spiral
     count = points or {"circles": 300, "moons": 300, "flower": 400, "spiral": 50}[name]
     assert x.shape == (count, 2)
     assert y.shape == (count,)
@@ -51,7 +51,7 @@ def test_circles_and_moons_are_scikit_learns(name, seed):
 def test_the_flower_without_noise_is_its_formula():
     x, y = flower(400, noise=0, seed=0)
     for label in (0, 1):
-        t = np.linspace(3.12 * label, 3.12 * (label + 1), 200)  # FACTS.md
+        t = np.linspace(3.12 * label, 3.12 * (label + 1), 200)  # the notebook
         r = 4 * np.sin(4 * t)
         assert np.allclose(x[y == label], np.stack([r * np.sin(t), r * np.cos(t)], axis=1), rtol=0, atol=1e-14)
     # by hand: the last point of class 0 and the first of class 1 are both t = 3.12
@@ -62,7 +62,7 @@ def test_the_flower_without_noise_is_its_formula():
 def test_the_spiral_without_noise_is_its_formula():
     x, y = spiral(50, noise=0, seed=0)
     for label, (factor, start) in enumerate([(0.3, 0), (0.2, 1)]):
-        t = np.linspace(start, 4 * 3.1415, 25)  # FACTS.md
+        t = np.linspace(start, 4 * 3.1415, 25)  # the notebook
         r = factor * t**2
         assert np.allclose(x[y == label], np.stack([r * np.cos(t), r * np.sin(t)], axis=1), rtol=0, atol=1e-12)
     assert np.hypot(*x[24]) == pytest.approx(0.3 * 12.566**2, rel=1e-14)  # 4 * 3.1415 = 12.566
@@ -181,7 +181,7 @@ def test_a_wrong_dataset_is_named_with_what_was_wanted(tmp_path, kind):
 def test_the_stand_in_is_written_and_read_back(tmp_path):
     write_photographs(tmp_path)
     photographs = load_cats(tmp_path)
-    # FACTS.md: 209 to train on, 50 to test on, 64 x 64 pixels of three colours
+    # the notebook: 209 to train on, 50 to test on, 64 x 64 pixels of three colours
     assert photographs.x_train.shape == (209, 64, 64, 3)
     assert photographs.x_test.shape == (50, 64, 64, 3)
     assert photographs.classes == ("china", "flower")

@@ -112,7 +112,7 @@ def test_accuracy_is_the_share_of_right_entries():
 
 
 def test_one_half_is_class_0_as_in_the_notebook():
-    assert accuracy([[0], [1]], [[0.5], [0.5]]) == 0.5  # FACTS.md: p > 0.5
+    assert accuracy([[0], [1]], [[0.5], [0.5]]) == 0.5  # the notebook: p > 0.5
 
 
 def test_the_threshold_can_be_set():

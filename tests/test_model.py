@@ -378,7 +378,7 @@ def test_it_learns_the_notebooks_circles():
     )
     model.compile(SGD(0.1), metrics=["accuracy"])
     model.fit(x, y, batch_size=300, epochs=1500)
-    # FACTS.md: with learning rate 0.1 and 1,500 epochs 0.99 on the training rows, 0.94 on 100 others
+    # the notebook: with learning rate 0.1 and 1,500 epochs 0.99 on the training rows, 0.94 on 100 others
     assert model.evaluate(x, y)[1] > 0.97
     assert model.evaluate(*circles(100, noise=0.05, seed=1))[1] > 0.9
 
@@ -390,7 +390,7 @@ def test_zeros_learn_nothing_as_the_notebook_shows():
     model = Sequential([Dense(10, kernel_initializer="zeros"), ReLU(), Dense(1, kernel_initializer="zeros"), Sigmoid()])
     model.compile(SGD(0.01), metrics=["accuracy"])
     model.fit(x, y, batch_size=300, epochs=200)
-    assert model.evaluate(x, y)[1] == 0.5  # FACTS.md: train 0.5
+    assert model.evaluate(x, y)[1] == 0.5  # the notebook: train 0.5
 
 
 def test_a_model_of_user_layers_around_a_chain():

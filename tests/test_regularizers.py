@@ -57,7 +57,7 @@ def test_l2_of_a_model_is_the_notebooks():
     x, y = np.random.default_rng(0).normal(size=(4, 3)), [0, 1, 1, 0]
     plain, _ = model_with(BinaryCrossentropy())
     loss = model.backpropagate(x, y)
-    # FACTS.md: the cost grows by lambda / (2 m) sum W^2, dW by lambda / m W, biases are left out
+    # the notebook: the cost grows by lambda / (2 m) sum W^2, dW by lambda / m W, biases are left out
     penalty = 0.7 / (2 * 4) * ((W1**2).sum() + (W2**2).sum())
     assert loss - plain.backpropagate(x, y) == pytest.approx(penalty, rel=1e-14)
     added = {path: model.params[path].grad - plain.params[path].grad for path in model.params}

@@ -1,5 +1,7 @@
 """A network from data to predictions: build it, train it, see how it did."""
 
+from math import isnan
+
 from minidl import Sequential
 from minidl.callbacks import GradientChecker
 from minidl.datasets import circles
@@ -28,7 +30,7 @@ model.compile(SGD(0.5), BinaryCrossentropy() + L2(0.1), metrics=["accuracy"])
 history = model.fit(x, y, batch_size=300, epochs=1500, callbacks=[GradientChecker(every=500)])
 
 model.summary()
-differences = [difference for difference in history.history["gradient_difference"] if difference == difference]
+differences = [difference for difference in history.history["gradient_difference"] if not isnan(difference)]
 print("gradient differences while training:", ", ".join(f"{difference:.1e}" for difference in differences))
 loss, accuracy = model.evaluate(x_test, y_test)
 print(f"test: loss {loss:.3f}, accuracy {accuracy:.2f}")

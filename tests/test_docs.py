@@ -1,8 +1,10 @@
 """What README.md and docs/ say is so: their code runs and prints what they show, their links lead somewhere."""
 
+import ast
 import contextlib
 import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,28 @@ def test_the_rooms_are_those_of_the_house_in_its_order():
     house = Path(minidl.__file__).parent
     there = [room for room in ROOMS if (house / room).is_dir() or (house / f"{room}.py").is_file()]
     assert described == there
+
+
+def lines_of_code(path):
+    """How many lines hold code: neither blank nor a comment nor a docstring."""
+    text, code, documents = path.read_text(encoding="utf-8"), set(), set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            documents |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in layout:
+            code |= set(range(token.start[0], token.end[0] + 1))
+    return len(code - documents)
+
+
+def test_the_size_of_the_core_is_as_told():
+    text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+) \| [^|]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    assert len(rows) == 6
+    for places, *told in rows:
+        files = [
+            path for place in re.findall(r"`([\w/*.]+)`", places) for path in Path(minidl.__file__).parent.glob(place)
+        ]
+        there = [lines_of_code(path) for path in files], [path.read_text("utf-8").count("\n") for path in files]
+        assert [int(n.replace(",", "")) for n in told] == pytest.approx([sum(n) for n in there], rel=0.05, abs=10)

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from minidl import (
+    DataError,
     GradientChecker,
     GradientError,
     NotBuiltError,
     Sequential,
     SettingError,
+    ShapeError,
     check_gradient,
     check_layer,
     check_loss,
     check_model,
 )
-from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid
+from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softplus
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -94,6 +96,63 @@ def test_what_rounding_explains_passes():
     assert check_gradient(lambda t: (t**2).sum() + 1, np.array([1e-16, 2.0]), np.array([0.0, 1.0])).passed
     assert check_gradient(lambda t: 5.0 + 0 * t, 1e-15, 3.0).passed
     assert not check_gradient(lambda t: 5.0 + 0 * t, 1e-9, 3.0, raise_on_failure=False).passed
+
+
+def test_a_gradient_that_is_no_number_is_wrong_at_a_kink_too():
+    def not_a_number_at_0(t):
+        with np.errstate(invalid="ignore"):
+            return t / np.maximum(t, -t)
+
+    theta = np.array([0.0, 1.0])
+    modulus = lambda t: np.maximum(t, -t).sum()  # noqa: E731
+    assert check_gradient(modulus, np.sign, theta).kinks == 1
+    report = check_gradient(modulus, not_a_number_at_0, theta, raise_on_failure=False)
+    assert report.tensors["theta"].worst == (0,)
+
+
+def test_a_second_look_that_sees_less_pardons_nothing():
+    # a step short enough to miss a kink rounds 1 + 1e-8 |t| so much that either sign would do
+    f = lambda t: 1 + 1e-8 * np.abs(t).sum()  # noqa: E731
+    theta = np.array([0.5, 1.0])
+    assert check_gradient(f, lambda t: 1e-8 * np.sign(t), theta).method == "central"
+    assert not check_gradient(f, lambda t: -1e-8 * np.sign(t), theta, raise_on_failure=False).passed
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6, 1e12])
+def test_central_differences_see_a_mistake_at_any_size(size):
+    f, theta = lambda t: (np.abs(t) ** 2).sum(), np.array([size, -size])
+    assert check_gradient(f, lambda t: 2 * t, theta).method == "central"
+    assert not check_gradient(f, lambda t: 2.001 * t, theta, raise_on_failure=False).passed
+
+
+def test_of_very_many_entries_directions_come_first():
+    theta, wrong = RNG.standard_normal(20_001), np.ones(20_001)
+    wrong[12_345] = 1.01
+    report = check_gradient(lambda t: (t**2).sum(), lambda t: 2 * t, theta)
+    assert (report.passed, report.tensors["theta"].checked) == (True, 0)
+    report = check_gradient(lambda t: (t**2).sum(), lambda t: 2 * t * wrong, theta, raise_on_failure=False)
+    assert report.tensors["theta"].worst == (12_345,)
+    assert check_gradient(lambda t: (t**2).sum(), lambda t: -2 * t, theta, raise_on_failure=False).wrong
+
+
+@pytest.mark.parametrize(
+    ("f", "gradient", "words"),
+    [
+        (np.sum, np.ones(4), r"gradient has shape \(4,\), theta \(3,\)"),
+        (np.sum, 1.0, r"gradient has shape \(\), theta \(3,\)"),
+        (lambda t: t, np.ones(3), r"f\(theta\) must be a number, got an array of shape \(3,\)"),
+    ],
+)
+def test_shapes_that_do_not_fit(f, gradient, words):
+    with pytest.raises(ShapeError, match=f"check_gradient: {words}"):
+        check_gradient(f, gradient, np.ones(3))
+
+
+def test_the_complex_step_is_refused_where_it_would_see_nothing():
+    with pytest.raises(SettingError, match=r'gradient loses the imaginary parts .* must be "auto" or "central"'):
+        check_gradient(lambda t: np.abs(t).sum(), np.sign, np.ones(2), method="complex")
+    with pytest.raises(SettingError, match="Modulus loses the imaginary parts"):
+        check_layer(Modulus(), 4, method="complex")
 
 
 def test_bad_options():
@@ -177,6 +236,38 @@ def test_a_broken_promise_fails_the_check(methods, words):
         check_layer(promise_breaker(**methods), 4)
 
 
+@pytest.mark.parametrize(
+    ("dx", "shape"), [(lambda self, dy: 2 * dy[:, :3], r"\(6, 3\)"), (lambda self, dy: None, r"\(\)")]
+)
+def test_a_gradient_of_another_shape_is_told_so(dx, shape):
+    with pytest.raises(
+        GradientError, match=rf"broken: backward returns dL/dx of shape {shape} for x of shape \(6, 4\)"
+    ):
+        check_layer(promise_breaker(backward=dx), 4)
+
+
+def test_a_pass_that_changes_parameters_breaks_a_promise():
+    class Drifts(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.value *= 2
+            return dx
+
+    report = check_layer(Drifts(3), 4, raise_on_failure=False)
+    assert "a pass changes its parameters" in report.broken
+
+
+def test_forward_must_return_something_as_precise_as_its_input():
+    with pytest.raises(ShapeError, match="Breaker: forward returns nothing; it must return y"):
+        check_layer(promise_breaker(forward=lambda self, x, training=False: None), 4)
+    single = promise_breaker(forward=lambda self, x, training=False: 2 * x.astype(np.float32))
+    words = "Breaker: forward turns float64 into float32, too coarse for slopes; keep the dtype of x"
+    with pytest.raises(DataError, match=words):
+        check_layer(single, 4)
+    with pytest.raises(DataError, match=words):
+        check_model(trained(single), X, Y)
+
+
 def test_adding_to_a_gradient_breaks_a_promise():
     class Adds(Dense):
         def backward(self, dy):
@@ -232,8 +323,15 @@ def test_options_of_check_layer():
     assert check_layer(Dense(3), 4, method="central").method == "central"
     assert check_layer(Dense(3), (4,), rows=(2,), seed=5).rows == 2
     assert check_layer(Modulus(), 4).method == "central"
+    assert check_layer(Dense(3), 4, rows=2).rows == 2
     with pytest.raises(SettingError, match="check_layer: method"):
         check_layer(Dense(3), 4, method="fast")
+    with pytest.raises(SettingError, match="check_layer: rows must be an integer of at least 1, got 0"):
+        check_layer(Dense(3), 4, rows=(5, 0))
+    with pytest.raises(SettingError, match="check_layer: input_shape must be an integer of at least 1, got None"):
+        check_layer(Dense(3), (None, 4))
+    with pytest.raises(SettingError, match=r"check_layer: layer must be a Layer object such as Dense\(3\), got <class"):
+        check_layer(Dense, 4)
     assert check_layer(worse(Dense)(3), 4, tolerance=0.1).passed
 
 
@@ -245,8 +343,23 @@ def test_check_loss_looks_at_every_form():
     assert list(check_loss(BinaryCrossentropy(), 2).tensors) == names
     assert list(check_loss(MeanSquaredError() + L2(1.0) + L1(0.5)).tensors) == ["output", "output, weighted", "penalty"]
     assert list(check_loss(L2(1.0)).tensors) == ["penalty"]
+    assert list(check_loss("mse", 2).tensors) == ["output", "output, weighted"]
     with pytest.raises(GradientError, match="slope / 2"):
         check_loss(Huber("mean over outputs"), 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "words"),
+    [
+        (MeanSquaredError, {}, r"loss must be a Loss object or a string, got .*; write MeanSquaredError\(\)"),
+        (None, {}, "loss must be a Loss object or a string, got None"),
+        (MeanSquaredError(), {"outputs": 0}, "outputs must be an integer of at least 1"),
+        (MeanSquaredError(), {"rows": 0}, "rows must be an integer of at least 1"),
+    ],
+)
+def test_what_is_no_loss_is_refused(loss, options, words):
+    with pytest.raises(SettingError, match=f"check_loss: {words}"):
+        check_loss(loss, **options)
 
 
 # ---- check_model
@@ -309,6 +422,77 @@ def test_depths():
 
 
 DEPTHS = ("auto", "directions", 4, 100, "all")
+
+
+@pytest.mark.parametrize("times", [1.5, 1 + 1e-5])
+@pytest.mark.parametrize("depth", ["auto", "all"])
+def test_one_wrong_entry_of_many_is_found(depth, times):
+    class Wide(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad[-1, 3] *= times
+            return dx
+
+    x = RNG.standard_normal((6, 101))
+    model = Sequential([Wide(200), ReLU(), Dense(1), Sigmoid()], seed=0)
+    model.build((101,))
+    report = check_model(model, x, Y[:6], depth=depth, raise_on_failure=False)
+    assert report.tensors["wide/kernel"].worst == (100, 3)
+    assert report.guilty == "wide"
+
+
+def logarithm(times=1.0):
+    """log x, which gives no numbers on random rows."""
+
+    class Log(Layer):
+        def forward(self, x, training=False):
+            self.x = x
+            return np.log(x)
+
+        def backward(self, dy):
+            return times * dy / self.x
+
+    return Log()
+
+
+EIGHT = np.arange(1.0, 9.0)
+
+
+def eight_features(times=1.0):
+    """A layer that runs on rows of eight numbers alone."""
+
+    @dataclass(eq=False)
+    class Eight(Layer):
+        def build(self, input_shape):
+            self.scale = Parameter((1,), "ones")
+            return input_shape
+
+        def forward(self, x, training=False):
+            self.x = x
+            return x * EIGHT * self.scale.value
+
+        def backward(self, dy):
+            self.scale.grad = (dy * self.x * EIGHT).sum()
+            return times * dy * EIGHT * self.scale.value
+
+    return Eight()
+
+
+@pytest.mark.parametrize(
+    ("layers", "guilty", "words"),
+    [
+        ([worse(ReLU)(), Dense(8), Softplus(), logarithm()], "worse", "1.01 x slope"),
+        ([ReLU(), Dense(8), Softplus(), logarithm(2.0)], "log", "2 x slope"),
+        ([Dense(8), eight_features(1.5), ReLU()], "eight", "1.5 x slope"),
+        ([worse(ReLU)(), Dense(8), eight_features(), ReLU()], "worse", "1.01 x slope"),
+    ],
+)
+def test_a_layer_that_does_not_run_on_random_rows_is_judged_on_its_own(layers, guilty, words):
+    model = Sequential([Dense(5), *layers, Dense(1)], seed=0)
+    model.build((3,))
+    report = check_model(model, X, Y, raise_on_failure=False)
+    assert report.guilty == guilty
+    assert words in str(report)
 
 
 def test_methods_tolerance_and_rows():
@@ -485,6 +669,24 @@ def test_on_failure():
 def test_bad_options_of_the_callback(options, words):
     with pytest.raises(SettingError, match=f"GradientChecker: {words}"):
         GradientChecker(**options)
+
+
+def test_a_failure_leaves_nothing_on_the_checkers_layers():
+    class Kept(GradientChecker):
+        def close(self):
+            self.kept = self.function
+            super().close()
+
+    checker = Kept(on_failure="record")
+    trained(worse(Skip)(), epochs=2, callbacks=[checker])
+    assert not [path for path, layer in checker.kept.model.layer.walk() if "forward" in vars(layer)]
+
+
+def test_without_logs_nothing_is_written_down():
+    checker = GradientChecker()
+    checker.on_epoch_begin(0)
+    checker.on_epoch_end(0)
+    assert checker.reports == []
 
 
 def test_a_checker_can_be_used_twice_and_copied():

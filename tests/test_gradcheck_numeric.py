@@ -90,3 +90,33 @@ def test_relative_difference_does_not_depend_on_the_scale(values, scale):
     assert 0 <= unscaled <= 1
     if np.abs(scale * a).max() > 1e-300:
         assert relative_difference(scale * a, scale * b) == pytest.approx(unscaled, rel=1e-6, abs=1e-9)
+
+
+def test_a_bend_as_sharp_as_the_step_hides_no_lost_imaginary_part():
+    # |t|^2 near 0 is far from straight over a central step; over a shorter one it is not
+    theta = np.array([1e-12, -1e-12])
+    np.testing.assert_allclose(numerical_gradient(lambda t: (np.abs(t) ** 2).sum(), theta), 2 * theta, atol=1e-10)
+    assert numerical_gradient(lambda t: np.sin(1e8 * t), 1.0) == pytest.approx(1e8 * math.cos(1e8), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "theta", "words"),
+    [
+        (lambda t: 2 * t, np.ones(3), r"f\(theta\) must be a number, got an array of shape \(3,\)"),
+        (lambda t: None, 1.0, r"f\(theta\) must be a number, got None"),
+        (np.sin, "one", "theta has dtype"),
+        (np.sin, 1j, "theta has dtype complex128"),
+        (np.sin, [1.0, np.nan], r"theta\[1\] is nan"),
+    ],
+)
+def test_what_has_no_gradient(f, theta, words):
+    with pytest.raises(ValueError, match=f"numerical_gradient: {words}"):
+        numerical_gradient(f, theta)
+
+
+def test_the_complex_step_is_refused_where_imaginary_parts_are_lost():
+    for f in (np.abs, math.sin):
+        with pytest.raises(
+            SettingError, match=r'numerical_gradient: f loses the imaginary parts .* "auto" or "central"'
+        ):
+            numerical_gradient(f, 1.0, "complex")

@@ -44,7 +44,7 @@ class GradientChecker(Callback):
         self.function: ModelFunction | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.chosen, self.function = self.method, None
+        self.function = None
 
     def close(self) -> None:
         self.function = None
@@ -71,9 +71,7 @@ class GradientChecker(Callback):
             self.function = ModelFunction(self.model, chosen)
         else:
             self.function.renew(self.model, chosen)
-        report = check_function(self.function, self.depth, self.chosen, self.tolerance, seed=self.epoch)
-        self.chosen = report.method  # what the layers bear is found out once
-        return report
+        return check_function(self.function, self.depth, self.method, self.tolerance, seed=self.epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

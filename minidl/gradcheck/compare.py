@@ -11,18 +11,19 @@ import numpy as np
 
 from .. import settings
 from .functions import Differentiable
-from .numeric import METHODS, relative_difference, scattered
+from .numeric import METHODS, relative_difference, scattered, taken
 from .report import Report, Tensor
 
 TOLERANCE = 1e-7
-MOVES = (1e-7, 1e-6, 1e-5)  # how far to step aside from a kink: one look there may meet another
+# how far to step aside from a kink: one look there may meet another, and a difference must leave it a step behind
+MOVES = {"complex": (1e-7, 1e-6, 1e-5), "central": (1e-6, 1e-5, 1e-4, 1e-3)}
 # a difference may straddle a kink that lies close by: shorter steps do not, but they round more
 STEPS_ASIDE = {"complex": (1.0,), "central": (1.0, 1e-2, 1e-3)}
 DIRECTION = {"complex": 1e-12, "central": 1e-7}  # relative to |gradient| |direction|: what a direction may be off
 ROUNDING = 1e-12  # a relative difference below it is shown as it is; above, what rounding explains is taken off
 LEAST = 1e-3  # tensors smaller than this, of the largest, are not scaled up all the way
-MANY = 20_000  # entries of one tensor to look at one by one; of a larger tensor a sample of 2,000
-SAMPLE = 2_000
+MANY = 20_000  # entries that are looked at one by one without being asked for
+SAMPLE = 2_000  # of a larger tensor, to find a wrong entry soon
 
 
 def refuse_bad_settings(who: str, depth: str | int, method: str, tolerance: float) -> None:
@@ -35,21 +36,24 @@ def refuse_bad_settings(who: str, depth: str | int, method: str, tolerance: floa
     settings.number(who, "tolerance", tolerance, "(0, 1)")
 
 
+def closely(function: Differentiable) -> str:
+    """The depth for a function of its own: all entries, unless they are very many."""
+    return "all" if function.point.size <= MANY else "auto"
+
+
 def report_on(
     title: str, function: Differentiable, depth: str | int, method: str, tolerance: float, seed: int = 0
 ) -> Report:
     """The report on one function; depth, method and tolerance as `check_model` explains them."""
     began = time.perf_counter()
-    if method == "auto":
-        method = "complex" if function.complex_safe() else "central"
+    method = taken(title, method, lambda: function.complex_safe)
     comparison = Comparison(function, method, tolerance, np.random.default_rng(seed))
     report = Report(title, method)
     if depth == "auto" and (difference := comparison.all_at_once()) is not None:
         report.tensors = {path: Tensor(part.size, difference) for path, part in function.parts.items()}
     else:
         with function.hold(function.point, method):
-            for path in function.parts:
-                report.tensors[path] = comparison.tensor(path, depth)
+            report.tensors = {path: comparison.tensor(path, depth) for path in function.parts}
     report.difference = comparison.difference
     report.evaluations, report.seconds = function.evaluations, time.perf_counter() - began
     return report
@@ -81,25 +85,22 @@ class Comparison:
         return float(off / (claimed + numeric)) if off else 0.0
 
     def tensor(self, path: str, depth: str | int) -> Tensor:
-        part = self.function.parts[path]
-        claimed = self.claimed[part.slice]
-        found = Tensor(part.size)
-        if part.size == 0:
-            return found
-        if depth in ("auto", "directions"):
-            direction = self.rng.standard_normal(part.size)
-            found.passed = self._along(path, direction, self.here, found)
-            if found.passed:
+        size = self.function.parts[path].size
+        if size == 0:
+            return Tensor(0)
+        if isinstance(depth, int):
+            return self._entries(path, self._some(size, depth))
+        if depth != "all":
+            found = self._direction(path)
+            if found.passed or depth == "directions":
                 return found
-            if depth == "directions":  # the same direction, a little aside of any kink
-                found.passed = any(self._along(path, direction, place, found, step) for place, step in self._looks())
-                found.kinks = int(found.passed)
+            if size > MANY and not (found := self._entries(path, self._some(size, SAMPLE))).passed:
                 return found
-        count = depth if isinstance(depth, int) else part.size if part.size <= MANY else SAMPLE
-        entries = np.arange(part.size)
-        if count < part.size:
-            entries = np.sort(self.rng.choice(part.size, count, replace=False))
-        return self._entries(path, claimed, entries, found)
+        return self._entries(path, np.arange(size))
+
+    def _some(self, size: int, count: int) -> np.ndarray:
+        """The numbers of `count` entries, of all if there are no more."""
+        return np.arange(size) if count >= size else np.sort(self.rng.choice(size, count, replace=False))
 
     def all_at_once(self) -> float | None:
         """The difference along one direction through all tensors, if they agree so well that none can be wrong.
@@ -124,53 +125,64 @@ class Comparison:
         self._count(difference, abs(analytic), abs(numeric))
         return difference
 
-    def _along(self, path: str, direction: np.ndarray, place: Place, found: Tensor, step: float = 1.0) -> bool:
-        """Whether gradient and slope agree along one direction through the tensor."""
+    def _direction(self, path: str) -> Tensor:
+        """Gradient and slope along one direction through the tensor; if they disagree, a little aside of any kink."""
+        part = self.function.parts[path]
+        direction = self.rng.standard_normal(part.size)
+        if self.method == "central":  # as far as single entries are moved
+            direction *= np.maximum(1.0, np.abs(self.function.point[part.slice]))
+        difference, off, size, _ = self._along(path, direction, self.here)
+        found = Tensor(part.size, difference, difference <= DIRECTION[self.method])
+        if not found.passed:
+            for place, step in self._looks():
+                difference, _, there, room = self._along(path, direction, place, step)
+                if difference <= DIRECTION[self.method] and room <= off * max(1.0, there / size):
+                    return Tensor(part.size, difference, kinks=1)
+        return found
+
+    def _along(self, path: str, direction: np.ndarray, place: Place, step: float = 1.0) -> tuple[float, ...]:
+        """Along one direction: the relative difference beyond rounding; that in absolute numbers, with their size, and
+        what was left to rounding."""
         claimed = place.gradient[self.function.parts[path].slice]
         numeric = self.function.directional(place.point, path, direction, self.method, step)
-        analytic = float(claimed @ direction)
-        size = abs(analytic) + abs(numeric)
-        if not math.isfinite(size):
-            found.difference = 1.0
-            return False
-        off = abs(analytic - numeric)
-        found.difference = off / size if off else 0.0
-        if found.difference > DIRECTION[self.method]:
-            length = float(np.linalg.norm(direction))
-            off = max(0.0, off - place.floors[path] * length - self.central_floor / step)
-            found.difference = off / (float(np.linalg.norm(claimed)) * length + abs(numeric)) if off else 0.0
-        if found.difference > DIRECTION[self.method]:
-            return False
-        self._count(found.difference, abs(analytic), abs(numeric))
-        return True
+        analytic, length = float(claimed @ direction), _length(direction)
+        off, size, room = abs(analytic - numeric), _length(claimed) * length + abs(numeric), 0.0
+        difference = relative_difference(analytic, numeric)
+        if difference > DIRECTION[self.method] and math.isfinite(off):
+            room = place.floors[path] * length + self.central_floor / step
+            difference = max(0.0, off - room) / size
+        if difference <= DIRECTION[self.method]:
+            self._count(difference, abs(analytic), abs(numeric))
+        return difference, off, size, room
 
-    def _entries(self, path: str, claimed: np.ndarray, entries: np.ndarray, found: Tensor) -> Tensor:
-        part, direction_off = self.function.parts[path], found.difference
+    def _entries(self, path: str, entries: np.ndarray) -> Tensor:
+        part = self.function.parts[path]
         numeric = self.function.slopes(self.function.point, path, entries, self.method)
-        analytic, kinks = claimed[entries], np.zeros(len(entries), bool)
-        floor = self.here.floors[path] + self.central_floor
-        suspects = self._off(analytic, numeric, floor, self.suspicion)
+        analytic, kinks = self.claimed[part.slice][entries], np.zeros(len(entries), bool)
+        room = self._room(path, entries, self.here)
+        suspects = self._off(analytic, numeric, room, self.suspicion)
         if suspects.any():
-            kinks[suspects] = self._right_elsewhere(path, entries[suspects])
-        wrong = self._off(analytic, numeric, floor, self.tolerance) & ~kinks
-        found.difference = self._measure(analytic[~kinks], numeric[~kinks], floor)
-        found.kinks, found.checked = int(kinks.sum()), len(entries)
-        # a direction that disagrees although the sampled entries are right points at entries that were not sampled
-        sampled = 0 < len(entries) < part.size and not kinks.any()
-        missed = sampled and not found.passed and direction_off > self.tolerance
-        found.passed = not (wrong.any() or missed)
+            kinks[suspects] = self._right_elsewhere(path, entries[suspects], analytic[suspects], numeric[suspects])
+        wrong = self._off(analytic, numeric, room, self.tolerance) & ~kinks
+        difference = self._measure(analytic[~kinks], numeric[~kinks], room[~kinks])
+        found = Tensor(part.size, difference, not wrong.any(), kinks=int(kinks.sum()), checked=len(entries))
         if wrong.any():
             place = _worst(analytic, numeric, wrong)
             found.worst = part.index(int(entries[place]))
             found.analytic, found.numeric = float(analytic[place]), float(numeric[place])
         return found
 
-    def _measure(self, analytic: np.ndarray, numeric: np.ndarray, floor: float) -> float:
+    def _room(self, path: str, entries: np.ndarray, place: Place, step: float = 1.0) -> np.ndarray:
+        """How far rounding may take each of these entries from its slope."""
+        moved = step * np.maximum(1.0, np.abs(place.point[self.function.parts[path].slice][entries]))
+        return place.floors[path] + self.central_floor / moved
+
+    def _measure(self, analytic: np.ndarray, numeric: np.ndarray, room: np.ndarray) -> float:
         """The relative difference beyond rounding, of these values; it goes into that of all."""
         lengths = _length(analytic), _length(numeric)
         difference = relative_difference(analytic, numeric)
         if difference >= ROUNDING and math.isfinite(sum(lengths)):
-            difference = _length(np.maximum(np.abs(analytic - numeric) - floor, 0)) / sum(lengths)
+            difference = _length(np.maximum(np.abs(analytic - numeric) - room, 0)) / sum(lengths)
         self._count(difference, *lengths)
         return difference
 
@@ -178,26 +190,32 @@ class Comparison:
         self.lengths = np.hypot(self.lengths, (difference * (claimed + numeric), claimed, numeric))
 
     @staticmethod
-    def _off(analytic: np.ndarray, numeric: np.ndarray, floor: float, tolerance: float) -> np.ndarray:
+    def _off(analytic: np.ndarray, numeric: np.ndarray, room: np.ndarray, tolerance: float) -> np.ndarray:
         """Which values differ by more than the tolerance and rounding; NaN always does."""
-        beyond = np.abs(analytic - numeric) - floor
+        beyond = np.abs(analytic - numeric) - room
         return ~(beyond <= tolerance * (np.abs(analytic) + np.abs(numeric)))
 
-    def _right_elsewhere(self, path: str, entries: np.ndarray) -> np.ndarray:
-        """Which of the entries that disagree do so only at a kink: looked at again, both ways, a little aside."""
-        right = np.zeros(len(entries), bool)
+    def _right_elsewhere(self, path: str, entries: np.ndarray, *here: np.ndarray) -> np.ndarray:
+        """Which of the entries that disagree do so only at a kink: looked at again, both ways, a little aside.
+
+        here  their analytic and numeric values at the point
+        """
+        right, off, size = np.zeros(len(entries), bool), np.abs(np.subtract(*here)), np.abs(here).sum(axis=0)
         for place, step in self._looks():
             left = np.flatnonzero(~right)
             if not left.size:
                 break
             claimed = place.gradient[self.function.parts[path].slice][entries[left]]
             slopes = self.function.slopes(place.point, path, entries[left], self.method, step)
-            right[left] = ~self._off(claimed, slopes, place.floors[path] + self.central_floor / step, self.suspicion)
+            room = self._room(path, entries[left], place, step)
+            # a look that leaves more to rounding than what it is to explain says nothing
+            sharp = room <= off[left] * np.maximum(1.0, (np.abs(claimed) + np.abs(slopes)) / size[left])
+            right[left] = sharp & ~self._off(claimed, slopes, room, self.suspicion)
         return right
 
     def _looks(self) -> Iterator[tuple[Place, float]]:
         """Places a little aside of the point, each with the steps to take there."""
-        for move in MOVES:
+        for move in MOVES[self.method]:
             if move not in self.moved:
                 point = self.function.point
                 there = point + move * scattered(point, self.rng)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..errors import DataError, ShapeError
 from ..layers.base import Layer
 from ..losses import Loss
 from ..parameters import Parameters, Penalty
-from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, probe, slope
+from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, number, point_of, probe, slope
 
 NOISE = 32  # a sum of many rounded terms is off by a few rounding units of the largest
 
@@ -43,22 +46,24 @@ def parts_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, Part]:
     return parts
 
 
-class Differentiable:
+class Differentiable(ABC):
     """value(v) of a vector v, and the gradient it is claimed to have at `point`. Counts its evaluations."""
 
     point: np.ndarray
     parts: dict[str, Part]
     evaluations = 0
 
+    @abstractmethod
     def value(self, v: np.ndarray) -> Any:
-        raise NotImplementedError
+        """The number at v, complex for complex v."""
 
+    @abstractmethod
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """The gradient that is claimed at v."""
 
     def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         """Per tensor, how far rounding alone may take its gradient from the slope."""
-        size = float(np.abs(np.real(self.value(v))))
+        size = float(np.abs(np.real(self.value(v)))) / max(1.0, largest(v))
         return {path: NOISE * EPS * max(size, largest(gradient[part.slice])) for path, part in self.parts.items()}
 
     def counted(self, v: np.ndarray) -> Any:
@@ -74,6 +79,7 @@ class Differentiable:
         """A with block in which many slopes at v are taken; what can be done once for all of them is done there."""
         return nullcontext()
 
+    @cached_property
     def complex_safe(self) -> bool:
         """Whether the complex step may be used here."""
         return probe(self.outputs, self.point)
@@ -109,6 +115,17 @@ class Differentiable:
         return self.slopes(v, path, np.arange(part.size), method).reshape(part.shape)
 
 
+def in_double(layer: Layer, y: Any) -> Any:
+    """What the layer put out for a float64 input, as precise as slopes need it."""
+    if y is None:
+        raise ShapeError(f"{type(layer).__name__}: forward returns nothing; it must return y")
+    if y.dtype.kind == "f" and y.dtype.itemsize < 8:
+        raise DataError(
+            f"{type(layer).__name__}: forward turns float64 into {y.dtype}, too coarse for slopes; keep the dtype of x"
+        )
+    return y
+
+
 def largest(array: np.ndarray) -> float:
     """The largest finite modulus in the array, 0 if there is none."""
     finite = np.abs(array[np.isfinite(array)])
@@ -119,7 +136,7 @@ class PlainFunction(Differentiable):
     """f(theta) -> number and gradient(theta) or its value at theta, for theta a number or an array."""
 
     def __init__(self, f: Callable[[Any], Any], gradient: Any, theta: Any) -> None:
-        array = np.asarray(theta, np.float64)
+        array = point_of("check_gradient", theta)
         self.f, self.claimed, self.shape = f, gradient, array.shape
         self.point = array.reshape(-1).copy()
         self.parts = parts_of({"theta": array.shape})
@@ -128,11 +145,13 @@ class PlainFunction(Differentiable):
         return v.reshape(self.shape).copy() if self.shape else v[0]
 
     def value(self, v: np.ndarray) -> Any:
-        return self.f(self._given(v))
+        return number("check_gradient", self.f(self._given(v)))
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        claimed = self.claimed(self._given(v)) if callable(self.claimed) else self.claimed
-        return np.broadcast_to(np.asarray(claimed, np.float64), self.shape).reshape(-1).copy()
+        claimed = np.asarray(self.claimed(self._given(v)) if callable(self.claimed) else self.claimed, np.float64)
+        if claimed.shape != self.shape:
+            raise ShapeError(f"check_gradient: gradient has shape {claimed.shape}, theta {self.shape}")
+        return claimed.reshape(-1).copy()
 
 
 class LayerFunction(Differentiable):
@@ -148,7 +167,7 @@ class LayerFunction(Differentiable):
         self.point = np.concatenate([x.ravel(), *(parameter.value.ravel() for parameter in params.values())])
         self.point = self.point.astype(np.float64)
         self.state = Snapshot([inner for _, inner in layer.walk()])
-        self.cotangent = rng.standard_normal(self.outputs(self.point).shape)
+        self.cotangent = rng.standard_normal(np.shape(in_double(layer, self.outputs(self.point))))
 
     def _set(self, v: np.ndarray) -> np.ndarray:
         for path, parameter in self.params.items():
@@ -196,7 +215,7 @@ class LayerFunction(Differentiable):
             y = self.layer.forward(self._set(v), self.training)
             dx = self.layer.backward(self.cotangent)
             grads = [parameter.grad.ravel() for parameter in self.params.values()]
-            claimed = np.full(self.x_shape, np.nan) if dx is None else np.broadcast_to(dx, self.x_shape)
+            claimed = dx if np.shape(dx) == self.x_shape else np.full(self.x_shape, np.nan)  # None, or no dL/dx of x
             return y, np.concatenate([claimed.ravel(), *grads])
 
     def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import settings
+from ..data import finite, numeric
+from ..errors import SettingError, ShapeError
 
 COMPLEX_STEP = 1e-20
 EPS = float(np.finfo(np.float64).eps)
@@ -62,20 +64,24 @@ def complex_safe(f: Function, point: np.ndarray, direction: np.ndarray) -> bool:
             exact = slope(f, point, direction, "complex")
     except NOT_COMPLEX:
         return False
-    return agree(exact, *(np.real(f(point + step * direction)) for step in (-CENTRAL_STEP, 0.0, CENTRAL_STEP)))
+    return agree([exact], lambda step: [np.real(f(point + step * direction))])
 
 
-def agree(exact: Any, before: Any, here: Any, after: Any) -> bool:
-    """Whether exact slopes are those of values a central step before, here and after; each number is judged alone.
+def agree(exact: list[Any], f: Callable[[float], list[Any]]) -> bool:
+    """Whether these slopes are those of the arrays f(t) at t = 0, each number judged alone.
 
-    A kink within the step is told by its second difference, and settles nothing.
+    A step over which it is not straight, for a kink or a sharp bend, settles nothing; a shorter one may.
     """
-    h, exact = CENTRAL_STEP, np.asarray(exact, dtype=np.float64)
-    difference = (after - before) / (2 * h)
-    rounding = 100 * EPS / h * np.abs(here).max(initial=1.0)
-    size = np.abs(exact) + np.abs(difference)
-    smooth = np.abs(after - 2 * here + before) / h <= 1e-3 * size + rounding
-    return not (smooth & (np.abs(exact - difference) > 1e-4 * size + rounding)).any()
+    here = f(0.0)
+    for h in (CENTRAL_STEP, 1e-2 * CENTRAL_STEP, 1e-4 * CENTRAL_STEP):
+        for claimed, before, now, after in zip(exact, f(-h), here, f(h), strict=True):
+            difference = (after - before) / (2 * h)
+            rounding = 100 * EPS / h * np.abs(now).max(initial=1.0)
+            straight = np.abs(after - 2 * now + before) / h <= 1e-3 * np.abs(difference) + rounding
+            off = np.abs(claimed - difference) > 1e-4 * (np.abs(claimed) + np.abs(difference)) + rounding
+            if (straight & off).any():
+                return False
+    return True
 
 
 def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
@@ -84,14 +90,13 @@ def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
     method  "complex", "central", or "auto": the complex step if f bears it
     """
     settings.choice("numerical_gradient", "method", method, ("auto", *METHODS))
-    point = np.asarray(theta, np.float64)
+    point = point_of("numerical_gradient", theta)
 
     def of(array: np.ndarray) -> Any:
         # a function of a number is given a number; each call its own copy
-        return f(array.copy() if array.ndim else array[()])
+        return number("numerical_gradient", f(array.copy() if array.ndim else array[()]))
 
-    if method == "auto":
-        method = chosen_method(of, point)
+    method = taken("numerical_gradient: f", method, lambda: probe(of, point))
     gradient = np.empty(point.shape)
     for index in np.ndindex(point.shape):
         direction = np.zeros(point.shape)
@@ -101,9 +106,27 @@ def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
     return gradient if point.ndim else float(gradient)
 
 
-def chosen_method(f: Function, point: np.ndarray) -> str:
-    """The complex step where f bears it."""
-    return "complex" if probe(f, point) else "central"
+def taken(what: str, method: str, safe: Callable[[], bool]) -> str:
+    """The method to take: "auto" is the complex step where it is safe; asked for where it is not, it is refused."""
+    if method == "central" or safe():
+        return "complex" if method == "auto" else method
+    if method == "auto":
+        return "central"
+    words = 'loses the imaginary parts of complex numbers (np.abs? a cast?): method must be "auto" or "central"'
+    raise SettingError(f"{what} {words}")
+
+
+def point_of(who: str, theta: Any) -> np.ndarray:
+    """A point to differentiate at: real, finite numbers in float64."""
+    return finite(who, "theta", numeric(who, "theta", theta), np.dtype(np.float64))
+
+
+def number(who: str, value: Any) -> Any:
+    """What f has returned, which must be a number."""
+    if np.ndim(value) or value is None:
+        got = "None" if value is None else f"an array of shape {np.shape(value)}"
+        raise ShapeError(f"{who}: f(theta) must be a number, got {got}")
+    return value
 
 
 def probe(f: Function, point: np.ndarray) -> bool:

@@ -23,7 +23,7 @@ def broken_promises(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[li
     for _, inner in clone.walk():
         inner.rng = rng
     trial = Trial(clone, params, rng.standard_normal((6, *shape)).astype(np.float32))
-    found = [*trial.shapes(promised), *trial.writes(), *trial.repeats(), *trial.dtypes(), *trial.layouts()]
+    found = [*trial.shapes(promised)] or [*trial.writes(), *trial.repeats(), *trial.dtypes(), *trial.layouts()]
     return found, list(trial.reads_back())
 
 

@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from ..data import Examples
 from ..layers.base import Layer
 from ..parameters import Parameter
-from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, largest, stale_or_fresh
+from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, in_double, largest, stale_or_fresh
 from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, beside, complex_arithmetic, scattered, slope
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class ModelFunction(Differentiable):
             with self._at(np.float64, v):
                 for i, leaf in enumerate(self.leaves):
                     before.append(None if self._steady(i, inputs[i]) else Snapshot([inner for _, inner in leaf.walk()]))
-                    inputs.append(leaf.forward(inputs[i], training=True))
+                    inputs.append(in_double(leaf, leaf.forward(inputs[i], training=True)))
             self.recorded = Recording(v.copy(), inputs, before, {})
         return self.recorded
 
@@ -285,6 +286,7 @@ class ModelFunction(Differentiable):
 
     # ---- may the complex step be used?
 
+    @cached_property
     def complex_safe(self) -> bool:
         """Judged leaf by leaf, and on the loss, a little beside the point, where no kink hides the answer."""
         recording, rng = self.record(self.point), np.random.default_rng(3)
@@ -305,7 +307,7 @@ class ModelFunction(Differentiable):
             exact = [np.imag(y) / COMPLEX_STEP for y in outputs(1j * COMPLEX_STEP)]
         except NOT_COMPLEX:
             return False
-        return all(map(agree, exact, *(outputs(step) for step in (-CENTRAL_STEP, 0.0, CENTRAL_STEP))))
+        return agree(exact, outputs)
 
 
 def _is_state(value: Any) -> bool:
@@ -363,28 +365,30 @@ class Recording:
     cotangents: dict[Any, Any]
 
 
-def suspects(function: ModelFunction) -> Iterator[tuple[str, Layer, tuple[int, ...]]]:
-    """Every layer that a training step runs, the innermost first, from the loss backwards: path, layer, input shape."""
+def suspects(function: ModelFunction) -> Iterator[tuple[str, Layer, np.ndarray]]:
+    """Every layer that a training step runs, the innermost first, from the loss backwards: its path, it, its input."""
     paths = {id(layer): path for path, layer in function.model.layer.walk()}
     recording = function.record(function.point)
     for i in reversed(range(len(function.leaves))):
-        leaf, shapes = function.leaves[i], dict[int, tuple[int, ...]]()
+        leaf, inputs = function.leaves[i], dict[int, np.ndarray]()
         inner = [layer for _, layer in leaf.walk()]
         for layer in inner:
-            vars(layer)["forward"] = _noting(layer, shapes)
+            vars(layer)["forward"] = _noting(layer, inputs)
         with function.params.cast(np.float64), complex_arithmetic():
             leaf.forward(recording.inputs[i], training=True)
+        for layer in inner:
+            del vars(layer)["forward"]
         function.state.restore()
         for layer in reversed(inner):
-            if id(layer) in shapes:
-                yield paths[id(layer)], layer, shapes[id(layer)]
+            if id(layer) in inputs:
+                yield paths[id(layer)], layer, inputs[id(layer)]
 
 
-def _noting(layer: Layer, shapes: dict[int, tuple[int, ...]]) -> Callable[..., np.ndarray]:
+def _noting(layer: Layer, inputs: dict[int, np.ndarray]) -> Callable[..., np.ndarray]:
     forward = layer.forward
 
     def noting(x: np.ndarray, training: bool = False) -> np.ndarray:
-        shapes[id(layer)] = x.shape[1:]
+        inputs[id(layer)] = x
         return forward(x, training)
 
     return noting

@@ -20,7 +20,8 @@ from minidl import (
     check_loss,
     check_model,
 )
-from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softplus
+from minidl.gradcheck import compare
+from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -95,6 +96,7 @@ def test_what_rounding_explains_passes():
     # 0 against 1e-12: the notebook's formula alone calls it a difference of 1
     assert check_gradient(lambda t: (t**2).sum() + 1, np.array([1e-16, 2.0]), np.array([0.0, 1.0])).passed
     assert check_gradient(lambda t: 5.0 + 0 * t, 1e-15, 3.0).passed
+    assert check_gradient(lambda t: (t**2).sum(), lambda t: 2 * t, []).difference == 0
     assert not check_gradient(lambda t: 5.0 + 0 * t, 1e-9, 3.0, raise_on_failure=False).passed
 
 
@@ -125,14 +127,20 @@ def test_central_differences_see_a_mistake_at_any_size(size):
     assert not check_gradient(f, lambda t: 2.001 * t, theta, raise_on_failure=False).passed
 
 
-def test_of_very_many_entries_directions_come_first():
-    theta, wrong = RNG.standard_normal(20_001), np.ones(20_001)
-    wrong[12_345] = 1.01
-    report = check_gradient(lambda t: (t**2).sum(), lambda t: 2 * t, theta)
-    assert (report.passed, report.tensors["theta"].checked) == (True, 0)
-    report = check_gradient(lambda t: (t**2).sum(), lambda t: 2 * t * wrong, theta, raise_on_failure=False)
-    assert report.tensors["theta"].worst == (12_345,)
-    assert check_gradient(lambda t: (t**2).sum(), lambda t: -2 * t, theta, raise_on_failure=False).wrong
+@pytest.fixture
+def few_are_many(monkeypatch):
+    monkeypatch.setattr(compare, "MANY", 60)
+    monkeypatch.setattr(compare, "SAMPLE", 5)
+
+
+def test_of_very_many_entries_directions_come_first(few_are_many):
+    theta, wrong = RNG.standard_normal(61), np.ones(61)
+    wrong[42] = 1.01
+    f = lambda t: (t**2).sum()  # noqa: E731
+    assert check_gradient(f, lambda t: 2 * t, theta).tensors["theta"].checked == 0
+    report = check_gradient(f, lambda t: 2 * t * wrong, theta, raise_on_failure=False)
+    assert (report.tensors["theta"].worst, report.tensors["theta"].checked) == ((42,), 61)
+    assert check_gradient(f, lambda t: -2 * t, theta, raise_on_failure=False).tensors["theta"].checked == 5
 
 
 @pytest.mark.parametrize(
@@ -319,6 +327,45 @@ def test_the_layer_itself_is_not_touched():
     assert vars(layer) == before
 
 
+@pytest.mark.parametrize(
+    ("base", "backward", "shape", "words"),
+    [
+        (Dense, "columns", 4, "bias is dy summed over the columns"),
+        (Dense, "one left out", 4, "bias is wrong in entries [4] alone"),
+        (Sigmoid, "masked", 4, "dL/dx is 0 in entries where the slope is not"),
+        (Sigmoid, "cubed", (2, 3), "cause: unknown"),
+    ],
+)
+def test_what_causes_are_called(base, backward, shape, words):
+    class Broken(base):
+        def backward(self, dy):
+            if backward == "masked":
+                return dy * self.y * (1 - self.y) * (self.y > 0.5)
+            if backward == "cubed":
+                return dy * self.y**3
+            self.kernel.grad = self.x.T @ dy
+            if backward == "columns" and len(dy) == 5:
+                self.bias.grad = dy.sum(axis=1)
+            else:
+                self.bias.grad[:4] = dy.sum(axis=0)[:4]
+            return dy @ self.kernel.value.T
+
+    report = check_layer(Broken(5) if base is Dense else Broken(), shape, raise_on_failure=False)
+    assert words in str(report)
+
+
+def test_a_large_wrong_layer_is_sampled(few_are_many):
+    class Wide(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad *= -1
+            return dx
+
+    report = check_layer(Wide(16), 4, rows=2, raise_on_failure=False)
+    assert list(report.wrong) == ["kernel"]
+    assert (report.tensors["kernel"].checked, report.tensors["kernel"].size) == (5, 64)
+
+
 def test_options_of_check_layer():
     assert check_layer(Dense(3), 4, method="central").method == "central"
     assert check_layer(Dense(3), (4,), rows=(2,), seed=5).rows == 2
@@ -493,6 +540,47 @@ def test_a_layer_that_does_not_run_on_random_rows_is_judged_on_its_own(layers, g
     report = check_model(model, X, Y, raise_on_failure=False)
     assert report.guilty == guilty
     assert words in str(report)
+
+
+def test_a_layer_that_cannot_be_run_alone_is_not_judged():
+    class Handmade(Layer):
+        def forward(self, x, training=False):
+            return self.factor * x
+
+        def backward(self, dy):
+            return 2 * self.factor * dy
+
+    layer = Handmade()
+    layer.factor = 3.0  # no setting: no clone has it
+    model = Sequential([Dense(5), layer, Dense(1)], seed=0)
+    model.build((3,))
+    report = check_model(model, X, Y, raise_on_failure=False)
+    assert (report.passed, report.guilty) == (False, None)
+    assert "cause: unknown" in str(report)
+
+
+def test_a_layer_that_training_does_not_run_is_not_to_blame():
+    class Either(Chain):
+        """Its first layer in training, its second one outside."""
+
+        def forward(self, x, training=False):
+            return self.layers[0 if training else 1].forward(x, training)
+
+        def backward(self, dy):
+            return self.layers[0].backward(dy)
+
+    model = Sequential([Dense(5), Either(worse(ReLU)(), worse(Sigmoid)()), Dense(1)], seed=0)
+    model.build((3,))
+    assert check_model(model, X, Y, raise_on_failure=False).guilty == "either/worse"
+
+
+def test_a_first_layer_may_return_its_gradient_and_a_loss_may_see_probabilities():
+    for first, passed in (Skip(), True), (Skip("bias from dy"), False):
+        model = Sequential([first, Dense(3), Softmax()], seed=0)
+        model.compile(loss=BinaryCrossentropy())  # not its own activation
+        model.build((3,))
+        report = check_model(model, X, RNG.integers(0, 2, (40, 3)), depth="all", raise_on_failure=False)
+        assert (report.method, report.passed) == ("complex", passed)
 
 
 def test_methods_tolerance_and_rows():

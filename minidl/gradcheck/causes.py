@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .functions import Differentiable, LayerFunction, LossFunction, PenaltyFunction
+from .functions import LayerFunction, LossFunction, PenaltyFunction
 
 CLOSE = {"complex": 1e-9, "central": 1e-6}
 
@@ -74,18 +74,16 @@ def of_layer(function: LayerFunction, path: str, method: str) -> str | None:
     return _first(OF_INPUT if path == "input" else OF_PARAMETER, evidence)
 
 
-def of_loss(function: Differentiable, name: str, method: str) -> str | None:
+def of_loss(function: LossFunction | PenaltyFunction, name: str, method: str) -> str | None:
     """What is wrong with the slopes of a loss or the gradient of a penalty."""
     path, part = next(iter(function.parts.items()))
     claimed = function.gradient(function.point).reshape(part.shape)
     slope = function.all_slopes(function.point, path, method)
-    counts = {}
     if isinstance(function, LossFunction):
-        counts = {"rows": part.shape[0], "outputs": part.shape[1]}
-    elif isinstance(function, PenaltyFunction):
-        counts = {"rows": function.m}
+        counts, weights = {"rows": part.shape[0], "outputs": part.shape[1]}, function.weights
+    else:
+        counts, weights = {"rows": function.m}, None
     evidence = Evidence(name, claimed, slope, counts, CLOSE[method])
-    weights = getattr(function, "weights", None)
     if weights is not None and evidence.same(claimed * weights[:, None], slope):
         return f"{name} is that of unweighted rows: the weights are forgotten"
     return _first(OF_LOSS, evidence)
@@ -270,7 +268,7 @@ def _kernel_not_transposed(e: LayerEvidence) -> str | None:
 def _statistics(e: LayerEvidence) -> str | None:
     """What is missing lies, along one axis, in the span of 1 and x: the ways through mean and deviation."""
     x = e.function.value_of("input")
-    if e.claimed.shape != x.shape or x.ndim != 2:
+    if x.ndim != 2:
         return None
     missing = e.claimed - e.slope
     for axis, words in ((0, "rows"), (1, "features")):

@@ -15,7 +15,7 @@ from ..losses import Loss, Objective
 from ..parameters import Parameters, Penalty
 from . import causes
 from .compare import TOLERANCE, closely, refuse_bad_settings, report_on
-from .functions import Differentiable, LayerFunction, LossFunction, PenaltyFunction, PlainFunction
+from .functions import LayerFunction, LossFunction, PenaltyFunction, PlainFunction
 from .promises import broken_promises
 from .report import Report
 from .walk import ModelFunction, suspects
@@ -52,7 +52,7 @@ def check_loss(
     A loss with a link is checked on probabilities and on logits, one with labels in [0, 1] with hard and soft labels.
     """
     outputs, rows = (settings.integer("check_loss", *given, 1) for given in (("outputs", outputs), ("rows", rows)))
-    rng, functions = np.random.default_rng(seed), dict[str, Differentiable]()
+    rng, functions = np.random.default_rng(seed), dict[str, LossFunction | PenaltyFunction]()
     penalties: tuple[Penalty, ...]
     if isinstance(loss, Penalty):
         title, penalties = type(loss).__name__, (loss,)
@@ -75,11 +75,11 @@ def check_loss(
     return _finish(report, raise_on_failure)
 
 
-def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, Differentiable]:
+def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, LossFunction]:
     forms = {"output": loss}
     if loss.link is not None and not _takes_logits(loss):
         forms["logits"] = loss.on_logits()
-    functions: dict[str, Differentiable] = {}
+    functions: dict[str, LossFunction] = {}
     for name, form in forms.items():
         p = _drawn("(-inf, inf)" if _takes_logits(form) else form.outputs, (rows, outputs), rng)
         y = rng.integers(0, outputs, (rows, 1)).astype(float) if form.sparse else _drawn(form.labels, p.shape, rng)
@@ -278,8 +278,8 @@ def _wrong_alone(layer: Layer, x: np.ndarray, seed: int) -> dict[str, str | None
                 if np.isfinite(function.outputs(function.point)).all():
                     report = _explained(function, type(layer).__name__, "auto", TOLERANCE)
                     return {path: tensor.cause for path, tensor in report.wrong.items()}
-        except Exception:  # a user's layer may say in any way that it runs only where it stands
-            continue
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+            continue  # it runs only where it stands
     return {}
 
 

@@ -86,8 +86,6 @@ class Comparison:
 
     def tensor(self, path: str, depth: str | int) -> Tensor:
         size = self.function.parts[path].size
-        if size == 0:
-            return Tensor(0)
         if isinstance(depth, int):
             return self._entries(path, self._some(size, depth))
         if depth != "all":

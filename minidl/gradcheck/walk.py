@@ -47,8 +47,6 @@ class ModelFunction(Differentiable):
 
     def renew(self, model: Model, rows: Examples) -> None:
         """Bring the copy to where the model is now, for another check."""
-        if not self.steady:
-            self.record(self.point)  # finds out which leaves remember
         remembering = [i for i in range(len(self.leaves)) if not self.steady.get(i)]
         for i in remembering:
             for (_, mine), (_, theirs) in zip(self.leaves[i].walk(), model.body.layers[i].walk(), strict=True):

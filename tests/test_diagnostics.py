@@ -19,8 +19,14 @@ from minidl.diagnostics.monitor import COURSE, LAGGING
 from minidl.diagnostics.rules import ALIVE, STANDING, START, TRIALS
 from minidl.diagnostics.signals import chance, class_numbers, collect, constant_loss
 from minidl.initializers import Zeros
-from minidl.layers import Dense, Dropout, ReLU, Residual, Sigmoid, Softmax
-from minidl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+from minidl.layers import Dense, Dropout, Layer, ReLU, Residual, Sigmoid, Softmax, Softplus
+from minidl.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MeanSquaredError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+)
 from minidl.optimizers import LBFGS, SGD, Adam
 from tests.faults import FAULTS, HEALTHY
 
@@ -171,6 +177,40 @@ def test_inner_layers_and_lbfgs_are_no_obstacle():
     model.compile(LBFGS())
     diagnosis = diagnose(model, X, Y)
     assert list(diagnosis.layers) == ["dense", "residual/dense", "dense_1"]
+
+
+def test_counts_are_no_classes():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    model = Sequential([Dense(20), ReLU(), Dense(1), Softplus()], seed=0)
+    model.compile(Adam(0.01), Poisson())
+    y = np.minimum(rng.poisson(np.exp(0.7 * x[:, 0])), 5)
+    assert "unbalanced-classes" not in [finding.rule for finding in diagnose(model, x, y).findings]
+
+
+def test_a_rate_at_which_nothing_survives_is_too_high():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    model = Sequential([Dense(16), ReLU(), Dense(1)], seed=0)
+    model.compile(SGD(1e20))
+    finding = diagnose(model, x, x.sum(axis=1)).findings[0]
+    assert (finding.severity, finding.rule, finding.advice) == ("warning", "learning-rate", "Try 1e+17.")
+    assert "to what is no number" in finding.words
+
+
+def test_a_layer_too_coarse_for_the_checker_is_a_note():
+    class Single(Layer):
+        def forward(self, x, training=False):
+            x = x.astype(np.float32)
+            self.x = x
+            return x * x
+
+        def backward(self, dy):
+            return 2 * dy * self.x
+
+    found = diagnose(Sequential([Dense(8), Single(), Dense(1), Sigmoid()], seed=0), X, Y).findings
+    (finding,) = [finding for finding in found if finding.rule == "wrong-gradient"]
+    assert (finding.severity, finding.path) == ("note", "sequential")
+    assert "Single: forward turns float64 into float32" in finding.words
 
 
 # ---- the quantities

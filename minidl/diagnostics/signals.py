@@ -16,7 +16,7 @@ from ..layers.base import Layer
 from ..layers.containers import Chain
 from ..layers.dropout import Dropout
 from ..layers.noise import GaussianNoise
-from ..losses import Loss
+from ..losses import Loss, Poisson
 from ..parameters import Parameter
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Signals:
     @cached_property
     def classes(self) -> np.ndarray | None:
         """The class of each of all rows, None if the targets are not classes."""
-        return class_numbers(self.all_rows.y)
+        return None if isinstance(self.model.objective.loss, Poisson) else class_numbers(self.all_rows.y)  # counts
 
 
 def collect(model: Model, x: Any, y: Any, count: int) -> Signals:

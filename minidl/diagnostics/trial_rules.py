@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import DataError
 from ..gradcheck import check_model
 from ..layers.dropout import Dropout
 from ..optimizers import LBFGS
@@ -41,7 +42,12 @@ def rows_that_mix(signals: Signals) -> Iterator[Sign]:
 def wrong_gradient(signals: Signals) -> Iterator[Sign]:
     """A backward pass that is not the derivative of the forward pass."""
     part = signals.rows[:8]
-    report = check_model(signals.model, part.x, part.y, depth="directions", raise_on_failure=False)
+    try:
+        report = check_model(signals.model, part.x, part.y, depth="directions", raise_on_failure=False)
+    except DataError as error:  # a layer that computes in float32
+        figures = {"dtype": str(signals.model.dtype)}
+        yield Sign("note", signals.model.name, f"Its gradient cannot be checked: {error}.", "See check_layer.", figures)
+        return
     if not report.passed:
         path = report.guilty or ", ".join(report.wrong)
         difference = max((tensor.difference for tensor in report.wrong.values()), default=report.difference)
@@ -68,7 +74,7 @@ def _too_high(signals: Signals, own: Trial, bolts: bool) -> list[Sign]:
     better = [f for f, t in trials.items() if t.end < 0.95 * own.end and (diverged or t.fall > LITTLE)]
     if not (bolts or better):
         return []
-    factor = min(trials, key=lambda factor: trials[factor].end) if bolts else better[0]
+    factor = min(sorted(trials), key=lambda factor: trials[factor].end) if bolts else better[0]
     return [_other_rate("warning", signals, own, factor, trials[factor])]
 
 
@@ -87,10 +93,12 @@ def _too_low(signals: Signals, own: Trial) -> list[Sign]:
 
 def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, other: Trial) -> Sign:
     rate = first_rate(signals.model.optimizer)
-    said = f"to {own.end:.4g}" if np.isfinite(own.end) else "to what is no number"
+    said, other_said = (f"{t.end:.4g}" if np.isfinite(t.end) else "what is no number" for t in (own, other))
     words = f"The learning rate is too {'high' if factor < 1 else 'low'}: at {rate:g} 100 steps bring the loss from"
-    words += f" {own.start:.4g} {said}, each up to {own.largest:.1g} times as long as the weights (0.001 is usual); at"
-    words += f" {rate * factor:g} they bring it to {other.end:.4g}."
+    words += (
+        f" {own.start:.4g} to {said}, each up to {own.largest:.1g} times as long as the weights (0.001 is usual); at"
+    )
+    words += f" {rate * factor:g} they bring it to {other_said}."
     figures = {"rate": rate, "start": own.start, "end": own.end, "other_rate": rate * factor, "other_end": other.end}
     figures |= {"usual_ratio": own.usual, "largest_ratio": own.largest}
     return Sign(severity, "optimizer", words, f"Try {rate * factor:g}.", figures)

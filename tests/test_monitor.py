@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minidl import NonFiniteError, Sequential, SettingError
+from minidl import NonFiniteError, NotBuiltError, Sequential, SettingError
 from minidl.callbacks import Callback, Distributions, Monitor
 from minidl.initializers import RandomNormal
 from minidl.layers import BatchNormalization, Dense, Dropout, ReLU, Sigmoid
@@ -164,6 +164,11 @@ def test_a_training_without_single_steps_has_its_figures():
 def test_every_must_be_a_number_of_steps(every):
     with pytest.raises(SettingError, match="Monitor: every must be an integer of at least 1"):
         Monitor(every)
+
+
+def test_before_a_training_there_is_nothing_to_say():
+    with pytest.raises(NotBuiltError, match="Monitor: it has watched no training yet; pass it to fit in callbacks"):
+        Monitor().diagnosis  # noqa: B018
 
 
 # ---- distributions

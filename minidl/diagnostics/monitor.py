@@ -7,7 +7,7 @@ import numpy as np
 from .. import settings
 from ..callbacks.base import Callback, Logs
 from ..data import Examples
-from ..errors import NonFiniteError
+from ..errors import NonFiniteError, NotBuiltError
 from ..layers.dropout import Dropout
 from . import objective_rules, training_rules
 from .findings import Diagnosis, Finding, Rule, found_by
@@ -56,6 +56,7 @@ class Monitor(Callback):
 
     def __init__(self, every: int = 10) -> None:
         self.every = settings.integer("Monitor", "every", every, 1)
+        self.written: Record | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         model, params = self.model, self.model.params
@@ -63,7 +64,7 @@ class Monitor(Callback):
         self.starts = np.array([params.slices[path].start for path in stored])
         self.vectors = np.empty((3, params.theta.size), params.theta.dtype)
         self.step, self.open = 0, False
-        self.record = Record(
+        self.written = Record(
             stored,
             np.array([len(params[path].shape) > 1 for path in stored]),
             model.objective.loss,
@@ -73,7 +74,7 @@ class Monitor(Callback):
         )
         validation = model.training.validation if model.training else None
         if isinstance(validation, Examples):
-            self.record.outside = validation.y
+            self.written.outside = validation.y
 
     # the hooks after a step are handed figures that cost more than all of this: a step is read off when the next begins
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
@@ -100,6 +101,13 @@ class Monitor(Callback):
         self.record.squares.append(np.add.reduceat(vectors, self.starts, axis=1))
         self.record.steps.append(self.step - 1)
         self.record.keep(self.model.batch)
+
+    @property
+    def record(self) -> Record:
+        """What it has written down of the last training."""
+        if self.written is None:
+            raise NotBuiltError("Monitor: it has watched no training yet; pass it to fit in callbacks")
+        return self.written
 
     @property
     def findings(self) -> list[Finding]:

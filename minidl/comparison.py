@@ -15,7 +15,7 @@ from .callbacks.base import Callback, Logs
 from .callbacks.history import History
 from .callbacks.progress import bar_wanted, check_verbose, progress_bar
 from .diagnostics.signals import class_numbers, collect
-from .errors import NonFiniteError, SettingError
+from .errors import DataError, NonFiniteError, SettingError
 from .later import Later
 from .metrics import Accuracy
 from .model import Model
@@ -67,7 +67,7 @@ class Comparison:
             failed = sum(run.failed is not None for run in runs)
             remark = f"{failed} ended in what is no number" if failed else ""
             cells = (_spread(self.values(name, column)) for column in self.columns)
-            table.append((name, str(len(runs)), *cells, remark))
+            table.append((str(name), str(len(runs)), *cells, remark))
         return table
 
     def __str__(self) -> str:
@@ -120,11 +120,15 @@ def compare(
 
     The models given stay as they are: each seed trains a copy. A run that ends in no number is told apart, not raised.
     """
-    seeds = list(range(settings.integer("compare", "seeds", seeds, 1)) if isinstance(seeds, int) else seeds)
+    seeds = _numbers(seeds)
     epochs = settings.integer("compare", "epochs", epochs, 1)
     check_verbose("compare", verbose)
     _refuse_bad(models)
-    tests = {"train": (x, y)} if validation_data is None else {"train": (x, y), "test": validation_data}
+    tests = {"train": (x, y)}
+    if validation_data is not None:
+        if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+            raise DataError("compare: validation_data must be (x, y)")
+        tests["test"] = tuple(validation_data)
     shown = bar_wanted() if verbose == "auto" else bool(verbose)
     bar = progress_bar(len(models) * len(seeds) * epochs) if shown else None
     runs: dict[str, list[Run]] = {}
@@ -139,6 +143,16 @@ def compare(
     if bar is not None:
         bar.close()
     return Comparison(runs, layers)
+
+
+def _numbers(seeds: int | Iterable[int]) -> list[int]:
+    """The seeds themselves."""
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        return list(range(settings.integer("compare", "seeds", seeds, 1)))
+    numbers = [settings.integer("compare", "seeds", seed, 0) for seed in seeds]
+    if not numbers:
+        raise SettingError("compare: seeds must name at least one seed, got none")
+    return numbers
 
 
 def _refuse_bad(models: Mapping[str, Variant]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import settings
 from .callbacks.history import History
-from .errors import ShapeError
+from .errors import DataError, ShapeError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,9 @@ def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Ax
     ax = _axes(ax)
     named = histories if isinstance(histories, Mapping) else {"": histories}
     for number, (label, history) in enumerate(named.items()):
-        costs = history.history[key] if isinstance(history, History) else history
+        costs = history
+        if isinstance(history, History):
+            costs = history.history[settings.choice("cost_curves", "key", key, tuple(history.history))]
         ax.plot(costs, LINES[number % len(LINES)], label=label)
     ax.set(xlabel="epoch", ylabel=key)
     if any(named):
@@ -142,6 +145,8 @@ def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "l
 
     `comparison.plot()` is this. Where a run ended early, so does its variant.
     """
+    known = dict.fromkeys(figure for runs in comparison.runs.values() for run in runs for figure in run.history.history)
+    settings.choice("cost_spread", "key", key, tuple(known))
     ax = _axes(ax)
     for number, (name, runs) in enumerate(comparison.runs.items()):
         curves = [run.history.history.get(key, []) for run in runs]
@@ -155,6 +160,8 @@ def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "l
 
 def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     """Accuracy on the train rows (white) beside that on the test rows (hatched), mean and standard deviation."""
+    if not {"train_accuracy", "test_accuracy"} & set(comparison.columns):
+        raise DataError("accuracies: none was measured; compare measures them where y are classes")
     ax, names = _axes(ax), list(comparison.runs)
     for kind, shift, hatch in (("train", -0.2, ""), ("test", 0.2, "///")):
         values = [comparison.values(name, f"{kind}_accuracy") for name in names]
@@ -171,6 +178,7 @@ def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 def layer_sizes(comparison: Comparison, *, what: str = "activation", ax: Axes | None = None) -> Axes:
     """The size of every kernel layer's activation (or "gradient") before training, a line a variant."""
+    settings.choice("layer_sizes", "what", what, ("activation", "gradient"))
     ax = _axes(ax)
     for number, (name, layers) in enumerate(comparison.layers.items()):
         sizes = [max(sizes[what], 1e-30) for sizes in layers.values()]

@@ -138,7 +138,22 @@ def test_a_built_model_has_its_weights_already():
         compare({"a": model}, X, Y)
 
 
-@pytest.mark.parametrize("setting", [{"epochs": 0}, {"seeds": 0}, {"verbose": 3}])
+def test_seeds_may_be_numpys_and_names_numbers():
+    found = compare({10: network()}, X, Y, epochs=1, seeds=np.int64(2), verbose=0)
+    assert [run.seed for run in found.runs[10]] == [0, 1]
+    assert str(found).splitlines()[1].split()[:2] == ["10", "2"]
+
+
+@pytest.mark.parametrize("validation_data", [X, (X, Y, np.ones(len(X)))])
+def test_validation_data_are_x_and_y(validation_data):
+    with pytest.raises(minidl.DataError, match=r"compare: validation_data must be \(x, y\)"):
+        compare({"a": network()}, X, Y, validation_data=validation_data)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"epochs": 0}, {"seeds": 0}, {"seeds": []}, {"seeds": "12"}, {"seeds": [1.5]}, {"seeds": [-1]}, {"verbose": 3}],
+)
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(minidl.SettingError, match=f"compare: {next(iter(setting))}"):
         compare({"a": network()}, X, Y, **setting)

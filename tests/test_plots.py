@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from minidl import Comparison, Diagnosis, Sequential, ShapeError, compare, diagnose
+from minidl import Comparison, DataError, Diagnosis, Sequential, SettingError, ShapeError, compare, diagnose
 from minidl.callbacks import History, Monitor
 from minidl.layers import Dense, ReLU, Sigmoid, Softmax
 from minidl.plots import (
@@ -189,6 +189,18 @@ def test_accuracies_stand_side_by_side(comparison, tmp_path):
     assert heights == pytest.approx(wanted)
     assert [bar.get_hatch() for bar in ax.patches] == ["", "", "///", "///"]
     assert saved(ax, tmp_path / "accuracies.png")
+
+
+def test_what_was_not_measured_is_told_and_not_drawn(comparison, model):
+    with pytest.raises(SettingError, match=r"cost_spread: key must be one of loss, .*, got 'los'"):
+        cost_spread(comparison, key="los")
+    with pytest.raises(SettingError, match="cost_curves: key must be one of loss, got 'los'"):
+        cost_curves(model.history, key="los")
+    with pytest.raises(SettingError, match="layer_sizes: what must be one of activation, gradient, got 'weights'"):
+        layer_sizes(comparison, what="weights")
+    amounts = compare({"a": Sequential([Dense(1)])}, X, X[:, 0], seeds=1, verbose=0)
+    with pytest.raises(DataError, match="accuracies: none was measured"):
+        accuracies(amounts)
 
 
 @pytest.mark.parametrize("what", ["activation", "gradient"])

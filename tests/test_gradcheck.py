@@ -559,6 +559,17 @@ def test_a_layer_that_cannot_be_run_alone_is_not_judged():
     assert "cause: unknown" in str(report)
 
 
+def test_a_layer_that_draws_elsewhere_is_told_so():
+    class Elsewhere(Noise):
+        def forward(self, x, training=False):
+            self.factor = factor = RNG.random(x.shape).astype(x.real.dtype)
+            return x * factor
+
+    report = check_model(trained(Elsewhere()), X, Y, raise_on_failure=False)
+    assert report.guilty == "elsewhere"
+    assert "forward is not the same twice from one state" in str(report)
+
+
 def test_a_layer_that_training_does_not_run_is_not_to_blame():
     class Either(Chain):
         """Its first layer in training, its second one outside."""

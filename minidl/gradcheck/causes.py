@@ -107,6 +107,13 @@ def _length(a: np.ndarray) -> float:
     return float(np.linalg.norm(a))
 
 
+def _not_the_same_twice(e: LayerEvidence) -> str | None:
+    f = e.function
+    if np.array_equal(f.outputs(f.point), f.outputs(f.point), equal_nan=True):
+        return None
+    return "forward is not the same twice from one state: does it draw from another generator than self.rng?"
+
+
 # ---- one factor everywhere
 
 
@@ -372,11 +379,12 @@ def _coarse(e: Evidence) -> str | None:
 
 
 OF_PARAMETER = (
-    _not_written, _zero, _keep_rate, _factor, _penalty_inside, _swapped, _sum_of_dy,
+    _not_the_same_twice, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _swapped, _sum_of_dy,
     _absolute, _transposed, _broadcast, _moved, _lines, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope, _kernel_not_transposed, _lines, _mask,
-    _statistics, _one_side, _absolute, _transposed, _broadcast, _moved, _entries, _coarse, _stale,
+    _not_the_same_twice, _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope,
+    _kernel_not_transposed, _lines, _mask, _statistics, _one_side, _absolute, _transposed, _broadcast, _moved,
+    _entries, _coarse, _stale,
 )  # fmt: skip
 OF_LOSS = (_zero, _factor, _absolute, _transposed, _broadcast, _moved, _lines, _entries)

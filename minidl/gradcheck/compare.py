@@ -129,38 +129,37 @@ class Comparison:
         direction = self.rng.standard_normal(part.size)
         if self.method == "central":  # as far as single entries are moved
             direction *= np.maximum(1.0, np.abs(self.function.point[part.slice]))
-        difference, off, size, _ = self._along(path, direction, self.here)
+        difference, off = self._along(path, direction, self.here)
         found = Tensor(part.size, difference, difference <= DIRECTION[self.method])
         if not found.passed:
             for place, step in self._looks():
-                difference, _, there, room = self._along(path, direction, place, step)
-                if difference <= DIRECTION[self.method] and room <= off * max(1.0, there / size):
+                difference, _ = self._along(path, direction, place, step)
+                if difference <= DIRECTION[self.method] and self.central_floor / step <= off:
                     return Tensor(part.size, difference, kinks=1)
         return found
 
-    def _along(self, path: str, direction: np.ndarray, place: Place, step: float = 1.0) -> tuple[float, ...]:
-        """Along one direction: the relative difference beyond rounding; that in absolute numbers, with their size, and
-        what was left to rounding."""
+    def _along(self, path: str, direction: np.ndarray, place: Place, step: float = 1.0) -> tuple[float, float]:
+        """The difference along one direction, relative and beyond rounding, and in absolute numbers."""
         claimed = place.gradient[self.function.parts[path].slice]
         numeric = self.function.directional(place.point, path, direction, self.method, step)
-        analytic, length = float(claimed @ direction), _length(direction)
-        off, size, room = abs(analytic - numeric), _length(claimed) * length + abs(numeric), 0.0
-        difference = relative_difference(analytic, numeric)
+        analytic = float(claimed @ direction)
+        off, difference = abs(analytic - numeric), relative_difference(analytic, numeric)
         if difference > DIRECTION[self.method] and math.isfinite(off):
+            length = _length(direction)
             room = place.floors[path] * length + self.central_floor / step
-            difference = max(0.0, off - room) / size
+            difference = max(0.0, off - room) / (_length(claimed) * length + abs(numeric))
         if difference <= DIRECTION[self.method]:
             self._count(difference, abs(analytic), abs(numeric))
-        return difference, off, size, room
+        return difference, off
 
     def _entries(self, path: str, entries: np.ndarray) -> Tensor:
         part = self.function.parts[path]
         numeric = self.function.slopes(self.function.point, path, entries, self.method)
         analytic, kinks = self.claimed[part.slice][entries], np.zeros(len(entries), bool)
-        room = self._room(path, entries, self.here)
+        room = self.here.floors[path] + self._blur(path, entries)
         suspects = self._off(analytic, numeric, room, self.suspicion)
         if suspects.any():
-            kinks[suspects] = self._right_elsewhere(path, entries[suspects], analytic[suspects], numeric[suspects])
+            kinks[suspects] = self._right_elsewhere(path, entries[suspects], np.abs(analytic - numeric)[suspects])
         wrong = self._off(analytic, numeric, room, self.tolerance) & ~kinks
         difference = self._measure(analytic[~kinks], numeric[~kinks], room[~kinks])
         found = Tensor(part.size, difference, not wrong.any(), kinks=int(kinks.sum()), checked=len(entries))
@@ -170,10 +169,10 @@ class Comparison:
             found.analytic, found.numeric = float(analytic[place]), float(numeric[place])
         return found
 
-    def _room(self, path: str, entries: np.ndarray, place: Place, step: float = 1.0) -> np.ndarray:
-        """How far rounding may take each of these entries from its slope."""
-        moved = step * np.maximum(1.0, np.abs(place.point[self.function.parts[path].slice][entries]))
-        return place.floors[path] + self.central_floor / moved
+    def _blur(self, path: str, entries: np.ndarray, step: float = 1.0) -> np.ndarray:
+        """What rounding does to central differences by these entries, which move the further the larger they are."""
+        sizes = np.abs(self.function.point[self.function.parts[path].slice][entries])
+        return self.central_floor / (step * np.maximum(1.0, sizes))
 
     def _measure(self, analytic: np.ndarray, numeric: np.ndarray, room: np.ndarray) -> float:
         """The relative difference beyond rounding, of these values; it goes into that of all."""
@@ -193,22 +192,21 @@ class Comparison:
         beyond = np.abs(analytic - numeric) - room
         return ~(beyond <= tolerance * (np.abs(analytic) + np.abs(numeric)))
 
-    def _right_elsewhere(self, path: str, entries: np.ndarray, *here: np.ndarray) -> np.ndarray:
+    def _right_elsewhere(self, path: str, entries: np.ndarray, off: np.ndarray) -> np.ndarray:
         """Which of the entries that disagree do so only at a kink: looked at again, both ways, a little aside.
 
-        here  their analytic and numeric values at the point
+        off  by how much they disagree: a difference that blurs more than that says nothing
         """
-        right, off, size = np.zeros(len(entries), bool), np.abs(np.subtract(*here)), np.abs(here).sum(axis=0)
+        right = np.zeros(len(entries), bool)
         for place, step in self._looks():
             left = np.flatnonzero(~right)
             if not left.size:
                 break
             claimed = place.gradient[self.function.parts[path].slice][entries[left]]
             slopes = self.function.slopes(place.point, path, entries[left], self.method, step)
-            room = self._room(path, entries[left], place, step)
-            # a look that leaves more to rounding than what it is to explain says nothing
-            sharp = room <= off[left] * np.maximum(1.0, (np.abs(claimed) + np.abs(slopes)) / size[left])
-            right[left] = sharp & ~self._off(claimed, slopes, room, self.suspicion)
+            blur = self._blur(path, entries[left], step)
+            wrong = self._off(claimed, slopes, place.floors[path] + blur, self.suspicion)
+            right[left] = ~wrong & (blur <= off[left])
         return right
 
     def _looks(self) -> Iterator[tuple[Place, float]]:

@@ -73,7 +73,7 @@ class Differentiable(ABC):
 
     def central_floor(self, v: np.ndarray) -> float:
         """The rounding of a central difference: that of the value, over the step."""
-        return 4 * EPS * float(np.abs(np.real(self.value(v)))) / CENTRAL_STEP
+        return NOISE * EPS * float(np.abs(np.real(self.value(v)))) / CENTRAL_STEP
 
     def hold(self, v: np.ndarray, method: str) -> AbstractContextManager[Any]:
         """A with block in which many slopes at v are taken; what can be done once for all of them is done there."""

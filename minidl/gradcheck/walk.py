@@ -280,7 +280,7 @@ class ModelFunction(Differentiable):
         sizes = [largest(a) for a in self.record(v).inputs]
         leaves = range(len(self.leaves))
         rounding = (max(sizes[i : i + 2]) * np.abs(self.cotangent(i, v, "central")).sum() for i in leaves)
-        return super().central_floor(v) + 4 * EPS / CENTRAL_STEP * float(max(rounding, default=0.0))
+        return super().central_floor(v) + NOISE * EPS / CENTRAL_STEP * float(max(rounding, default=0.0))
 
     # ---- may the complex step be used?
 

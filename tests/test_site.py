@@ -55,7 +55,7 @@ def test_formulas_and_settings_keep_their_lines(line):
 def test_the_code_comes_without_its_docstring():
     code = DOCSTRINGS["code_of"](minidl.layers.ReLU)
     assert code.startswith("@dataclass(eq=False)\nclass ReLU(Layer):\n    def forward(")
-    assert "np.maximum(x, 0)" in code
+    assert "np.maximum(x, " in code
     assert "The slope at 0" not in code
 
 

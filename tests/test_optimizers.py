@@ -85,6 +85,16 @@ def test_the_learning_rate_may_be_set_anew():
     assert optimizer.iterations == 2
 
 
+@pytest.mark.parametrize("rate", [-1.0, float("inf"), float("nan"), "fast"])
+def test_a_learning_rate_set_anew_is_checked_at_the_next_step(rate):
+    optimizer, theta = SGD(1.0), np.zeros(1)
+    optimizer.build(vector(theta))
+    optimizer.learning_rate = rate
+    with pytest.raises(SettingError, match=r"SGD: learning_rate must be in \[0, inf\), got"):
+        optimizer.update(theta, np.ones(1))
+    assert theta[0] == 0
+
+
 def test_an_optimizer_has_one_model():
     optimizer = SGD(0.1, momentum=0.9)
     x, y = np.zeros((4, 2)), np.zeros(4)
@@ -271,6 +281,25 @@ def test_lbfgs_is_for_steady_objectives():
         dropping.fit(X, Y, batch_size=len(X))
 
 
+def test_centered_rmsprop_bears_a_gradient_that_does_not_change():
+    # v - a^2 = g^2 (1 - rho^t) rho^t is never negative; in float32 its difference is, from some step on
+    optimizer, theta = RMSprop(0.001, centered=True), np.zeros(1000, np.float32)
+    grad = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    optimizer.build(vector(theta))
+    for _ in range(300):
+        optimizer.update(theta, grad)
+    assert np.isfinite(theta).all()
+
+
+def test_lbfgs_counts_evaluations():
+    model, counted = regression(), LBFGS(max_evaluations=1)
+    model.compile(counted, "mse")
+    model.fit(X, Y, batch_size=len(X), epochs=50)
+    assert "EVALUATIONS" in counted.message  # SciPy's words
+    with pytest.raises(SettingError, match="LBFGS: max_evaluations must be an integer of at least 1, got 0"):
+        LBFGS(max_evaluations=0)
+
+
 def test_clip_takes_one_bound():
     for bounds in ({}, {"value": 1.0, "norm": 1.0}):
         with pytest.raises(SettingError, match="Clip takes one of value, norm and global_norm, got"):
@@ -279,6 +308,8 @@ def test_clip_takes_one_bound():
         Clip(SGD(0.1), norm=0)
     with pytest.raises(SettingError, match="Clip: optimizer must be an Optimizer object, got 'adam'"):
         Clip("adam", norm=1.0)
+    with pytest.raises(SettingError, match="Clip wraps optimisers that go step by step, and LBFGS does not"):
+        Clip(LBFGS(), norm=1.0)
 
 
 def test_a_wrapper_has_the_learning_rate_of_the_one_inside():

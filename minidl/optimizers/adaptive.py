@@ -53,7 +53,8 @@ class RMSprop(Optimizer):
         else:
             self.a *= self.rho
             self.a += (1 - self.rho) * grad
-            step /= np.sqrt(self.v - self.a**2 + self.epsilon)
+            variance = np.maximum(self.v - self.a**2, 0)  # rounding takes it below 0 where g hardly changes
+            step /= np.sqrt(variance + self.epsilon)
         if self.u is None:
             theta -= step
             return

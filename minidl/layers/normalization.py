@@ -92,15 +92,15 @@ class BatchNormalization(Normalization):
         return super().build(input_shape)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        self.axis = tuple(range(x.ndim - 1)) if training else None
+        axis = tuple(range(x.ndim - 1)) if training else None
         mean, variance = self.moving_mean, self.moving_variance
         if training:
-            mean, variance = _moments(x, tuple(range(x.ndim - 1)))
+            mean, variance = _moments(x, axis)
             self.moving_mean = self._drawn_along(self.moving_mean, mean)
             self.moving_variance = self._drawn_along(self.moving_variance, variance)
         deviation = np.sqrt(variance + self.epsilon)
         h = (x - mean) / deviation
-        self.h, self.deviation = h, deviation
+        self.axis, self.h, self.deviation = axis, h, deviation
         return self._affine(h)
 
     def _drawn_along(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:

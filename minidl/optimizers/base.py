@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,7 +45,7 @@ class Optimizer:
     def rate(self) -> float:
         """The learning rate of the step that comes next."""
         rate = self.learning_rate
-        if type(rate) is float and rate >= 0:
+        if type(rate) is float and 0 <= rate < math.inf:
             return rate
         rate = rate(self.iterations) if callable(rate) else rate  # or set anew, and not checked yet
         return settings.number(type(self).__name__, "learning_rate", rate, "[0, inf)")

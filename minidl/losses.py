@@ -55,14 +55,17 @@ class Loss:
         return self.value_and_gradient(p, y, weights)[0]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """L as a float, called as in Keras, on arrays of one shape."""
-        y, p = np.asarray(y_true), np.asarray(y_pred)
-        if y.shape != p.shape:
-            raise ShapeError(f"{type(self).__name__}: y_true has shape {y.shape}, y_pred {p.shape}")
+        """L as a float, called as in Keras: y_true and y_pred of one shape, (m, k) or (m,); sample_weight (m,)."""
+        who, y, p = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        if y.shape != p.shape or y.ndim > 2 or not y.size:
+            raise ShapeError(f"{who}: y_true has shape {y.shape}, y_pred {p.shape}; wanted one shape, (rows, outputs)")
         y, p = (np.atleast_1d(a.astype(np.result_type(a, np.float32), copy=False)) for a in (y, p))
         row = self.link is Softmax  # a vector is one row of classes, for other losses a column
         y, p = (np.atleast_2d(a) if row else a[:, None] if a.ndim == 1 else a for a in (y, p))
-        return float(self.value(p, y, None if sample_weight is None else np.asarray(sample_weight)))
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        if weights is not None and weights.shape != (len(p),):
+            raise ShapeError(f"{who}: sample_weight has shape {weights.shape}, wanted one weight a row: ({len(p)},)")
+        return float(self.value(p, y, weights))
 
     def __add__(self, term: Penalty | Objective) -> Objective:
         return Objective(self) + term
@@ -263,22 +266,22 @@ class Poisson(Loss):
 
 
 def _mean(terms: np.ndarray) -> np.ndarray:
-    # over the outputs of each row; a single column needs no arithmetic
+    """The mean over the outputs of each row; a single column needs no arithmetic."""
     return terms[:, 0] if terms.shape[1] == 1 else terms.mean(axis=1)
 
 
 def _share(slopes: np.ndarray) -> np.ndarray:
-    # what the mean makes of the slopes
+    """What the mean makes of the slopes."""
     return slopes if slopes.shape[1] == 1 else slopes / slopes.shape[1]
 
 
 def _smoothed(y: np.ndarray, smoothing: float, classes: int) -> np.ndarray:
-    # some of what is known of the class goes to all of them alike
+    """Some of what is known of the class goes to all of them alike."""
     return (1 - smoothing) * y + smoothing / classes if smoothing else y
 
 
 def _clipped(p: np.ndarray) -> np.ndarray:
-    # probabilities whose logarithms are finite, on both sides
+    """Probabilities p whose logarithms, and those of 1 - p, are finite."""
     eps = float(np.finfo(p.dtype).eps)
     return np.minimum(np.maximum(p, eps), 1 - eps)
 

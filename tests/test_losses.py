@@ -243,9 +243,20 @@ def test_a_loss_is_called_with_y_true_first():
     assert isinstance(MeanSquaredError()(np.float32(1), np.float32(3)), float)
 
 
-def test_a_loss_never_broadcasts():
-    with pytest.raises(ShapeError, match=r"MeanSquaredError: y_true has shape \(3,\), y_pred \(3, 1\)"):
-        MeanSquaredError()(np.zeros(3), np.zeros((3, 1)))
+@pytest.mark.parametrize(
+    ("y", "p", "weight", "message"),
+    [
+        (np.zeros(3), np.zeros((3, 1)), None, r"y_true has shape \(3,\), y_pred \(3, 1\); wanted one shape"),
+        (np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), None, r"y_true has shape \(2, 2, 2\)"),
+        ([], [], None, r"y_true has shape \(0,\)"),
+        ([1, 0], [1, 0], 2.0, r"sample_weight has shape \(\), wanted one weight a row: \(2,\)"),
+        ([1, 0], [1, 0], [[1], [1]], r"sample_weight has shape \(2, 1\)"),
+        ([1, 0], [1, 0], [1], r"sample_weight has shape \(1,\)"),
+    ],
+)
+def test_a_loss_never_broadcasts(y, p, weight, message):
+    with pytest.raises(ShapeError, match="MeanSquaredError: " + message):
+        MeanSquaredError()(y, p, sample_weight=weight)
 
 
 # ---- Keras

@@ -30,7 +30,7 @@ def row_sums(x: np.ndarray) -> np.ndarray:
 
 
 def _below_the_largest(z: np.ndarray) -> np.ndarray:
-    # z - max(z), whose exponentials neither overflow nor all vanish
+    """z - max(z): exponentials that neither overflow nor all vanish."""
     with np.errstate(over="ignore"):
         return np.maximum(z - z.max(axis=-1, keepdims=True), float(np.finfo(z.dtype).min))
 

@@ -12,7 +12,7 @@ import numpy as np
 from . import data, losses, optimizers, settings
 from .data import Examples
 from .errors import NotBuiltError, SettingError, ShapeError
-from .layers.base import Layer
+from .layers.base import Layer, inside
 from .layers.containers import Chain, built
 from .losses import Loss, Objective
 from .metrics import Metric
@@ -115,14 +115,16 @@ class Network:
     def _refuse_shared(self) -> None:
         seen: dict[int, str] = {}
         for path, layer in self.layer.walk():
-            for name, thing in {path: layer, **{f"{path}/{name}": p for name, p in layer.parameters.items()}}.items():
+            own = {inside(path, name): parameter for name, parameter in layer.parameters.items()}
+            for name, thing in {path: layer, **own}.items():
                 if id(thing) in seen:
                     kind = "parameter" if isinstance(thing, Parameter) else "layer"
                     place = f"{name} is the same object as {seen[id(thing)]}"
                     raise SettingError(f"the {kind} {place}; a {kind} has one place{_ALONE[kind]}")
                 seen[id(thing)] = name
             if getattr(layer, "_rng", self.rng) is not self.rng:
-                raise SettingError(f"the layer {path} already belongs to another model; put layer.clone() here")
+                who = path or type(layer).__name__
+                raise SettingError(f"the layer {who} already belongs to another model; put layer.clone() here")
 
     def compile(
         self,
@@ -254,9 +256,8 @@ class Network:
         """Where each weight lies, as (object, attribute), by path: layer by layer its parameters, then its state."""
         found: dict[str, tuple[Parameter | Layer, str]] = {}
         for path, layer in self.layer.walk():
-            own: dict[str, tuple[Parameter | Layer, str]] = {name: (p, "value") for name, p in layer.parameters.items()}
-            own |= {name: (layer, name) for name in layer.state_names}
-            found |= {f"{path}/{name}" if path else name: place for name, place in own.items()}
+            found |= {inside(path, name): (parameter, "value") for name, parameter in layer.parameters.items()}
+            found |= {inside(path, name): (layer, name) for name in layer.state_names}
         return found
 
     def get_weights(self) -> list[np.ndarray]:
@@ -267,6 +268,8 @@ class Network:
     def set_weights(self, weights: Iterable[Any]) -> None:
         """Set all weights from arrays in the order of `get_weights`. All are checked before the first is set."""
         self.params  # noqa: B018
+        if not isinstance(weights, Iterable):
+            raise SettingError(f"set_weights takes a list of arrays, as get_weights returns it, got {weights!r}")
         given, places = list(weights), self._weights()
         if len(given) != len(places):
             message = f"set_weights: got {len(given)} arrays, {self.name} has {len(places)}: {', '.join(places)}"
@@ -320,7 +323,7 @@ def _refuse_taken(who: str, optimizer: Optimizer) -> None:
 
 def _row_shape(input_shape: Any) -> tuple[int, ...]:
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
-    shape = shape[1:] if shape[:1] == (None,) else shape
+    shape = shape[1:] if shape and shape[0] is None else shape
     if not shape:
         raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
     return tuple(settings.integer("build", "input_shape", n, 1) for n in shape)

@@ -482,6 +482,8 @@ def test_a_layer_of_another_model_is_refused():
     built(Dense(3), shared)
     with pytest.raises(SettingError, match=r"the layer dense already belongs to another model; put layer.clone\(\)"):
         built(shared)
+    with pytest.raises(SettingError, match="the layer Dense already belongs to another model"):
+        Model(shared).build((3,))
     built(shared.clone())
 
 

@@ -56,9 +56,11 @@ class Sequential(Model):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer with this name ("dense_1") or at this place."""
+        if (name is None) == (index is None):
+            raise SettingError('get_layer takes a name or an index: get_layer("dense"), get_layer(index=0)')
         if index is not None:
-            if not -len(self.layers) <= index < len(self.layers):
-                raise SettingError(f"get_layer: there is no layer at place {index}; there are {len(self.layers)}")
+            if not isinstance(index, int) or not -len(self.layers) <= index < len(self.layers):
+                raise SettingError(f"get_layer: there is no layer at place {index!r}; there are {len(self.layers)}")
             return self.layers[index]
         children = self.layer.children
         if name not in children:

@@ -48,9 +48,12 @@ def test_layers_are_got_by_name_or_place():
     ):
         model.get_layer("dense_2")
     assert model.get_layer(index=-1) is model.layers[3]
-    for place in (4, -5):
-        with pytest.raises(SettingError, match=f"get_layer: there is no layer at place {place}; there are 4"):
+    for place in (4, -5, 1.0, "dense"):
+        with pytest.raises(SettingError, match=f"get_layer: there is no layer at place {place!r}; there are 4"):
             model.get_layer(index=place)
+    for given in ({}, {"name": "dense", "index": 0}):
+        with pytest.raises(SettingError, match="get_layer takes a name or an index"):
+            model.get_layer(**given)
 
 
 @pytest.mark.parametrize("given", [Dense(2), Chain(Dense(2)), Sequential([Dense(2)]), Dense, 3])

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,14 @@ def numeric(who: str, name: str, value: Any) -> np.ndarray:
     except ValueError as error:
         raise DataError(f"{who}: {name} is not a rectangular array of numbers ({error})") from None
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{who}: {name} has dtype {array.dtype}; it must hold real numbers. {_remedy(name, array)}")
+        got = f"has dtype {array.dtype}" if array.ndim else f"is of type {type(value).__name__}"
+        raise DataError(f"{who}: {name} {got}; it must hold real numbers. {_remedy(name, array)}")
     return array
 
 
 def _remedy(name: str, array: np.ndarray) -> str:
+    if array.ndim == 0:
+        return "Pass an array, or a list of rows"
     if array.dtype.kind in "US":
         return "Encode strings first, for instance with sklearn.preprocessing.OrdinalEncoder"
     return f"If its entries are numbers, pass {name}.astype(float)"
@@ -130,6 +134,8 @@ def targets(who: str, y: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray
 
 def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: bool = False) -> None:
     """Refuse targets that have not one number for each output; sparse: that are not one class number a row."""
+    if len(output_shape) != 1:
+        raise ShapeError(f"{who}: a loss takes rows of numbers, the model puts out shape {output_shape}; add Flatten()")
     wanted = (1,) if sparse else output_shape
     if y.shape[1:] != wanted:
         got, puts_out = (" x ".join(str(n) for n in shape) for shape in (y.shape[1:], output_shape))
@@ -137,7 +143,7 @@ def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: b
             remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
             raise ShapeError(f"{who}: y has {got} numbers a row, this loss wants the class alone; {remedy}")
         hint = ""
-        if y.shape[1:] == (1,) and len(output_shape) == 1:
+        if y.shape[1:] == (1,):
             hint = ". If they are class numbers: SparseCategoricalCrossentropy takes them as they are"
         raise ShapeError(f"{who}: y has {got} numbers a row, the model puts out {puts_out}{hint}")
     if sparse:
@@ -177,7 +183,7 @@ def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> n
     classes = np.rint(y[:, 0]) if y.shape[1] == 1 else y.argmax(axis=1)
     weight = np.ones(len(y), y.dtype)
     for label, value in class_weight.items():
-        if isinstance(label, bool | str) or label != int(label):  # it would match no row
+        if isinstance(label, bool) or not isinstance(label, Real) or label % 1 != 0:  # it would match no row
             raise SettingError(f"{who}: class_weight must have whole numbers for keys, the classes, got {label!r}")
         weight[classes == label] = settings.number(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight
@@ -383,17 +389,8 @@ class Stored:
 
 def makes_batches(x: Any) -> bool:
     """Whether x is no array but an object or a generator that yields batches."""
-    if isinstance(x, Stored):
+    if isinstance(x, Source | Stored):
         return True
     if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
-
-
-def refuse_small(who: str, out: Any, rows: int | None, output_shape: tuple[int, ...]) -> None:
-    """Refuse an `out` that has not the shape of what will be written into it."""
-    if out is None:
-        return
-    shape = tuple(np.shape(out) if not hasattr(out, "shape") else out.shape)
-    if shape[1:] != output_shape or (rows is not None and shape[:1] != (rows,)):
-        raise ShapeError(f"{who}: out has shape {shape}, wanted ({'rows' if rows is None else rows}, *{output_shape})")

@@ -140,10 +140,6 @@ class Model(Network):
         row_shape: tuple[int, ...] | None = None,
     ) -> Source:
         """Where the batches come from: checked arrays, or something that yields batches, each checked as it comes."""
-        if isinstance(x, Source):
-            if not self.compiled:
-                self.compile()
-            return x
         steps = None if steps is None else settings.integer(who, "the number of steps", steps, 1)
         if not data.makes_batches(x):
             if steps is not None:
@@ -151,6 +147,12 @@ class Model(Network):
             return self._checked(who, x, y, sample_weight, class_weight, row_shape)
         if y is not None or sample_weight is not None:
             raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
+        if isinstance(x, Source):
+            if class_weight is not None or steps is not None:
+                raise SettingError(f"{who}: {type(x).__name__} brings weights and batches of its own: pass x alone")
+            if not self.compiled:
+                self.compile()
+            return x
         if isinstance(x, Stored):
             row_shape = self.input_shape or row_shape or self._wanted_shape(x.row_shape)
 
@@ -158,10 +160,7 @@ class Model(Network):
             return self._checked(who, *data.triple(who, batch), class_weight, row_shape)
 
         if isinstance(x, Stored):
-            if steps is not None:
-                raise SettingError(
-                    f"{who}: a number of steps is for x without an end; {type(x).__name__} has batch_size"
-                )
+            _refuse_steps(who, x, steps)
             return x.source(who, row_shape or (), check)
         return data.Batches(who, x, check, steps)
 
@@ -182,18 +181,19 @@ class Model(Network):
         class_weight: Any = None,
         row_shape: tuple[int, ...] | None = None,
     ) -> Examples:
-        """Checked examples. All that can be wrong is found before the first build: a mistake settles no shape."""
+        """Checked examples. All that can be wrong is found before the first build: a mistake settles nothing."""
         if not self.compiled:
             self.compile()
         x = data.inputs(who, x, self.dtype, self.input_shape or row_shape)
         y = data.target_rows(who, y, x)
         if not self.settled:
             self._settle_objective(y)
-            self.settled = True
         output_shape = self.output_shape if self.built else self._shaped(x.shape[1:])
         data.same_width(who, y, output_shape, self.objective.loss.sparse)
         y = data.targets(who, y, self.objective.loss.labels, self.dtype)
-        return Examples(x, y, data.weights(who, sample_weight, class_weight, y))
+        examples = Examples(x, y, data.weights(who, sample_weight, class_weight, y))
+        self.settled = True
+        return examples
 
     def _validation(self, given: Any, row_shape: tuple[int, ...], steps: int | None) -> Source:
         who = "fit (validation_data)"
@@ -260,40 +260,42 @@ class Model(Network):
         size = PREDICT_ROWS if batch_size is None else settings.integer("predict", "batch_size", batch_size, 1)
         watching = [*listed("predict", callbacks), *evaluation_progress(verbose)]
         if isinstance(x, Stored):
+            _refuse_steps("predict", x, steps)
             source = x.inputs("predict", self.input_shape or (), self.dtype)
         else:
             source = data.Inputs("predict", x, self.input_shape, self.dtype, steps)
         hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(size)}) if watching else NO_HOOKS
-        rows = source.rows
-        y = np.empty((rows, *self.output_shape), self.dtype) if out is None and rows is not None else out
-        data.refuse_small("predict", out, rows, self.output_shape)
+        self._refuse_unfit(out, source.rows)
         try:
             call(hooks.on_predict_begin, {})
-            blocks: list[np.ndarray] = []
-            done = self._predict_into(y, source, size, hooks, blocks)
+            y = self._predicted(source, size, hooks, out)
             call(hooks.on_predict_end, {})
         finally:
             hooks.close_all()
-        if not done or (y is not None and done < len(y)):
-            raise DataError(f"predict: x yielded {done} rows{'' if y is None else f', out has {len(y)}'}")
-        return np.concatenate(blocks) if y is None else y
+        return y
 
-    def _predict_into(self, y: Any, source: data.Inputs, size: int, hooks: Hooks, blocks: list[np.ndarray]) -> int:
-        """Write all outputs into y, or append them to blocks if there is no y; returns how many rows there were."""
-        done = 0
+    def _predicted(self, source: data.Inputs, size: int, hooks: Hooks, out: Any) -> Any:
+        """All outputs: in out if there is one, else in an array; put together where nobody knew how many would come."""
+        y, done, blocks = out, 0, list[np.ndarray]()
+        if out is None and source.rows is not None:
+            y = np.empty((source.rows, *self.output_shape), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             for number, batch in enumerate(source.batches(size)):
                 for hook in hooks.on_predict_batch_begin:
                     hook(number, {})
                 block = self.layer.forward(batch)
+                start, done = done, done + len(block)
                 if y is None:
                     blocks.append(block)
+                elif done > len(y):
+                    break
                 else:
-                    y[done : done + len(block)] = block
-                done += len(block)
+                    y[start:done] = block
                 for hook in hooks.on_predict_batch_end:
                     hook(number, {})
-        return done
+        if not done or (y is not None and done != len(y)):
+            raise DataError(f"predict: x yielded {done} rows{'' if y is None else f', out has {len(y)}'}")
+        return np.concatenate(blocks) if y is None else y
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """`predict` on these rows."""
@@ -302,6 +304,23 @@ class Model(Network):
     def _refuse_unbuilt(self, who: str) -> None:
         if not self.built:
             raise NotBuiltError(f"{who}: {self.name} is not built yet; call fit or build first")
+
+    def _refuse_unfit(self, out: Any, rows: int | None) -> None:
+        """Refuse an `out` that has not the shape of what predict will write into it, or would cut it to integers."""
+        if out is None:
+            return
+        if not (hasattr(out, "shape") and hasattr(out, "dtype")):
+            raise DataError(f"predict: out must be an array or an HDF5 dataset, got {type(out).__name__}")
+        if out.shape[1:] != self.output_shape or (rows is not None and out.shape[:1] != (rows,)):
+            wanted = ", ".join(str(n) for n in ("rows" if rows is None else rows, *self.output_shape))
+            raise ShapeError(f"predict: out has shape {out.shape}, wanted ({wanted})")
+        if not np.can_cast(self.dtype, out.dtype, "same_kind"):
+            raise DataError(f"predict: out has dtype {out.dtype}, which cannot hold what comes out, {self.dtype}")
+
+
+def _refuse_steps(who: str, x: Stored, steps: int | None) -> None:
+    if steps is not None:
+        raise SettingError(f"{who}: a number of steps is for x without an end; {type(x).__name__} has batch_size")
 
 
 def _position(initial_epoch: Any) -> Position:

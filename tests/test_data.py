@@ -39,7 +39,7 @@ def with_entry(array, place, value):
 BAD_X = {
     "1-D": (X[:, 0], "x has shape (12,), wanted (examples, features). For one feature pass x.reshape(-1, 1), for one "),
     "a number": (3.0, "x has shape (), wanted (examples, features)."),
-    "None": (None, "x has dtype object; it must hold real numbers."),
+    "None": (None, "x is of type NoneType; it must hold real numbers. Pass an array, or a list of rows"),
     "no rows": (X[:0], "x is empty, its shape is (0, 2); wanted at least one example and one feature"),
     "no columns": (X[:, :0], "x is empty, its shape is (12, 0); wanted at least one example and one feature"),
     "empty list": ([], "x has shape (0,), wanted (examples, features)."),
@@ -57,7 +57,7 @@ BAD_X = {
     "records": (np.zeros(12, "f4,f4"), "it must hold real numbers."),
     "masked": (np.ma.masked_less(X, 0), "x is a masked array; drop its masked rows or pass x.filled(value)"),
     "ragged": ([[1.0, 2.0], [3.0]] * 6, "x is not a rectangular array of numbers ("),
-    "dict": ({"a": 1}, "x has dtype object; it must hold real numbers."),
+    "dict": ({"a": 1}, "x is of type dict; it must hold real numbers."),
 }
 USES = {
     "fit": lambda model, x: model.fit(x, Y),
@@ -358,6 +358,12 @@ BAD_SETTINGS = {
         {"class_weight": {"1": 2.0}},
         "fit: class_weight must have whole numbers for keys, the classes, got '1'",
     ),
+    "class_weight None": (
+        {"class_weight": {None: 2.0}},
+        "fit: class_weight must have whole numbers for keys, the classes, got None",
+    ),
+    "class_weight inf": ({"class_weight": {np.inf: 2.0}}, "fit: class_weight must have whole numbers for keys"),
+    "class_weight half": ({"class_weight": {0.5: 2.0}}, "fit: class_weight must have whole numbers for keys"),
     "weights short": ({"sample_weight": [1, 2]}, "fit: sample_weight has shape (2,), wanted one weight a row: (12,)"),
     "weights wide": ({"sample_weight": X}, "fit: sample_weight has shape (12, 2), wanted one weight a row: (12,)"),
     "weights < 0": ({"sample_weight": -np.ones(12)}, "fit: weights must be >= 0, got -1"),
@@ -483,6 +489,30 @@ def test_a_validation_split_takes_the_last_rows_as_keras_does(m):
         assert list(train.x[:, 0]) == list(range(at))
         assert list(validation.x[:, 0]) == list(range(at, m))
         assert len(validation.weight) == len(validation)
+
+
+@pytest.mark.parametrize("settings", [{"y": Y}, {"sample_weight": np.ones(12)}])
+def test_a_source_has_its_targets_and_weights(settings):
+    model = classifier()
+    with pytest.raises(DataError, match="fit: x yields batches, so y and sample_weight come with them"):
+        model.fit(model.examples("here", X, Y), **settings)
+
+
+@pytest.mark.parametrize("settings", [{"class_weight": {0: 2.0}}, {"steps_per_epoch": 1}])
+def test_a_source_is_taken_as_it_is(settings):
+    model = classifier()
+    with pytest.raises(SettingError, match="fit: Examples brings weights and batches of its own"):
+        model.fit(model.examples("here", X, Y), **settings)
+    arrays = classifier().fit(X, Y, validation_data=(X, Y)).history
+    assert model.fit(examples := model.examples("here", X, Y), validation_data=examples).history == arrays
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1, 4)])
+def test_a_loss_is_not_of_images(shape):
+    images = np.zeros((4, *shape))
+    with pytest.raises(ShapeError) as caught:
+        Sequential([ReLU()]).fit(images, images)
+    assert str(caught.value) == f"fit: a loss takes rows of numbers, the model puts out shape {shape}; add Flatten()"
 
 
 def test_validation_data_with_weights():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from minidl import Model, NonFiniteError, NotBuiltError, Sequential, SettingError, ShapeError
+from minidl import DataError, Model, NonFiniteError, NotBuiltError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minidl.callbacks.base import HOOKS
 from minidl.initializers import Constant, Zeros
@@ -220,6 +220,7 @@ def test_weights_are_copies_in_keras_order():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda w: None, "set_weights takes a list of arrays, as get_weights returns it, got None"),
         (lambda w: w[:3], "set_weights: got 3 arrays, sequential has 4: dense/kernel, dense/bias, dense_1/kernel"),
         (lambda w: [w[0].T, *w[1:]], "set_weights: dense/kernel has shape (2, 3), got (3, 2)"),
         (lambda w: [*w[:3], [np.nan]], "set_weights: dense_1/bias[0] is nan; every value must be finite"),
@@ -478,6 +479,39 @@ def test_evaluate_and_predict_show_a_bar_when_asked(capsys):
 
 
 # ---- what goes wrong quietly, and must not
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.empty((20, 1), int), "out has dtype int64, which cannot hold what comes out, float32"),
+        (np.empty((20, 1), bool), "out has dtype bool"),
+        ([[0.0]] * 20, "out must be an array or an HDF5 dataset, got list"),
+        (np.empty(20), r"out has shape \(20,\), wanted \(20, 1\)"),
+    ],
+)
+def test_predict_rounds_nothing_into_out(out, message):
+    model = classifier()
+    model.build((2,))
+    with pytest.raises(ValueError, match="predict: " + message):
+        model.predict(X, out=out)
+
+
+@pytest.mark.parametrize("rows", [10, 12])
+def test_predict_refuses_an_out_that_is_not_as_long_as_what_comes(rows):
+    model = classifier()
+    model.build((2,))
+    with pytest.raises(DataError, match=f"predict: x yielded 11 rows, out has {rows}"):
+        model.predict((X[:n] for n in (10, 1)), out=np.empty((rows, 1)))
+
+
+def test_targets_that_were_refused_choose_no_loss():
+    model = Sequential([Dense(3), Sigmoid()], seed=0)
+    with pytest.raises(ShapeError):
+        model.train_on_batch(X, Y)
+    model.add(Dense(1))
+    model.train_on_batch(X, Y)
+    assert isinstance(model.objective.loss, MeanSquaredError)
 
 
 L = np.random.default_rng(3).integers(0, 3, len(X))

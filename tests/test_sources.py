@@ -118,7 +118,7 @@ def test_predict_writes_into_out():
     net.build((2,))
     assert net.predict(X, out=out) is out
     assert np.array_equal(out, net.predict(X))
-    with pytest.raises(ValueError, match=r"predict: out has shape \(20, 1\), wanted \(3, \*\(1,\)\)"):
+    with pytest.raises(ValueError, match=r"predict: out has shape \(20, 1\), wanted \(3, 1\)"):
         net.predict(X[:3], out=out)
 
 

@@ -268,9 +268,7 @@ class Minimization(Training):
 
         def after_iteration(point: np.ndarray) -> bool:
             nonlocal begun
-            if not np.array_equal(theta, point.astype(theta.dtype)):  # the line search looked further
-                objective(point)
-            accepted[:] = theta
+            accepted[:] = point  # where the line search has looked last: loss and gradient are those of this point
             for hook in self.hooks.on_gradients:
                 hook(0, self._figures())
             logs.update(self._end_epoch())

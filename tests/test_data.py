@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minidl import DataError, NotBuiltError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, History
-from minidl.data import Examples, inputs, split
+from minidl.data import Examples, Source, Stored, inputs, split
 from minidl.layers import Dense, ReLU, Sigmoid
 
 X = np.random.default_rng(0).normal(size=(12, 2)).round(3)
@@ -505,6 +505,27 @@ def test_a_source_is_taken_as_it_is(settings):
         model.fit(model.examples("here", X, Y), **settings)
     arrays = classifier().fit(X, Y, validation_data=(X, Y)).history
     assert model.fit(examples := model.examples("here", X, Y), validation_data=examples).history == arrays
+
+
+def test_a_source_of_ones_own_says_what_it_must_write():
+    class Mine(Source):
+        pass
+
+    class Elsewhere(Stored):
+        pass
+
+    uses = [
+        lambda: Mine().order(1, None),
+        lambda: Mine().batches(1),
+        lambda: Mine().steps(1),
+        lambda: Mine().row_shape,
+        lambda: Mine().batch_rows(1),
+        lambda: Elsewhere().source("fit", (2,), None),
+        lambda: Elsewhere().inputs("predict", (2,), None),
+    ]
+    for use in uses:
+        with pytest.raises(NotImplementedError, match=r"(Mine|Elsewhere) must write \w+"):
+            use()
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (1, 4)])

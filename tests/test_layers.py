@@ -237,6 +237,15 @@ def test_a_clone_keeps_the_name():
     assert Dense(2, name="head").clone().name == "head"
 
 
+def test_a_layer_with_a_constructor_of_its_own_cannot_be_cloned():
+    class Mine(Layer):
+        def __init__(self, n):
+            self.n = n
+
+    with pytest.raises(SettingError, match="Mine cannot be cloned: make it a dataclass of its settings"):
+        Mine(3).clone()
+
+
 def test_a_layer_of_ones_own_says_what_it_must_write():
     class Mine(Layer):
         pass
@@ -329,7 +338,7 @@ def test_the_skipped_input_gradient_changes_no_other_gradient(layers):
     assert np.array_equal(model.params.grad, full.params.grad)
 
 
-@pytest.mark.parametrize("layers", [[ReLU()], [Residual(Sigmoid())], [Dropout(0.5), Sigmoid()], [Flatten()]])
+@pytest.mark.parametrize("layers", [[], [ReLU()], [Residual(Sigmoid())], [Dropout(0.5), Sigmoid()], [Flatten()]])
 def test_a_model_without_parameters_runs(layers):
     model = Sequential(layers, seed=0)
     model.fit(rows(4) > 0, rows(4) > 0, epochs=2)

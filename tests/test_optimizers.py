@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minidl import Sequential, SettingError
-from minidl.callbacks import Callback
+from minidl import NonFiniteError, Sequential, SettingError
+from minidl.callbacks import Callback, LambdaCallback
 from minidl.layers import Dense, Dropout, ReLU
 from minidl.losses import MeanSquaredError
 from minidl.optimizers import (
@@ -235,6 +235,40 @@ def test_lbfgs_never_rises_and_ends_at_the_last_accepted_point():
     losses = model.fit(X, Y, batch_size=len(X), epochs=50).history["loss"]
     assert all(later <= sooner for sooner, later in pairwise(losses))
     assert model.evaluate(X, Y) == pytest.approx(losses[-1], rel=1e-12)
+
+
+def test_lbfgs_shows_the_gradient_of_the_point_it_has_accepted():
+    model, seen = Sequential([Dense(3, use_bias=False)], seed=0, dtype="float64"), []
+    model.compile(LBFGS(), "mse")
+
+    def look(batch, logs):
+        kernel = model.params["dense/kernel"]
+        # by hand: of mean((X W - Y)^2)
+        expected = 2 / Y.size * X.T @ (X @ kernel.value - Y)
+        seen.append(np.abs(kernel.grad - expected).max())
+
+    model.fit(X, Y, batch_size=len(X), epochs=5, callbacks=LambdaCallback(on_gradients=look))
+    assert len(seen) == 5
+    assert max(seen) < 1e-12
+
+
+def test_lbfgs_without_epochs_leaves_the_weights():
+    model = regression()
+    model.compile(LBFGS(), "mse")
+    model.build(X.shape[1:])
+    before = model.params.theta.copy()
+    assert model.fit(X, Y, epochs=0).history == {}
+    assert np.array_equal(model.params.theta, before)
+
+
+def test_lbfgs_refuses_what_is_not_finite_and_keeps_the_weights():
+    model = regression()
+    model.compile(LBFGS(), "mse")
+    model.build(X.shape[1:])
+    before = model.params.theta.copy()
+    with pytest.raises(NonFiniteError, match=r"the loss is not finite in epoch 1, .* Scale the inputs"):
+        model.fit(1e200 * X, Y, batch_size=len(X))
+    assert np.array_equal(model.params.theta, before)
 
 
 def test_lbfgs_adds_up_batches_of_any_size():

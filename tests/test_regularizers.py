@@ -91,6 +91,26 @@ def test_the_penalty_divides_by_the_rows_of_the_batch():
         assert penalty == pytest.approx(squares / (2 * rows), rel=1e-14)
 
 
+def test_a_layers_own_penalty_sees_its_parameter_alone():
+    w, b, x, y = np.array([[1.0], [-2.0]]), np.array([3.0]), np.zeros((4, 2)), np.zeros(4)
+    model = Sequential([Dense(1, kernel_regularizer=L2(0.7), bias_regularizer=L1(0.2)), Dense(1)], dtype="float64")
+    model.compile(loss="mse")
+    model.build((2,))
+    model.set_weights([w, b, [[0.0]], [0.0]])
+    # by hand: 0.7 / (2 * 4) * (1 + 4) + 0.2 / 4 * 3, and no loss, as the second layer puts out 0
+    assert model.backpropagate(x, y) == pytest.approx(0.7 / 8 * 5 + 0.2 / 4 * 3, rel=1e-15)
+    assert np.allclose(model.params["dense/kernel"].grad, 0.7 / 4 * w, rtol=1e-15)
+    assert np.allclose(model.params["dense/bias"].grad, 0.2 / 4, rtol=1e-15)
+    assert not model.params["dense_1/kernel"].grad.any()
+
+
+@pytest.mark.parametrize("given", ["l2", L2, 0.1])
+def test_a_layer_takes_penalties_alone(given):
+    for name in ("kernel_regularizer", "bias_regularizer"):
+        with pytest.raises(SettingError, match=f"Dense: {name} must be a penalty such as L2"):
+            Dense(1, **{name: given})
+
+
 def test_a_penalty_of_zero_changes_no_bit():
     x, y = np.random.default_rng(0).normal(size=(8, 3)), np.arange(8) % 2
     weights = []

@@ -56,7 +56,7 @@ def _frame(who: str, name: str, frame: Any) -> np.ndarray:
 
 
 def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """X as an array (m, features ...), m > 0, its rows of the shape that the model was built for, if one is given."""
+    """x as an array (m, features ...), m > 0, its rows of the shape that the model was built for, if one is given."""
     array = numeric(who, "x", x)
     if array.ndim < 2:
         hint = "For one feature pass x.reshape(-1, 1), for one row x.reshape(1, -1)"
@@ -87,7 +87,7 @@ def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int =
             converted = array.view()
             converted.flags.writeable = False  # it is the caller's: a layer that writes into x is told so by NumPy
         flat = converted.reshape(-1)
-        # the cheapest look first: one NaN or Inf would make the sum of squares one
+        # the cheapest look first: a NaN or an Inf shows in the sum of squares
         if array.dtype.kind in "biu" or math.isfinite(flat.dot(flat)):
             return converted
     strange = ~np.isfinite(converted)
@@ -389,7 +389,7 @@ class Stored:
 
 def makes_batches(x: Any) -> bool:
     """Whether x is no array but an object or a generator that yields batches."""
-    if isinstance(x, Source | Stored):
+    if isinstance(x, Stored):
         return True
     if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False

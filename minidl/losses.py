@@ -59,6 +59,8 @@ class Loss:
         who, y, p = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
         if y.shape != p.shape or y.ndim > 2 or not y.size:
             raise ShapeError(f"{who}: y_true has shape {y.shape}, y_pred {p.shape}; wanted one shape, (rows, outputs)")
+        if not {y.dtype.kind, p.dtype.kind} <= set("biuf"):
+            raise DataError(f"{who}: y_true has dtype {y.dtype}, y_pred {p.dtype}; they must hold real numbers")
         y, p = (np.atleast_1d(a.astype(np.result_type(a, np.float32), copy=False)) for a in (y, p))
         row = self.link is Softmax  # a vector is one row of classes, for other losses a column
         y, p = (np.atleast_2d(a) if row else a[:, None] if a.ndim == 1 else a for a in (y, p))

@@ -141,7 +141,7 @@ class Model(Network):
     ) -> Source:
         """Where the batches come from: checked arrays, or something that yields batches, each checked as it comes."""
         steps = None if steps is None else settings.integer(who, "the number of steps", steps, 1)
-        if not data.makes_batches(x):
+        if not (isinstance(x, Source) or data.makes_batches(x)):
             if steps is not None:
                 raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")
             return self._checked(who, x, y, sample_weight, class_weight, row_shape)
@@ -201,7 +201,7 @@ class Model(Network):
             return self._source(who, given, None, steps=steps, row_shape=row_shape)
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight), or yield such batches")
-        return self._checked(who, *data.triple(who, given), row_shape=row_shape)
+        return self._source(who, *data.triple(who, given), steps=steps, row_shape=row_shape)
 
     # ---- evaluate and predict
 

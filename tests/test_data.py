@@ -349,6 +349,10 @@ BAD_SETTINGS = {
     ),
     "validation length": ({"validation_data": (X, Y[:3])}, "fit (validation_data): x has 12 examples, y has 3"),
     "validation labels": ({"validation_data": (X, Y + 5)}, "fit (validation_data): y holds 6, but labels for this lo"),
+    "validation steps": (
+        {"validation_data": (X, Y), "validation_steps": 2},
+        "fit (validation_data): a number of steps is for x that yields batches; arrays have batch_size",
+    ),
     "class_weight list": ({"class_weight": [1, 2]}, "fit: class_weight must be a dict such as {0: 1.0, 1: 5.0}, got ["),
     "class_weight 'balanced'": ({"class_weight": "balanced"}, "fit: class_weight must be a dict such as"),
     "class_weight -1": ({"class_weight": {0: -1}}, "fit: class_weight[0] must be in [0, inf), got -1"),
@@ -503,8 +507,46 @@ def test_a_source_is_taken_as_it_is(settings):
     model = classifier()
     with pytest.raises(SettingError, match="fit: Examples brings weights and batches of its own"):
         model.fit(model.examples("here", X, Y), **settings)
-    arrays = classifier().fit(X, Y, validation_data=(X, Y)).history
-    assert model.fit(examples := model.examples("here", X, Y), validation_data=examples).history == arrays
+
+
+def test_a_source_trains_as_its_arrays_do():
+    examples = classifier().examples("here", X, Y)
+    history = classifier().fit(examples, epochs=2, validation_data=examples).history
+    assert history == fitted(validation_data=(X, Y)).history.history
+
+
+def test_rows_that_lie_elsewhere_have_no_number_of_steps():
+    model = classifier()
+    model.build((2,))
+    with pytest.raises(SettingError, match="predict: a number of steps is for x without an end; Stored has batch_size"):
+        model.predict(Stored(), steps=2)
+    with pytest.raises(SettingError, match="predict: a number of steps is for x that yields batches; arrays have"):
+        model.predict(X, steps=2)
+
+
+def test_no_batches_at_all_are_refused():
+    class Nothing:
+        def __len__(self):
+            return 0
+
+        def __getitem__(self, number):
+            raise IndexError
+
+    with pytest.raises(DataError, match="fit: there are no batches in Nothing"):
+        classifier().fit(Nothing())
+
+
+def test_predict_shows_how_far_it_is_where_nobody_knows_the_end(capsys):
+    model = classifier()
+    model.build((2,))
+    assert np.array_equal(model.predict((X[i : i + 4] for i in (0, 4, 8)), verbose=1), model.predict(X))
+    assert "3step" in capsys.readouterr().err.replace(" ", "")
+
+
+def test_the_batches_of_the_validation_change_no_figure():
+    whole = fitted(validation_data=(X, Y)).history.history
+    parts = fitted(validation_data=(X, Y), validation_batch_size=5).history.history
+    assert whole["val_loss"] == pytest.approx(parts["val_loss"], rel=1e-6)
 
 
 def test_a_source_of_ones_own_says_what_it_must_write():

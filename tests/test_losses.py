@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import Sequential, SettingError, ShapeError, losses, settings
+from minidl import DataError, Sequential, SettingError, ShapeError, losses, settings
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
 from minidl.losses import (
     BinaryCrossentropy,
@@ -257,6 +257,12 @@ def test_a_loss_is_called_with_y_true_first():
 def test_a_loss_never_broadcasts(y, p, weight, message):
     with pytest.raises(ShapeError, match="MeanSquaredError: " + message):
         MeanSquaredError()(y, p, sample_weight=weight)
+
+
+@pytest.mark.parametrize(("y", "p"), [(["cat"], [1.0]), ([1.0], [1j]), ([None], [1.0])])
+def test_a_loss_is_of_real_numbers(y, p):
+    with pytest.raises(DataError, match=r"MeanSquaredError: y_true has dtype .*; they must hold real numbers"):
+        MeanSquaredError()(y, p)
 
 
 # ---- Keras

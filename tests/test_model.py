@@ -478,6 +478,10 @@ def test_evaluate_and_predict_show_a_bar_when_asked(capsys):
     assert "1/1" in capsys.readouterr().err
 
 
+def test_a_model_that_is_not_built_shows_its_layers_in_a_notebook():
+    assert Sequential([Dense(3, name="<head>"), ReLU()])._repr_html_().startswith("<pre>Sequential(Chain(Dense(units=3")
+
+
 # ---- what goes wrong quietly, and must not
 
 

@@ -20,7 +20,9 @@ class Dense(Layer):
     units               at least 1
     use_bias            without it, y = x W
     kernel_initializer  an Initializer or a Keras string; Keras's default, Glorot's uniform
+    bias_initializer    the same for the bias; Keras's default, zeros
     kernel_regularizer  a penalty on this kernel alone, as L2(0.7); one on all kernels is added to the loss instead
+    bias_regularizer    a penalty on this bias, which those added to the loss leave out
     """
 
     units: int

@@ -86,9 +86,9 @@ class Clip(Wrapper):
         """The gradient within its bounds."""
         if self.value is not None:
             return np.clip(grad, -self.value, self.value)
-        clipped = grad.copy()
-        for part in self.slices if self.norm is not None else [slice(None)]:
-            bound, length = self.norm or self.global_norm or 0.0, math.sqrt(grad[part].dot(grad[part]))
+        clipped, bound = grad.copy(), self.norm or self.global_norm or math.inf
+        for part in self.slices if self.norm else [slice(None)]:
+            length = math.sqrt(grad[part].dot(grad[part]))
             if length > bound:
                 clipped[part] *= bound / length
         return clipped

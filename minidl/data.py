@@ -288,7 +288,7 @@ class Batches(Source):
 
     def __init__(self, who: str, given: Any, check: Callable[[Any], Examples], steps: int | None = None) -> None:
         self.who, self.given, self.check = who, given, check
-        self.numbered = hasattr(given, "__getitem__") and hasattr(given, "__len__")
+        self.numbered = numbered(given)
         self.length = len(given) if hasattr(given, "__len__") else None
         self.wanted = steps
         if self.length == 0:
@@ -358,8 +358,7 @@ class Inputs:
             for start in range(0, len(self.x), size):
                 yield finite(self.who, "x", self.x[start : start + size], self.dtype, start)
             return
-        numbered = hasattr(self.x, "__getitem__") and hasattr(self.x, "__len__")
-        made = (self.x[number] for number in range(len(self.x))) if numbered else self.x
+        made = (self.x[number] for number in range(len(self.x))) if numbered(self.x) else self.x
         for batch in islice(made, self.wanted):
             pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
             yield inputs(self.who, batch[0] if pair else batch, self.dtype, self.shape)
@@ -393,4 +392,9 @@ def makes_batches(x: Any) -> bool:
         return True
     if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
-    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+    return hasattr(x, "__iter__") or numbered(x)
+
+
+def numbered(batches: Any) -> bool:
+    """Whether each of the batches can be asked for by its number."""
+    return hasattr(batches, "__getitem__") and hasattr(batches, "__len__")

@@ -74,6 +74,10 @@ class Loss:
 
     __radd__ = __add__
 
+    def _check(self, name: str, interval: str) -> None:
+        """Check a setting, and keep it as Python's float: NumPy's would make float64 of a float32 model."""
+        object.__setattr__(self, name, settings.number(type(self).__name__, name, getattr(self, name), interval))
+
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
@@ -96,7 +100,7 @@ class BinaryCrossentropy(Loss):
 
     def __post_init__(self) -> None:
         settings.boolean("BinaryCrossentropy", "from_logits", self.from_logits)
-        settings.number("BinaryCrossentropy", "label_smoothing", self.label_smoothing, "[0, 1]")
+        self._check("label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, 2)
@@ -140,7 +144,7 @@ class CategoricalCrossentropy(Loss):
 
     def __post_init__(self) -> None:
         settings.boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
-        settings.number("CategoricalCrossentropy", "label_smoothing", self.label_smoothing, "[0, 1]")
+        self._check("label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, y.shape[1])
@@ -228,7 +232,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        settings.number("Huber", "delta", self.delta, "(0, inf)")
+        self._check("delta", "(0, inf)")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         difference = p - y

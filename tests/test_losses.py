@@ -11,6 +11,7 @@ from minidl import DataError, Sequential, SettingError, ShapeError, losses, sett
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
 from minidl.losses import (
     BinaryCrossentropy,
+    CategoricalCrossentropy,
     Hinge,
     Huber,
     Loss,
@@ -180,6 +181,19 @@ def test_poisson_by_hand_and_its_least_value_is_at_the_count():
 def test_settings_are_checked(make, message):
     with pytest.raises(SettingError, match=message):
         make()
+
+
+SCALARS = [
+    Huber(np.float64(1)),
+    BinaryCrossentropy(True, np.float64(0.1)),
+    CategoricalCrossentropy(True, np.float64(0.1)),
+]
+
+
+@pytest.mark.parametrize("loss", SCALARS, ids=repr)
+def test_settings_that_are_numpys_numbers_leave_the_dtype(loss):
+    value, slope = loss.value_and_gradient(np.ones((3, 2), np.float32), np.ones((3, 2), np.float32))
+    assert value.dtype == slope.dtype == np.float32
 
 
 def test_mean_squared_error_by_hand():

@@ -28,6 +28,11 @@ def test_l1l2_is_their_sum():
     assert L1L2().value(w, 4) == 0
 
 
+@pytest.mark.parametrize("penalty", [L1(np.float64(0.5)), L2(np.float64(0.7)), L1L2(np.float64(0.5), np.float64(0.7))])
+def test_a_penalty_leaves_the_dtype(penalty):
+    assert penalty.gradient(np.ones(2, np.float32), 4).dtype == np.float32
+
+
 @pytest.mark.parametrize("make", [lambda: L1(-1), lambda: L2(-1), lambda: L1L2(-1), lambda: L1L2(l2=-1)])
 def test_a_penalty_is_never_negative(make):
     with pytest.raises(SettingError, match=r"must be in \[0, inf\), got -1"):

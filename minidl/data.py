@@ -115,11 +115,18 @@ def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
         array = array[:, None]
     if array.ndim == 0 or len(array) != len(x):
         count = len(array) if array.ndim else "no"
-        hint = ". Rows are examples: pass y.T" if array.ndim == 2 and array.shape[1] == len(x) else ""
-        raise DataError(f"{who}: x has {len(x)} examples, y has {count}{hint}")
+        raise DataError(f"{who}: x has {len(x)} examples, y has {count}{_turned(x, array)}")
     if array.size == 0:
         raise DataError(f"{who}: y is empty, its shape is {array.shape}; wanted one number for each output")
     return array
+
+
+def _turned(x: np.ndarray, y: np.ndarray) -> str:
+    """The remedy where columns are examples in x, in y, or in both."""
+    for turned, (a, b) in {"x.T": (x.T, y), "y.T": (x, y.T), "x.T and y.T": (x.T, y.T)}.items():
+        if x.ndim == y.ndim == 2 and len(a) == len(b):
+            return f". Rows are examples: pass {turned}"
+    return ""
 
 
 def targets(who: str, y: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray:

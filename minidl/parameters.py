@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import initializers, settings
-from .errors import NotBuiltError, SettingError
+from .errors import NotBuiltError, SettingError, ShapeError
 from .initializers import Initializer
 
 
@@ -67,7 +67,11 @@ class Parameter:
         self.value[...] = value
 
     def _write_grad(self, grad: Any) -> None:
-        self.grad[...] = grad
+        try:
+            self.grad[...] = grad
+        except ValueError:
+            message = f"a gradient of shape {np.shape(grad)} for a parameter of shape {self.shape}"
+            raise ShapeError(f"backward: {message}") from None
 
     # read in every step of a training, hence no Python function in between
     value = property(attrgetter("_value"), _write_value, doc="The window on theta.")
@@ -159,7 +163,10 @@ class Parameters(Mapping[str, Parameter]):
             self._open_windows()
 
     def __getitem__(self, path: str) -> Parameter:
-        return self._named[path]
+        try:
+            return self._named[path]
+        except KeyError:
+            raise KeyError(f"there is no parameter {path!r}; there are {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._named)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import SettingError
 from .layers.base import Layer
-from .layers.containers import Chain
+from .layers.containers import Chain, refuse_others
 from .model import Model
 
 
@@ -67,6 +67,11 @@ class Sequential(Model):
             raise SettingError(f"get_layer: there is no layer {name!r}; there are {', '.join(children)}")
         return children[name]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([{', '.join(repr(layer) for layer in self.layers)}])"
+
 
 def _as_layer(given: Any) -> Layer:
-    return given.layer if isinstance(given, Model) else given
+    layer = given.layer if isinstance(given, Model) else given
+    refuse_others("Sequential", [layer])
+    return layer

@@ -233,6 +233,8 @@ class Training:
         place = f"epoch {self.position.epoch + 1}, batch {self.position.batch + 1}"
         first = f"; the first gradient that is not finite is {path}" if path else ""
         remedy = self.remedy.format(self.model.optimizer)
+        if math.isfinite(loss) and path and not self.model.optimizer.iterations:  # grad began as NaN
+            remedy = f"Does the layer's backward set it? check_layer tells. {remedy}"
         error = NonFiniteError(
             f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
         )

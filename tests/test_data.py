@@ -131,9 +131,12 @@ def test_the_notebooks_orientation_is_recognised(who):
         USES[who](fitted(), X.T)
 
 
-def test_the_notebooks_orientation_of_y_is_recognised():
-    with pytest.raises(DataError, match=r"^fit: x has 12 examples, y has 1. Rows are examples: pass y.T$"):
-        classifier().fit(X, Y[None, :])
+@pytest.mark.parametrize(
+    ("x", "y", "turned"), [((2, 12), (12,), "x.T"), ((12, 2), (1, 12), "y.T"), ((2, 12), (1, 12), "x.T and y.T")]
+)
+def test_columns_for_examples_are_told_to_be_turned(x, y, turned):
+    with pytest.raises(DataError, match=rf"^fit: x has .* examples, y has .*\. Rows are examples: pass {turned}$"):
+        Sequential([Dense(1)]).fit(np.ones(x), np.ones(y))
 
 
 # ---- y

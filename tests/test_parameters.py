@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import SettingError
+from minidl import Sequential, SettingError, ShapeError
 from minidl.initializers import Constant, RandomNormal
+from minidl.layers import Dense
 from minidl.parameters import Parameter, Parameters, Penalty
 
 SHAPES = st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=6)
@@ -171,3 +172,13 @@ def test_words():
     assert repr(params["dense/kernel"]) == "Parameter((2, 3), Constant(value=1))"
     with pytest.raises(AttributeError, match="a Parameter has no colour"):
         _ = params["dense/kernel"].colour
+
+
+def test_an_unknown_path_and_a_gradient_of_another_shape_are_told():
+    model = Sequential([Dense(3)])
+    model.build((2,))
+    with pytest.raises(KeyError, match="there is no parameter 'dense'; there are dense/kernel, dense/bias"):
+        model.params["dense"]
+    assert model.params.get("dense") is None
+    with pytest.raises(ShapeError, match=r"backward: a gradient of shape \(2,\) for a parameter of shape \(3,\)"):
+        model.params["dense/bias"].grad = np.ones(2)

@@ -64,9 +64,9 @@ def test_layers_come_in_a_list(given):
 
 
 def test_what_is_no_layer_is_refused():
-    with pytest.raises(SettingError, match="Chain takes layers, got 'dense'"):
+    with pytest.raises(SettingError, match="Sequential takes layers, got 'dense'"):
         Sequential([Dense(2), "dense"])
-    with pytest.raises(SettingError, match="Chain takes layers, got 3"):
+    with pytest.raises(SettingError, match="Sequential takes layers, got 3"):
         Sequential().add(3)
 
 
@@ -76,7 +76,7 @@ def test_layers_may_come_from_any_iterable():
 
 
 def test_words():
-    assert repr(Sequential([ReLU(), Residual(Sigmoid())])) == "Sequential(Chain(ReLU(), Residual(Sigmoid())))"
+    assert repr(Sequential([ReLU(), Residual(Sigmoid())])) == "Sequential([ReLU(), Residual(Sigmoid())])"
 
 
 def test_one_line_trains():

@@ -1,5 +1,6 @@
 """Layers made of layers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,14 @@ def built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
+def refuse_others(who: str, given: Iterable[Any]) -> None:
+    """Refuse what is no layer."""
+    for layer in given:
+        if not isinstance(layer, Layer):
+            hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+            raise SettingError(f"{who} takes layers, got {layer!r}{hint}")
+
+
 @dataclass(eq=False, init=False)
 class Chain(Layer):
     """y = f_k(... f_2(f_1(x))):   Chain(f_1, f_2, ..., f_k)."""
@@ -27,10 +36,7 @@ class Chain(Layer):
     start = 0  # where backward ends
 
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
-                raise SettingError(f"{type(self).__name__} takes layers, got {layer!r}{hint}")
+        refuse_others(type(self).__name__, layers)
         self.layers = layers
         self.name = name
 

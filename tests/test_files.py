@@ -290,6 +290,13 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("ending", "writer"), [("onnx", "minidl.files.export_onnx"), ("safetensors", "save_weights")])
+def test_a_model_is_not_saved_under_the_name_of_another_format(tmp_path, ending, writer):
+    with pytest.raises(SettingError, match=rf"^save: {writer} writes \.{ending}; name a whole model \.h5 or \.keras"):
+        trained().save(tmp_path / f"m.{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- promises of the file
 
 
@@ -314,6 +321,12 @@ def test_a_file_larger_than_allowed_is_not_read(tmp_path):
     trained().save(tmp_path / "m.h5")
     with pytest.raises(ModelFileError, match=r"it has \d+ bytes, more than max_bytes=1000"):
         load_model(tmp_path / "m.h5", max_bytes=1000)
+
+
+def test_weights_alone_are_no_model(tmp_path):
+    trained().save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(ModelFileError, match="if it holds weights alone, build the model and call load_weights"):
+        load_model(tmp_path / "m.weights.h5")
 
 
 def test_a_missing_file_is_a_missing_file(tmp_path):

@@ -1,4 +1,7 @@
-"""ONNX files, and the notebook's dictionary."""
+"""ONNX files, the packages that formats need, and the notebook's dictionary."""
+
+import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -113,6 +116,18 @@ def test_what_onnx_has_not_and_unbuilt_models_are_refused(tmp_path):
     with pytest.raises(SettingError, match=r"export_onnx: .*Mine.* is none of the layers"):
         export_onnx(model, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["onnx", "safetensors"])
+def test_a_format_whose_package_is_missing_says_what_brings_it(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)  # Python then finds none
+    monkeypatch.delitem(sys.modules, f"{package}.numpy", raising=False)
+    model = Sequential([Dense(1)])
+    model.build((1,))
+    save = {"onnx": partial(export_onnx, model), "safetensors": model.save_weights}[package]
+    with pytest.raises(ModuleNotFoundError, match=rf"pip install 'minidl\[{package}\]' brings it$") as caught:
+        save(tmp_path / f"m.{package}")
+    assert caught.value.name.partition(".")[0] == package
 
 
 # ---- the notebook's dictionary

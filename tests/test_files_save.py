@@ -51,13 +51,17 @@ def test_101_a_read_only_directory(tmp_path):
 
 
 def test_101_a_missing_directory(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        model().save(tmp_path / "none" / "m.h5")
+    for save, name in ((model().save, "m.h5"), (model().save_weights, "m.weights.h5")):
+        with pytest.raises(FileNotFoundError, match=f"{name} cannot be saved: there is no directory {tmp_path}/none$"):
+            save(tmp_path / "none" / name)
 
 
-def test_102_a_directory_as_target(tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a directory; name a file in it"):
+def test_102_a_directory_as_target(tmp_path, monkeypatch):
+    with pytest.raises(IsADirectoryError, match=f"^{tmp_path} is a directory; name a file in it"):
         model().save(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError, match=f"^{tmp_path} is a directory; name a file in it"):
+        model().save("")
     assert list(tmp_path.iterdir()) == []
 
 

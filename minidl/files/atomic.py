@@ -19,7 +19,9 @@ def write(path: str | Path, content: bytes | bytearray) -> None:
     """
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise IsADirectoryError(f"{path} is a directory; name a file in it")
+        raise IsADirectoryError(f"{target} is a directory; name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be saved: there is no directory {target.parent}")
     if target.exists() and not target.is_file():
         raise FileExistsError(f"{path} is a device or a pipe, whose place a file would take; name another")
     _sweep(target.parent)

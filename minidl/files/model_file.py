@@ -11,6 +11,8 @@ from . import atomic, keras_archive, native
 from .tree import named, read_bytes
 from .values import Objects
 
+OTHERS = {".onnx": "minidl.files.export_onnx", ".safetensors": "save_weights"}
+
 
 def save(model: Model, path: str | Path) -> None:
     """Write the whole model: layers, weights, compile settings, optimiser, generator, and where the training is.
@@ -19,8 +21,11 @@ def save(model: Model, path: str | Path) -> None:
     reads the weights out of it, if its name ends in .weights.h5. To a name in .keras go layers and weights alone, for
     keras.models.load_model.
 
-    Raises SettingError for what the file cannot hold, NonFiniteError for weights that are not finite.
+    Raises SettingError for what the file cannot hold and for the name of a format that another function writes,
+    NonFiniteError for weights that are not finite.
     """
+    if (suffix := Path(path).suffix) in OTHERS:
+        raise SettingError(f"save: {OTHERS[suffix]} writes {suffix}; name a whole model .h5 or .keras, got {path}")
     content = keras_archive.archive(model) if str(path).endswith(".keras") else native.content(model)
     atomic.write(path, content)
 

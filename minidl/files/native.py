@@ -171,7 +171,8 @@ def is_sealed(raw: bytes) -> bool:
 def digest(raw: bytes) -> bytes:
     """The SHA-256 of the contents of a file that is whole."""
     if not is_sealed(raw) or len(raw) <= USER_BLOCK:
-        raise ModelFileError("it is no model file of minidl")
+        remedy = "if it holds weights alone, build the model and call load_weights"
+        raise ModelFileError(f"it is no model file of minidl; {remedy}")
     _, version, length, written = HEADER.unpack_from(raw)
     if version != VERSION:
         raise ModelFileError(f"its format is version {version}, this minidl reads version {VERSION}")

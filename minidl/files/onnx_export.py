@@ -32,6 +32,7 @@ from ..layers import (
 )
 from ..model import Model
 from . import atomic
+from .extras import extra
 
 OPSET, IR_VERSION = 13, 8  # old enough for every runtime, new enough for Softmax along one axis
 
@@ -44,8 +45,8 @@ def export_onnx(model: Model, path: str | Path) -> None:
     """
     if model.input_shape is None:
         raise NotBuiltError(f"export_onnx: {model.name} is not built yet; call fit or build first")
-    from onnx import checker, helper
-
+    with extra("onnx"):
+        from onnx import checker, helper
     graph = Graph(model.dtype)
     last = graph.layer(model.layer, "x")
     graph.node("Identity", last, output="y")

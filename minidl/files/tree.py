@@ -42,10 +42,13 @@ def said(error: Exception) -> str:
 
 
 def read_bytes(path: str | Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file, from one descriptor."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
+    """The bytes of a regular file, opened once."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe that nobody writes into does not block
+
+    with open(path, "rb", opener=opener) as file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ModelFileError("it is no regular file")
         if status.st_size > max_bytes:

@@ -11,6 +11,7 @@ from ..errors import ModelFileError, SettingError
 from ..model import Model
 from ..parameters import Parameter
 from . import atomic, native
+from .extras import extra
 from .keras_optimizer import optimizer_arrays, read_optimizer
 from .layout import Weight, finite_arrays, read_weights, weights
 from .tree import Tree, image, named, open_tree, read_bytes, said, shown
@@ -30,8 +31,8 @@ def save_weights(model: Model, path: str | Path) -> None:
     if str(path).endswith(".weights.h5"):
         atomic.write(path, image(arrays | optimizer_arrays(model)))
     elif str(path).endswith(".safetensors"):
-        from safetensors.numpy import save
-
+        with extra("safetensors"):
+            from safetensors.numpy import save
         atomic.write(path, save({weight.name: weight.array.copy() for weight in found.values()}))
     else:
         raise SettingError(f"save_weights: the name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
@@ -82,8 +83,9 @@ def _refuse_different(held: set[str], found: dict[str, Weight]) -> None:
 
 
 def _set_from_safetensors(model: Model, content: bytes) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    with extra("safetensors"):
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
 
     found = {weight.name: weight for weight in weights(model.layer).values()}
     try:

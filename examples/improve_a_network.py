@@ -38,6 +38,11 @@ class Result(NamedTuple):
     difference: float | None = None  # of a gradient check
 
 
+def announce(part, run):
+    """Say what is trained next; at once, even into a pipe."""
+    print(f"{part}: {run}", flush=True)
+
+
 def network(widths, start, rates=None, seed=0):
     """(Dense, ReLU, Dropout) for each hidden width, then Dense(1), Sigmoid: the notebook's network."""
     layers = []
@@ -61,6 +66,7 @@ def initialisation(out, shorten):
     figure, axes = plt.subplot_mosaic("aabc;aade", figsize=(11, 5), layout="constrained")
     results, histories = [], {}
     for (name, start), panel in zip(STARTS.items(), "bcde", strict=True):
+        announce("initialisation", name)
         model = network([10, 5], start)
         model.compile(SGD(0.01), metrics=["accuracy"])
         histories[name] = model.fit(*train, batch_size=300, epochs=15_000 // shorten)
@@ -96,6 +102,7 @@ def regularisation(out, shorten):
     for (name, (lambd, rates)), ax in zip(REMEDIES.items(), axes, strict=True):
         figures = []
         for seed in range(5):
+            announce("regularisation", f"{name}, seed {seed}")
             train, test = noisy_spiral(300, 0.15, seed), noisy_spiral(2000, 0.0, 1000 + seed)
             model = network([100, 50], HeNormal(), rates, seed)
             model.compile(SGD(0.05, momentum=0.9), BinaryCrossentropy() + L2(lambd), metrics=["accuracy"])
@@ -126,6 +133,7 @@ def gradient_checking(out, shorten):
     x = 2.0
     one = check_gradient(lambda theta: theta * x, lambda theta: x, 4.0)
 
+    announce("gradient check", "L2 and dropout on")
     data = circles(300, noise=0.05, seed=0)
     model = network([10, 5], HeNormal(), [0.4, 0.2])
     model.compile(SGD(0.1), BinaryCrossentropy() + L2(0.7))
@@ -166,6 +174,7 @@ def photographs(directory):
 def images(out, shorten, directory):
     photos = photographs(directory)
     x_train, x_test = (x.reshape(len(x), -1) / 255 for x in (photos.x_train, photos.x_test))
+    announce("images", " / ".join(photos.classes))
     model = network([20, 7, 5], LecunNormal())
     model.compile(SGD(0.0075), metrics=["accuracy"])
     history = model.fit(x_train, photos.y_train, batch_size=len(x_train), epochs=2_500 // shorten)

@@ -10,7 +10,7 @@ What is trained, and how, stands in experiment.py. Here is the page: controls ma
 its own trains them, draws them, and diagnoses them; the cells that show what it found run again when it has.
 """
 
-import marimo
+import marimo  # from: python -m pip install -e '.[playground]'
 
 __generated_with = "0.25.2"
 app = marimo.App(width="full", app_title="minidl playground", css_file="playground.css")

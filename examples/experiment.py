@@ -6,8 +6,8 @@ The playground shows these trainings. Here is all of it that has no page: what a
 the code that does the same without this file.
 """
 
+import argparse
 import inspect
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, fields, replace
@@ -115,7 +115,7 @@ def from_address(parameters, base, prefix=""):
         value = looked_up(name, text) if isinstance(text, str) else None
         if value is None:
             allowed = ", ".join(map(str, VALUES[name]))
-            refused.append(f"The address says {prefix}{name}={text}; what can be is {allowed}.")
+            refused.append(f"There is no {prefix}{name}={text}; there are {allowed}.")
         else:
             found[name] = value
     return replace(base, **found), refused
@@ -302,10 +302,14 @@ def code(setting):
 
 
 def main():
-    given = dict(text.partition("=")[::2] for text in sys.argv[1:])
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("settings", nargs="*", metavar="name=value", help=f"of {', '.join(VALUES)}")
+    given = dict(text.partition("=")[::2] for text in options.parse_args().settings)
     setting, refused = from_address(given, Setting())
     refused += [f"There is no setting {name}; there are {', '.join(VALUES)}." for name in given if name not in VALUES]
-    print(*refused, code(setting), "", sep="\n")
+    if refused:
+        options.error(" ".join(refused))
+    print(code(setting), "", sep="\n")
     result = train(setting)
     print(result.trouble or f"# prints {result.last('loss')}")
 

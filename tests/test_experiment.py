@@ -73,15 +73,25 @@ def test_an_address_that_cannot_be_is_refused_in_words(name, text):
     setting, refused = from_address({name: text}, Setting())
     assert setting == Setting()
     assert len(refused) == 1
-    assert refused[0].startswith(f"The address says {name}={text}; what can be is {VALUES[name][0]}, ")
+    assert refused[0].startswith(f"There is no {name}={text}; there are {VALUES[name][0]}, ")
 
 
-def test_a_setting_that_there_is_not_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["experiment.py", "epoch=30", "epochs=10"])
-    EXPERIMENT["main"]()
-    said = capsys.readouterr().out
-    assert said.startswith("There is no setting epoch; there are data, noise, points,")
-    assert "epochs=10," in said and said.count("There is no setting") == 1
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("epoch=30", "There is no setting epoch; there are data, noise, points,"),
+        ("initializer=hee", "There is no initializer=hee; there are zeros, random,"),
+        ("epochs", "There is no epochs=; there are 10, 100,"),
+    ],
+)
+def test_an_argument_that_cannot_be_ends_the_script_before_it_trains(monkeypatch, capsys, argument, sentence):
+    monkeypatch.setattr(sys, "argv", ["experiment.py", argument, "points=20"])
+    with pytest.raises(SystemExit) as ended:
+        EXPERIMENT["main"]()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.out == ""
+    assert f"error: {sentence}" in said.err and said.err.count("There is no") == 1
 
 
 @given(st.text(), st.text())

@@ -104,8 +104,8 @@ def test_a_bend_as_sharp_as_the_step_hides_no_lost_imaginary_part():
     [
         (lambda t: 2 * t, np.ones(3), r"f\(theta\) must be a number, got an array of shape \(3,\)"),
         (lambda t: None, 1.0, r"f\(theta\) must be a number, got None"),
-        (np.sin, "one", "theta has dtype"),
-        (np.sin, 1j, "theta has dtype complex128"),
+        (np.sin, "one", "theta is of type str"),
+        (np.sin, 1j, "theta is of type complex"),
         (np.sin, [1.0, np.nan], r"theta\[1\] is nan"),
     ],
 )

@@ -33,13 +33,14 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Axes | None = None) -> Axes:
-    """The cost against the epoch, a line a training: a History, or {label: History or list of costs}."""
+    """The cost against the epoch, a line a training: a History, its dict, a list of costs, or {label: such}."""
     ax = _axes(ax)
-    named = histories if isinstance(histories, Mapping) else {"": histories}
+    several = isinstance(histories, Mapping) and key not in histories
+    named = histories if several else {"": histories}
     for number, (label, history) in enumerate(named.items()):
-        costs = history
-        if isinstance(history, History):
-            costs = history.history[settings.choice("cost_curves", "key", key, tuple(history.history))]
+        costs = history.history if isinstance(history, History) else history
+        if isinstance(costs, Mapping):
+            costs = costs[settings.choice("cost_curves", "key", key, tuple(costs))]
         ax.plot(costs, LINES[number % len(LINES)], label=label)
     ax.set(xlabel="epoch", ylabel=key)
     if any(named):

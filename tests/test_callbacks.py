@@ -1,5 +1,6 @@
 """Keras's hooks, in Keras's order and with its arguments; what they may do; how a training shows itself."""
 
+import math
 import re
 import subprocess
 import sys
@@ -301,8 +302,21 @@ def test_verbose_1_draws_a_bar_on_stderr(capsys):
     classifier().fit(X, Y, batch_size=5, epochs=3, verbose=1)
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.search(r"100%\|.*\| 6/6 \[.*loss: \d", err)
+    assert re.search(r"epoch 3/3: 100%\|.*\| 6/6 \[.*loss: \d", err)
     assert "accuracy: " in err
+
+
+def test_epochs_without_a_figure_leave_its_place_to_those_that_have_one(capsys):
+    class Odd(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs.update(odd=epoch if epoch % 2 else math.nan, never=math.nan)
+
+    history = classifier().fit(X, Y, epochs=5, verbose=1, callbacks=[Odd()])
+    assert repr(history).endswith(", odd=3, never=nan)")
+    cells = "<tr><td>odd</td><td>1</td><td>1</td><td>3</td><td>3</td></tr>"
+    assert cells in history._repr_html_()
+    assert "loss: " in (bar := capsys.readouterr().err)
+    assert "nan" not in bar
 
 
 def test_the_bar_of_a_later_epoch_starts_where_the_last_ended(capsys):

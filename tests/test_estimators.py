@@ -170,8 +170,13 @@ def test_verbose_prints_what_scikit_learn_prints(capsys):
 
 @pytest.mark.filterwarnings("error")
 def test_convergence_is_warned_of_as_in_scikit_learn():
-    for arguments in ({"max_iter": 3}, {"solver": "lbfgs", "max_fun": 3}, {"solver": "lbfgs", "max_iter": 3}):
-        with pytest.warns(ConvergenceWarning):
+    cases = [
+        ({"max_iter": 3}, "max_iter=3 reached"),
+        ({"solver": "lbfgs", "max_fun": 3}, "max_iter=200 or max_fun reached"),
+        ({"solver": "lbfgs", "max_iter": 3}, "max_iter=3 or max_fun reached"),
+    ]
+    for arguments, words in cases:
+        with pytest.warns(ConvergenceWarning, match=words):
             MLPClassifier(random_state=0, **arguments).fit(*CANCER)
     MLPClassifier(random_state=0, max_iter=1000, tol=0.1).fit(*CANCER)
     with pytest.warns(UserWarning, match="batch_size=1000 is larger than the 569 rows"):

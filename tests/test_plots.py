@@ -61,6 +61,9 @@ def test_cost_curves_draw_a_line_a_training_told_apart_without_colour(tmp_path):
     assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
     assert list(ax.lines[1].get_ydata()) == [1, 0.5]
     assert list(cost_curves([5, 4, 3]).lines[0].get_ydata()) == [5, 4, 3]
+    (line,) = cost_curves(history.history).lines
+    assert list(line.get_ydata()) == [3, 2]
+    assert list(cost_curves({"a": history.history}, key="penalty").lines[0].get_ydata()) == [1, 0.5]
     assert saved(ax, tmp_path / "costs.png")
 
 

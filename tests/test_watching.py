@@ -86,8 +86,20 @@ def test_a_figure_that_nobody_knows_needs_a_mode():
 
     with pytest.raises(SettingError, match="is more 'own' better or worse"):
         classifier().fit(X, Y, epochs=2, callbacks=[Own(), EarlyStopping("own")])
-    with pytest.warns(UserWarning, match="EarlyStopping: there is no 'val_loss' in the logs, only accuracy, loss"):
-        classifier().fit(X, Y, callbacks=EarlyStopping())
+
+
+@pytest.mark.parametrize(
+    ("monitor", "split", "words"),
+    [
+        ("val_loss", 0, "only accuracy, loss; give fit validation_split or validation_data$"),
+        ("val_acc", 0.2, "only accuracy, loss, val_accuracy, val_loss; did you mean 'val_accuracy'[?]$"),
+        ("acc", 0, "only accuracy, loss; did you mean 'accuracy'[?]$"),
+        ("f1", 0, "only accuracy, loss$"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_told_with_what_may_be_meant(monitor, split, words):
+    with pytest.warns(UserWarning, match=f"EarlyStopping: there is no '{monitor}' in the logs, {words}"):
+        classifier().fit(X, Y, validation_split=split, callbacks=EarlyStopping(monitor))
 
 
 def test_a_scheduler_sets_the_rate_of_every_epoch():
@@ -225,7 +237,15 @@ class Spoilt(Layer):
 def test_terminate_on_nan_finds_a_gradient_that_is_not_finite(part, words, capsys):
     model = Sequential([Dense(3), Spoilt(part), Dense(1)])
     model.fit(X, Y, callbacks=TerminateOnNaN())
-    assert capsys.readouterr().out.endswith(f"{words}\n")
+    assert capsys.readouterr().out.endswith(f"(now 0.01). {words}\n")
+
+
+def test_terminate_on_nan_says_where_only_the_loss_overflowed(capsys):
+    model = Sequential([Dense(1)])
+    model.compile(loss="mean_squared_error")
+    with np.errstate(over="ignore"):
+        model.fit(1e25 * X, Y, callbacks=TerminateOnNaN())
+    assert capsys.readouterr().out.endswith("that layers hand to each other: only the loss overflowed.\n")
 
 
 @pytest.mark.parametrize("logger", [CSVLogger, pytest.param(TensorBoard, marks=pytest.mark.peers)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import Any
 
@@ -32,11 +33,16 @@ class History(Callback):
             f"<tr><td>{escape(name)}</td>"
             + "".join(f"<td>{value:.4g}</td>" for value in (values[0], min(values), max(values), values[-1]))
             + "</tr>"
-            for name, values in self.history.items()
+            for name, values in self._measured().items()
         )
         caption = f"<caption>History: {len(self.epoch)} epochs</caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items())
+        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self._measured().items())
         return f"History({len(self.epoch)} epochs{': ' if last else ''}{last})"
+
+    def _measured(self) -> dict[str, list[Any]]:
+        """The figures of the epochs that have them: a GradientChecker's is NaN in those it leaves out."""
+        measured = {name: [v for v in values if not math.isnan(v)] for name, values in self.history.items()}
+        return {name: values or [math.nan] for name, values in measured.items()}

@@ -102,7 +102,7 @@ class TerminateOnNaN(Callback):
     raise_error: bool = False
 
     def on_not_finite(self, error: NonFiniteError) -> None:
-        message = f"{error} {self._first()}"
+        message = f"{error}. {self._first()}"
         if self.raise_error:
             raise NonFiniteError(message) from None
         sys.stdout.write(f"TerminateOnNaN: {message}\n")
@@ -118,12 +118,13 @@ class TerminateOnNaN(Callback):
             x = layer.forward(x, training=True)
             if not np.isfinite(x).all():
                 return f"The first output that is not finite is that of {names[id(layer)]}."
-        dy = model.body_loss.value_and_gradient(x, batch.y, batch.weight)[1]
+        loss, dy = model.body_loss.value_and_gradient(x, batch.y, batch.weight)
         for layer in reversed(layers):
             dy = layer.backward(dy)
             if dy is not None and not np.isfinite(dy).all():
                 return f"All outputs are finite; the first gradient that is not is what {names[id(layer)]} hands back."
-        return "All outputs are finite, and all gradients that layers hand to each other."
+        overflow = "" if np.isfinite(loss) else ": only the loss overflowed"
+        return f"All outputs are finite, and all gradients that layers hand to each other{overflow}."
 
 
 class LambdaCallback(Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import sys
@@ -34,11 +35,19 @@ class Monitored(Callback):
 
     def current(self, logs: Logs | None) -> float | None:
         """The figure in these logs; a warning that lists the others, and None, if it is not there."""
-        value = (logs or {}).get(self.monitor)
+        logs = logs or {}
+        value = logs.get(self.monitor)
         if value is None:
-            who, others = type(self).__name__, ", ".join(logs or {})
-            warnings.warn(f"{who}: there is no {self.monitor!r} in the logs, only {others}", stacklevel=3)
+            who, others = type(self).__name__, ", ".join(logs)
+            message = f"{who}: there is no {self.monitor!r} in the logs, only {others}{self._hint(logs)}"
+            warnings.warn(message, stacklevel=3)
         return value
+
+    def _hint(self, logs: Logs) -> str:
+        if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+            return "; give fit validation_split or validation_data"
+        nearly = difflib.get_close_matches(self.monitor, logs, n=1, cutoff=0.5)
+        return f"; did you mean {nearly[0]!r}?" if nearly else ""
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether the value is better than the other by min_delta; NaN never is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import warnings
@@ -39,7 +40,7 @@ def evaluation_progress(verbose: Any) -> list[Callback]:
 
 
 def _figures(logs: Logs) -> str:
-    return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items())
+    return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items() if not math.isnan(value))
 
 
 def progress_bar(total: int | None, mininterval: float = INTERVAL) -> Any:
@@ -59,9 +60,10 @@ class ProgressBar(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         steps = self.params["steps"]
         self.bar = progress_bar(None if steps is None else self.params["epochs"] * steps, mininterval=0)
-        self.done, self.next_redraw, self.last = 0, 0.0, Logs()
+        self.epoch, self.done, self.next_redraw, self.last = 0, 0, 0.0, Logs()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch = epoch
         if not self.done:  # initial_epoch may be later than 0
             self.done = self.bar.n = self.bar.initial = epoch * (self.params["steps"] or 0)
 
@@ -77,6 +79,7 @@ class ProgressBar(Callback):
         self._redraw(self.last)
 
     def _redraw(self, logs: Logs) -> None:
+        self.bar.set_description(f"epoch {self.epoch + 1}/{self.params['epochs']}", refresh=False)
         self.bar.set_postfix_str(_figures(logs), refresh=False)
         self.bar.update(self.done - self.bar.n)
         self.next_redraw = time.perf_counter() + INTERVAL

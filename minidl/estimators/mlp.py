@@ -230,7 +230,8 @@ class MLP(Arguments):
             self._train(rows, self.max_iter)
         if self._converged() or self.model_.stop_training:
             return
-        message = f"{type(self).__name__}: max_iter={self.max_iter} or max_fun reached before it converged"
+        limits = f"max_iter={self.max_iter}{' or max_fun' if self._led_by_scipy() else ''}"
+        message = f"{type(self).__name__}: {limits} reached before it converged"
         warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def _train(self, rows: Rows, epochs: int, validate: Callable[[], float] | None = None) -> None:

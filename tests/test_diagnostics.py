@@ -28,7 +28,7 @@ from minidl.losses import (
     SparseCategoricalCrossentropy,
 )
 from minidl.optimizers import LBFGS, SGD, Adam
-from tests.faults import FAULTS, HEALTHY
+from tests.faults import FAULTS, HEALTHY, data, network
 
 X, Y = circles(300, noise=0.05, seed=0)
 
@@ -193,8 +193,35 @@ def test_a_rate_at_which_nothing_survives_is_too_high():
     model = Sequential([Dense(16), ReLU(), Dense(1)], seed=0)
     model.compile(SGD(1e20))
     finding = diagnose(model, x, x.sum(axis=1)).findings[0]
-    assert (finding.severity, finding.rule, finding.advice) == ("warning", "learning-rate", "Try 1e+17.")
-    assert "to what is no number" in finding.words
+    assert (finding.severity, finding.rule, finding.advice) == ("warning", "learning-rate", "Try a much smaller one.")
+    assert "to an overflow, each up to" in finding.words
+
+
+@pytest.mark.parametrize("rate", [1e2, 1e4, 1e6])
+def test_the_rate_that_is_advised_learns(rate):
+    x, y = data("circles")
+    model = network("circles", [10, 5])
+    model.compile(SGD(rate))
+    finding = diagnose(model, x, y).findings[0]
+    assert (finding.rule, finding.advice) == ("learning-rate", f"Try {finding.figures['other_rate']:g}.")
+    again = network("circles", [10, 5])
+    again.compile(SGD(finding.figures["other_rate"]), metrics="accuracy")
+    again.fit(x, y, epochs=200)
+    assert again.evaluate(x, y, return_dict=True)["accuracy"] > 0.9
+
+
+def test_another_rate_that_ends_where_this_one_ends_is_not_advised():
+    x, y = data("circles")
+    model = network("circles", [10, 5])
+    model.compile(SGD(0.1))
+    assert [finding.rule for finding in diagnose(model, 1000 * x, y).findings[:1]] == ["input-scale"]
+    assert "learning-rate" not in [finding.rule for finding in diagnose(model, 1000 * x, y).findings]
+
+
+def test_one_unit_that_is_always_right_is_not_called_sure_of_what_it_does_not_know():
+    model = Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile(SGD(0.1), "categorical_crossentropy")
+    assert "first-loss" not in [finding.rule for finding in diagnose(model, X, Y).findings]
 
 
 def test_a_layer_too_coarse_for_the_checker_is_a_note():

@@ -177,7 +177,9 @@ def too_much_penalty(signals: Signals) -> Iterator[Sign]:
 
 def first_loss(signals: Signals) -> Iterator[Sign]:
     """A loss much worse than that of a network that knows nothing."""
-    worse = signals.loss / max(signals.chance, 1e-12)
+    if signals.chance < 1e-12:
+        return  # nothing can be unknown
+    worse = signals.loss / signals.chance
     probable = signals.model.objective.loss.link is not None
     high = 3.0 if probable else 10.0
     if worse > high or not np.isfinite(worse):

@@ -69,13 +69,17 @@ def learning_rate(signals: Signals) -> Iterator[Sign]:
 
 
 def _too_high(signals: Signals, own: Trial, bolts: bool) -> list[Sign]:
-    trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in (1e-1, 1e-2, 1e-3)}
-    diverged = own.end > 2 * own.start
-    better = [f for f, t in trials.items() if t.end < 0.95 * own.end and (diverged or t.fall > LITTLE)]
-    if not (bolts or better):
-        return []
-    factor = min(sorted(trials), key=lambda factor: trials[factor].end) if bolts else better[0]
-    return [_other_rate("warning", signals, own, factor, trials[factor])]
+    better, diverged = dict[float, Trial](), own.end > 2 * own.start
+    for factors in ((1e-1, 1e-2, 1e-3), (1e-4, 1e-5, 1e-6)):
+        trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in factors}
+        better |= {factor: trial for factor, trial in trials.items() if trial.end < 0.95 * own.end}
+        learning = [f for f, trial in better.items() if trial.fall > LITTLE and trial.end < signals.constant]
+        if learning:
+            factor = min(learning[::-1], key=lambda factor: better[factor].end) if bolts else learning[0]
+            return [_other_rate("warning", signals, own, factor, better[factor])]
+        if not (bolts or diverged):
+            return []
+    return [_other_rate("warning", signals, own, factors[-1], None)] if better or diverged else []
 
 
 def _too_low(signals: Signals, own: Trial) -> list[Sign]:
@@ -91,17 +95,22 @@ def _too_low(signals: Signals, own: Trial) -> list[Sign]:
     return [_other_rate(severity, signals, own, factor, trials[factor])]
 
 
-def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, other: Trial) -> Sign:
+def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, other: Trial | None) -> Sign:
+    """The sign of a rate too high or too low; `other` is what the rate did that it advises, None where none learnt."""
     rate = first_rate(signals.model.optimizer)
-    said, other_said = (f"{t.end:.4g}" if np.isfinite(t.end) else "what is no number" for t in (own, other))
     words = f"The learning rate is too {'high' if factor < 1 else 'low'}: at {rate:g} 100 steps bring the loss from"
-    words += (
-        f" {own.start:.4g} to {said}, each up to {own.largest:.1g} times as long as the weights (0.001 is usual); at"
-    )
-    words += f" {rate * factor:g} they bring it to {other_said}."
-    figures = {"rate": rate, "start": own.start, "end": own.end, "other_rate": rate * factor, "other_end": other.end}
+    words += f" {own.start:.4g} {_to(own)}, each up to {own.largest:.1g} times as long as the weights (0.001 is usual)"
+    figures = {"rate": rate, "start": own.start, "end": own.end}
     figures |= {"usual_ratio": own.usual, "largest_ratio": own.largest}
+    if other is None:
+        return Sign(severity, "optimizer", f"{words}.", "Try a much smaller one.", figures)
+    words += f"; at {rate * factor:g} they bring it {_to(other)}."
+    figures |= {"other_rate": rate * factor, "other_end": other.end}
     return Sign(severity, "optimizer", words, f"Try {rate * factor:g}.", figures)
+
+
+def _to(trial: Trial) -> str:
+    return f"to {trial.end:.4g}" if np.isfinite(trial.end) else "to an overflow"
 
 
 def learning_by_heart(signals: Signals) -> Iterator[Sign]:

@@ -78,6 +78,8 @@ class Comparison:
         ]
         return "\n".join("  ".join(line).rstrip() for line in lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         head, *body = self.rows_of_text()
         cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)

@@ -70,8 +70,7 @@ class Parameter:
         try:
             self.grad[...] = grad
         except ValueError:
-            message = f"a gradient of shape {np.shape(grad)} for a parameter of shape {self.shape}"
-            raise ShapeError(f"backward: {message}") from None
+            raise ShapeError(f"a parameter of shape {self.shape} is given a grad of shape {np.shape(grad)}") from None
 
     # read in every step of a training, hence no Python function in between
     value = property(attrgetter("_value"), _write_value, doc="The window on theta.")
@@ -163,10 +162,7 @@ class Parameters(Mapping[str, Parameter]):
             self._open_windows()
 
     def __getitem__(self, path: str) -> Parameter:
-        try:
-            return self._named[path]
-        except KeyError:
-            raise KeyError(f"there is no parameter {path!r}; there are {', '.join(self)}") from None
+        return self._named[path]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._named)

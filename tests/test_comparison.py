@@ -98,6 +98,7 @@ def test_a_run_that_ends_in_no_number_is_told_apart():
     found = compare({"fine": amounts(0.01), "wild": amounts(100.0)}, x, x.sum(axis=1), epochs=5, seeds=2, verbose=0)
     assert [run.failed for run in found.runs["fine"]] == [None, None]
     assert all("is not finite" in run.failed for run in found.runs["wild"])
+    assert repr(found) == str(found)
     assert str(found).splitlines()[2].endswith("2 ended in what is no number")
     assert found.columns == ["train_loss"]  # amounts have no accuracy
 

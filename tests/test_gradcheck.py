@@ -21,6 +21,7 @@ from minidl import (
     check_model,
 )
 from minidl.gradcheck import compare
+from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
@@ -233,25 +234,17 @@ def counts(self, x, training=False):
         ({"forward": returns_its_own_buffer}, "a later pass writes into an array that was returned earlier"),
         ({"build": lambda self, shape: (7,)}, r"build promises rows of shape \(7,\), forward returns \(4,\)"),
         (
-            {"backward": lambda self, dy: 2 * dy[:, :1]},
-            r"backward returns dL/dx of shape \(6, 1\) for x of shape \(6, 4\)",
+            {"backward": lambda self, dy: 2 * dy[:, :3]},
+            r"backward returns dL/dx of shape \(6, 3\) for x of shape \(6, 4\)",
         ),
+        ({"backward": lambda self, dy: None}, "backward returns nothing; it must return an array, dL/dx"),
+        ({"backward": lambda self, dy: list(2 * dy)}, "backward returns a list; it must return an array, dL/dx"),
         ({"forward": counts}, "forward is not the same twice from one state"),
     ],
 )
 def test_a_broken_promise_fails_the_check(methods, words):
     with pytest.raises(GradientError, match=f"broken: {words}"):
         check_layer(promise_breaker(**methods), 4)
-
-
-@pytest.mark.parametrize(
-    ("dx", "shape"), [(lambda self, dy: 2 * dy[:, :3], r"\(6, 3\)"), (lambda self, dy: None, r"\(\)")]
-)
-def test_a_gradient_of_another_shape_is_told_so(dx, shape):
-    with pytest.raises(
-        GradientError, match=rf"broken: backward returns dL/dx of shape {shape} for x of shape \(6, 4\)"
-    ):
-        check_layer(promise_breaker(backward=dx), 4)
 
 
 def test_a_pass_that_changes_parameters_breaks_a_promise():
@@ -266,8 +259,10 @@ def test_a_pass_that_changes_parameters_breaks_a_promise():
 
 
 def test_forward_must_return_something_as_precise_as_its_input():
-    with pytest.raises(ShapeError, match="Breaker: forward returns nothing; it must return y"):
+    with pytest.raises(ShapeError, match="Breaker: forward returns nothing; it must return an array, y"):
         check_layer(promise_breaker(forward=lambda self, x, training=False: None), 4)
+    with pytest.raises(ShapeError, match="Breaker: forward returns a list; it must return an array, y"):
+        check_layer(promise_breaker(forward=lambda self, x, training=False: [2 * x]), 4)
     single = promise_breaker(forward=lambda self, x, training=False: 2 * x.astype(np.float32))
     words = "Breaker: forward turns float64 into float32, too coarse for slopes; keep the dtype of x"
     with pytest.raises(DataError, match=words):
@@ -379,6 +374,8 @@ def test_options_of_check_layer():
         check_layer(Dense(3), (None, 4))
     with pytest.raises(SettingError, match=r"check_layer: layer must be a Layer object such as Dense\(3\), got <class"):
         check_layer(Dense, 4)
+    with pytest.raises(SettingError, match=r"input_shape must be the shape of a row, got an array; pass x.shape"):
+        check_layer(Dense(3), X)
     assert check_layer(worse(Dense)(3), 4, tolerance=0.1).passed
 
 
@@ -557,6 +554,72 @@ def test_a_layer_that_cannot_be_run_alone_is_not_judged():
     report = check_model(model, X, Y, raise_on_failure=False)
     assert (report.passed, report.guilty) == (False, None)
     assert "cause: unknown" in str(report)
+
+
+def test_a_gradient_of_another_shape_than_its_parameter_is_told():
+    class Columns(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.bias.grad = dy.sum(axis=1)
+            return dx
+
+    with pytest.raises(ShapeError, match=r"a parameter of shape \(3,\) is given a grad of shape \(5,\)"):
+        check_layer(Columns(3), 4)
+
+
+def test_no_gradient_for_the_input_is_the_cause_when_backward_returns_nothing():
+    report = check_layer(promise_breaker(backward=lambda self, dy: None), 4, raise_on_failure=False)
+    assert report.tensors["input"].cause == "dL/dx has no number in it: backward must return dL/dx"
+
+
+def test_an_array_in_the_place_of_a_parameter_is_noted():
+    class Scale(Layer):
+        def build(self, input_shape):
+            self.gain, self.last, self.order = np.ones(input_shape), np.zeros(1), np.arange(4)
+            return input_shape
+
+        def forward(self, x, training=False):
+            self.last = x
+            return x * self.gain.astype(x.dtype)
+
+        def backward(self, dy):
+            return dy * self.gain.astype(dy.dtype)
+
+    assert check_layer(Scale(), 4).notes == ["self.gain is an array and no Parameter: nothing trains it"]
+
+
+def test_noise_that_is_small_beside_the_slope_is_no_factor_of_it():
+    noise, slope = np.random.default_rng(0).standard_normal((2, 5, 4))
+    assert Evidence("dL/dx", 1e-7 * noise, slope, {}, 1e-6).factor(1e-7 * noise, slope) is None
+    assert Evidence("dL/dx", 1e-7 * slope, slope, {}, 1e-6).factor(1e-7 * slope, slope) == pytest.approx(1e-7)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mask_of_another_generator_is_found_whatever_its_seed(seed):
+    rng = np.random.default_rng(seed)
+
+    class Drops(Noise):
+        def forward(self, x, training=False):
+            self.factor = factor = (rng.random(x.shape) < 0.9).astype(x.real.dtype)
+            return x * factor
+
+    report = check_layer(Drops(), 4, raise_on_failure=False)
+    broken = report.broken[0]
+    assert broken.startswith("forward is not the same twice from one state")
+    assert report.tensors["input"].cause == broken
+
+
+def test_a_report_shows_itself_as_its_text():
+    report = check_layer(Dense(3), 4)
+    assert repr(report) == str(report)
+
+
+@pytest.mark.parametrize("given", [Sequential, lambda: None, X])
+def test_what_is_no_model_is_refused(given):
+    with pytest.raises(
+        SettingError, match=r"check_model: model must be a Model, got .*; call check_model\(model, x, y"
+    ):
+        check_model(given, X, Y)
 
 
 def test_a_layer_that_draws_elsewhere_is_told_so():

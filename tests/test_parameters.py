@@ -180,5 +180,5 @@ def test_an_unknown_path_and_a_gradient_of_another_shape_are_told():
     with pytest.raises(KeyError, match="there is no parameter 'dense'; there are dense/kernel, dense/bias"):
         model.params["dense"]
     assert model.params.get("dense") is None
-    with pytest.raises(ShapeError, match=r"backward: a gradient of shape \(2,\) for a parameter of shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r"a parameter of shape \(3,\) is given a grad of shape \(2,\)"):
         model.params["dense/bias"].grad = np.ones(2)

@@ -79,6 +79,8 @@ class Diagnosis:
             lines.append(textwrap.fill(text, 120, initial_indent=head, subsequent_indent=" " * len(head)))
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         cells = ("severity", "where", "what", "advice", "source")
         head = "".join(f"<th>{cell}</th>" for cell in cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..gradcheck.check import refuse_no_model
 from . import data_rules, layer_rules, objective_rules, trial_rules
 from .findings import Diagnosis, Rule, found_by
 from .signals import collect
@@ -82,6 +83,7 @@ def diagnose(model: Model, x: Any, y: Any) -> Diagnosis:
     stays bit for bit what it was, and the same call says the same. One pass of a few hundred rows through a copy, a
     check of its gradient, and a few short trainings of copies: a second or two. Print it, or look at `.findings`.
     """
+    refuse_no_model("diagnose", model)
     signals = collect(model, x, y, ROWS)
     findings = found_by((rule, signals) for rule in (*STANDING, *START, *ALIVE, *TRIALS))
     seen = f"{len(signals.rows)} row{'s' * (len(signals.rows) != 1)}"

@@ -69,6 +69,7 @@ def learning_rate(signals: Signals) -> Iterator[Sign]:
 
 
 def _too_high(signals: Signals, own: Trial, bolts: bool) -> list[Sign]:
+    """The sign of a rate too high, with a smaller one at which it learns: six are tried if need be."""
     better, diverged = dict[float, Trial](), own.end > 2 * own.start
     for factors in ((1e-1, 1e-2, 1e-3), (1e-4, 1e-5, 1e-6)):
         trials = {factor: at_rate(signals.model, signals.rows, factor) for factor in factors}

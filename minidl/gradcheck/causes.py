@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .functions import LayerFunction, LossFunction, PenaltyFunction
+from .functions import OFTEN, LayerFunction, LossFunction, PenaltyFunction
 
 CLOSE = {"complex": 1e-9, "central": 1e-6}
 
@@ -44,8 +44,8 @@ class Evidence:
         if square == 0 or not np.isfinite(a).all():
             return None
         r = float(np.sum(a * b)) / square
-        # a factor close to 1 must explain nearly all of what little there is to explain
-        most = min(1e-3 * abs(r - 1), 10 * self.close)
+        # a factor close to 1, or to 0, must explain nearly all of what little there is to explain
+        most = min(1e-3 * abs(r - 1), 1e-3 * abs(r), 10 * self.close)
         return r if _length(a - r * b) <= most * math.sqrt(square) else None
 
     @property
@@ -108,8 +108,8 @@ def _length(a: np.ndarray) -> float:
 
 
 def _not_the_same_twice(e: LayerEvidence) -> str | None:
-    f = e.function
-    if np.array_equal(f.outputs(f.point), f.outputs(f.point), equal_nan=True):
+    f, once = e.function, e.function.outputs(e.function.point)
+    if all(np.array_equal(once, f.outputs(f.point), equal_nan=True) for _ in range(OFTEN)):
         return None
     return "forward is not the same twice from one state: does it draw from another generator than self.rng?"
 
@@ -245,6 +245,11 @@ def _mask(e: LayerEvidence) -> str | None:
     if lost.any() and e.same(e.claimed[~lost], e.slope[~lost]):
         return "dL/dx is 0 in entries where the slope is not: the mask of backward is not that of forward"
     return None
+
+
+def _not_returned(e: LayerEvidence) -> str | None:
+    """What is no dL/dx of the shape of x stands as NaN here."""
+    return "dL/dx has no number in it: backward must return dL/dx" if np.isnan(e.claimed).all() else None
 
 
 def _another_slope(e: LayerEvidence) -> str | None:
@@ -383,7 +388,7 @@ OF_PARAMETER = (
     _absolute, _transposed, _broadcast, _moved, _lines, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_the_same_twice, _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope,
+    _not_the_same_twice, _not_returned, _zero, _keep_rate, _factor, _dy_passed_on, _beside_dy, _another_slope,
     _kernel_not_transposed, _lines, _mask, _statistics, _one_side, _absolute, _transposed, _broadcast, _moved,
     _entries, _coarse, _stale,
 )  # fmt: skip

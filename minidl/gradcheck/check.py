@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..errors import GradientError, NotBuiltError, SettingError
 from ..layers.base import Layer
 from ..layers.containers import built
 from ..losses import Loss, Objective
+from ..model import Model
 from ..parameters import Parameters, Penalty
 from . import causes
 from .compare import TOLERANCE, closely, refuse_bad_settings, report_on
@@ -20,8 +21,6 @@ from .promises import broken_promises
 from .report import Report
 from .walk import ModelFunction, suspects
 
-if TYPE_CHECKING:
-    from ..model import Model
 COARSE = 1e-9  # a difference of exact slopes that is more than rounding in float64, and too small to be called wrong
 
 
@@ -121,6 +120,8 @@ def check_layer(
     """
     if not isinstance(layer, Layer):
         raise SettingError(f"check_layer: layer must be a Layer object such as Dense(3), got {layer!r}")
+    if isinstance(input_shape, np.ndarray):
+        raise SettingError("check_layer: input_shape must be the shape of a row, got an array; pass x.shape[1:]")
     refuse_bad_settings("check_layer", "all", method, tolerance)
     shape, rows = _numbers("input_shape", input_shape), _numbers("rows", rows)
     report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
@@ -209,6 +210,7 @@ def check_model(
     Every evaluation sees the same dropout masks; the model itself is not touched. Raises GradientError with the
     report, unless told not to; `report.guilty` is the layer whose backward is wrong.
     """
+    refuse_no_model("check_model", model)
     refuse_bad_settings("check_model", depth, method, tolerance)
     if not model.built:
         raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
@@ -217,6 +219,13 @@ def check_model(
     examples = model.examples("check_model", x, y, sample_weight)
     function = ModelFunction(model, examples[spread(len(examples), settings.integer("check_model", "rows", rows, 1))])
     return _finish(check_function(function, depth, method, tolerance, seed), raise_on_failure)
+
+
+def refuse_no_model(who: str, given: Any) -> None:
+    """Raise SettingError unless a model was given."""
+    if not isinstance(given, Model):
+        got = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise SettingError(f"{who}: model must be a Model, got {got}; call {who}(model, x, y)")
 
 
 def spread(m: int, rows: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from ..losses import Loss
 from ..parameters import Parameters, Penalty
 from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, number, point_of, probe, slope
 
+OFTEN = 10  # two masks of few entries may be equal by chance, but not so many
 NOISE = 32  # a sum of many rounded terms is off by a few rounding units of the largest
 
 
@@ -117,8 +118,9 @@ class Differentiable(ABC):
 
 def in_double(layer: Layer, y: Any) -> Any:
     """What the layer put out for a float64 input, as precise as slopes need it."""
-    if y is None:
-        raise ShapeError(f"{type(layer).__name__}: forward returns nothing; it must return y")
+    if not isinstance(y, np.ndarray | np.generic):
+        got = "nothing" if y is None else f"a {type(y).__name__}"
+        raise ShapeError(f"{type(layer).__name__}: forward returns {got}; it must return an array, y")
     if y.dtype.kind == "f" and y.dtype.itemsize < 8:
         raise DataError(
             f"{type(layer).__name__}: forward turns float64 into {y.dtype}, too coarse for slopes; keep the dtype of x"
@@ -216,7 +218,7 @@ class LayerFunction(Differentiable):
             dx = self.layer.backward(self.cotangent)
             grads = [parameter.grad.ravel() for parameter in self.params.values()]
             claimed = dx if np.shape(dx) == self.x_shape else np.full(self.x_shape, np.nan)  # None, or no dL/dx of x
-            return y, np.concatenate([claimed.ravel(), *grads])
+            return y, np.concatenate([np.ravel(claimed), *grads])
 
     def floors(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         unit = largest(self.cotangent)

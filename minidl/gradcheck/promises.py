@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ..layers.base import Layer
 from ..parameters import Parameters
-from .functions import Snapshot
+from .functions import OFTEN, Snapshot
 
 
 def broken_promises(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[list[str], list[str]]:
@@ -24,7 +25,7 @@ def broken_promises(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[li
         inner.rng = rng
     trial = Trial(clone, params, rng.standard_normal((6, *shape)).astype(np.float32))
     found = [*trial.shapes(promised)] or [*trial.writes(), *trial.repeats(), *trial.dtypes(), *trial.layouts()]
-    return found, list(trial.reads_back())
+    return found, [*trial.reads_back(), *trial.untrained()]
 
 
 class Trial:
@@ -48,8 +49,11 @@ class Trial:
     def shapes(self, promised: tuple[int, ...]) -> Iterator[str]:
         if self.y.shape != (len(self.x), *promised):
             yield f"build promises rows of shape {promised}, forward returns {self.y.shape[1:]}"
-        if np.shape(self.dx) != self.x.shape:
-            yield f"backward returns dL/dx of shape {np.shape(self.dx)} for x of shape {self.x.shape}"
+        if not isinstance(self.dx, np.ndarray):
+            got = "nothing" if self.dx is None else f"a {type(self.dx).__name__}"
+            yield f"backward returns {got}; it must return an array, dL/dx"
+        elif self.dx.shape != self.x.shape:
+            yield f"backward returns dL/dx of shape {self.dx.shape} for x of shape {self.x.shape}"
 
     def writes(self) -> Iterator[str]:
         x, dy, theta = self.x.copy(), self.dy.copy(), self.params.theta.copy()
@@ -70,8 +74,7 @@ class Trial:
             yield "a later pass writes into an array that was returned earlier"
 
     def repeats(self) -> Iterator[str]:
-        y = self.forward(self.x)
-        if not np.array_equal(y, self.y, equal_nan=True):
+        if not all(np.array_equal(self.forward(self.x), self.y, equal_nan=True) for _ in range(OFTEN)):
             yield "forward is not the same twice from one state: does it draw from another generator than self.rng?"
         dx, grad = self.backward(self.dy)
         again_dx, again = self.backward(self.dy)
@@ -105,6 +108,23 @@ class Trial:
                 yield f"forward reads self.{name} back after storing it, so predict is not safe in threads: use a local"
             if read:
                 return
+
+    def untrained(self) -> Iterator[str]:
+        self.state.restore()
+        layers = [inner for _, inner in self.layer.walk()]
+        made = [(layer, name, array) for layer in layers for name, array in _constants(layer)]
+        self.layer.forward(self.x, training=True)
+        for layer, name, array in made:
+            if vars(layer).get(name) is array:
+                yield f"self.{name} is an array and no Parameter: nothing trains it"
+
+
+def _constants(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
+    """Arrays of numbers on the layer that are neither settings nor state."""
+    known = {*(setting.name for setting in fields(layer)), *layer.state_names}
+    for name, value in vars(layer).items():
+        if name not in known and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            yield name, value
 
 
 @contextmanager

@@ -104,6 +104,8 @@ class Report:
             lines.append(f"  {left}  {row[4]:>{widths[4]}}  {row[5]:>{widths[5]}}  {row[6]}".rstrip())
         return "\n".join([self.headline, "", *lines, *(f"  {line}" for line in self.words())])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         head, *body = self.rows_of_text()
         cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)

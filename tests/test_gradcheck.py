@@ -585,6 +585,7 @@ def test_an_array_in_the_place_of_a_parameter_is_noted():
         def backward(self, dy):
             return dy * self.gain.astype(dy.dtype)
 
+    assert check_layer(RunningScale(), 4).notes == []
     assert check_layer(Scale(), 4).notes == ["self.gain is an array and no Parameter: nothing trains it"]
 
 

@@ -112,10 +112,10 @@ class Trial:
     def untrained(self) -> Iterator[str]:
         self.state.restore()
         layers = [inner for _, inner in self.layer.walk()]
-        made = [(layer, name, array) for layer in layers for name, array in _constants(layer)]
+        made = [(layer, name, array.copy()) for layer in layers for name, array in _constants(layer)]
         self.layer.forward(self.x, training=True)
         for layer, name, array in made:
-            if vars(layer).get(name) is array:
+            if np.array_equal(vars(layer)[name], array, equal_nan=True):
                 yield f"self.{name} is an array and no Parameter: nothing trains it"
 
 

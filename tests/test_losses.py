@@ -196,6 +196,14 @@ def test_settings_that_are_numpys_numbers_leave_the_dtype(loss):
     assert value.dtype == slope.dtype == np.float32
 
 
+@pytest.mark.parametrize(("loss", "y"), [(BinaryCrossentropy(), 1.5), (Hinge(), -2.0), (Poisson(), -1.0)])
+def test_labels_that_the_loss_has_no_meaning_for_are_refused(loss, y):
+    model = Sequential([Dense(1)])
+    model.compile(loss=loss)
+    with pytest.raises(DataError, match="labels for this loss must be in"):
+        model.fit([[0.0]], [y])
+
+
 def test_mean_squared_error_by_hand():
     p, y = np.array([[1.0, 2], [3, 5]]), np.array([[0.0, 4], [3, 4]])
     value, slope = MeanSquaredError().value_and_gradient(p, y)
@@ -279,6 +287,13 @@ def test_a_loss_is_of_real_numbers(y, p):
         MeanSquaredError()(y, p)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_called_it_computes_in_the_dtype_it_is_given(dtype):
+    # the clip tells: eps of IEEE 754
+    expected = -math.log({np.float32: 2.0**-23, np.float64: 2.0**-52}[dtype])
+    assert BinaryCrossentropy()(np.ones(1, dtype), np.zeros(1, dtype)) == pytest.approx(expected, rel=1e-6)
+
+
 # ---- Keras
 
 
@@ -309,7 +324,7 @@ def test_terms_add_in_any_order():
     expected = Objective(BinaryCrossentropy(), (L2(0.7), L1(0.1)))
     assert BinaryCrossentropy() + L2(0.7) + L1(0.1) == expected
     assert L2(0.7) + BinaryCrossentropy() + L1(0.1) == expected
-    assert losses.get("here", "bce") == Objective(BinaryCrossentropy())
+    assert losses.get("here", "bce") == losses.get("here", Objective(BinaryCrossentropy()))
 
 
 @pytest.mark.parametrize("second", [MeanSquaredError(), Objective(MeanSquaredError())])

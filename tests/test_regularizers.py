@@ -33,9 +33,17 @@ def test_a_penalty_leaves_the_dtype(penalty):
     assert penalty.gradient(np.ones(2, np.float32), 4).dtype == np.float32
 
 
-@pytest.mark.parametrize("make", [lambda: L1(-1), lambda: L2(-1), lambda: L1L2(-1), lambda: L1L2(l2=-1)])
-def test_a_penalty_is_never_negative(make):
-    with pytest.raises(SettingError, match=r"must be in \[0, inf\), got -1"):
+@pytest.mark.parametrize(
+    ("make", "setting"),
+    [
+        (lambda: L1(-1), "L1: lambd"),
+        (lambda: L2(-1), "L2: lambd"),
+        (lambda: L1L2(-1), "L1L2: l1"),
+        (lambda: L1L2(l2=-1), "L1L2: l2"),
+    ],
+)
+def test_a_penalty_is_never_negative(make, setting):
+    with pytest.raises(SettingError, match=rf"^{setting} must be in \[0, inf\), got -1"):
         make()
 
 

@@ -47,6 +47,20 @@ def test_probabilities_are_divided_by_their_sum():
     assert CategoricalCrossentropy().value(8 * p, y) == pytest.approx(math.log(4), rel=1e-15)
 
 
+def test_beyond_the_clip_the_loss_is_constant():
+    value, slope = CategoricalCrossentropy().terms(np.array([[1.0, 0, 0]]), np.array([[0.0, 1, 0]]))
+    assert value[0] == pytest.approx(52 * math.log(2), rel=1e-15)  # -log eps, eps of IEEE 754
+    assert not slope.any()
+
+
+@pytest.mark.parametrize("loss", [CategoricalCrossentropy(), LOGITS])
+def test_the_loss_is_linear_in_the_targets(loss):
+    p = np.random.default_rng(0).uniform(0.1, 1, (9, 3))
+    once, thrice = loss.terms(p, ONE_HOT), loss.terms(p, 3 * ONE_HOT)
+    assert np.allclose(3 * once[0], thrice[0], rtol=1e-14)
+    assert np.allclose(3 * once[1], thrice[1], rtol=1e-14, atol=1e-15)
+
+
 def test_smoothed_labels_by_hand():
     # (1 - 0.3) y + 0.3 / 3
     p, y = np.array([[0.5, 0.25, 0.25]]), np.array([[1.0, 0, 0]])
@@ -119,7 +133,7 @@ def test_called_with_what_is_no_class_label():
     ("make", "message"),
     [
         (lambda: CategoricalCrossentropy("yes"), "CategoricalCrossentropy: from_logits must be True or False"),
-        (lambda: CategoricalCrossentropy(label_smoothing=-1), r"label_smoothing must be in \[0, 1\], got -1"),
+        (lambda: CategoricalCrossentropy(label_smoothing=-1), r"CategoricalCrossentropy: label_smoothing must be in \[0, 1\]"),
         (lambda: SparseCategoricalCrossentropy(1), "SparseCategoricalCrossentropy: from_logits must be True or False"),
     ],
 )

@@ -344,6 +344,8 @@ def test_clip_takes_one_bound():
         Clip("adam", norm=1.0)
     with pytest.raises(SettingError, match="Clip wraps optimisers that go step by step, and LBFGS does not"):
         Clip(LBFGS(), norm=1.0)
+    with pytest.raises(TypeError, match="positional argument"):
+        Clip(SGD(0.1), 1.0)  # of which of the three?
 
 
 def test_a_wrapper_has_the_learning_rate_of_the_one_inside():
@@ -357,19 +359,26 @@ def test_a_wrapper_has_the_learning_rate_of_the_one_inside():
     assert inside.iterations == wrapped.iterations == 4
 
 
-BAD = {
-    "rho": lambda: RMSprop(rho=1.0),
-    "beta_1": lambda: Adam(beta_1=-0.1),
-    "beta_2": lambda: Adam(beta_2=1.0),
-    "epsilon": lambda: Adam(epsilon=0.0),
-    "weight_decay": lambda: AdamW(weight_decay=-1.0),
-    "initial_accumulator_value": lambda: Adagrad(initial_accumulator_value=-1),
-    "learning_rate": lambda: Nadam(0.0),
-    "memory": lambda: LBFGS(memory=0),
-}
-
-
-@pytest.mark.parametrize("setting", BAD)
-def test_a_setting_outside_its_range_is_refused_by_name(setting):
-    with pytest.raises(SettingError, match=f": {setting} must be "):
-        BAD[setting]()
+@pytest.mark.parametrize(
+    ("kind", "setting", "value"),
+    [
+        (RMSprop, "rho", 1.0),
+        (RMSprop, "momentum", 1.0),
+        (RMSprop, "epsilon", 0.0),
+        (RMSprop, "centered", 1),
+        (Adam, "beta_1", -0.1),
+        (Adam, "beta_2", 1.0),
+        (Adam, "epsilon", 0.0),
+        (AdamW, "weight_decay", -1.0),
+        (Adagrad, "initial_accumulator_value", -1),
+        (Adagrad, "epsilon", 0.0),
+        (Nadam, "learning_rate", 0.0),
+        (LBFGS, "memory", 0),
+        (LBFGS, "tolerance", -1.0),
+        (LBFGS, "max_evaluations", 0),
+        (LBFGS, "min_decrease", -1.0),
+    ],
+)
+def test_a_setting_outside_its_range_is_refused_by_name(kind, setting, value):
+    with pytest.raises(SettingError, match=f"^{kind.__name__}: {setting} must be "):
+        kind(**{setting: value})

@@ -133,7 +133,7 @@ def test_called_with_what_is_no_class_label():
     ("make", "message"),
     [
         (lambda: CategoricalCrossentropy("yes"), "CategoricalCrossentropy: from_logits must be True or False"),
-        (lambda: CategoricalCrossentropy(label_smoothing=-1), r"CategoricalCrossentropy: label_smoothing must be in \[0, 1\]"),
+        (lambda: CategoricalCrossentropy(label_smoothing=-1), "CategoricalCrossentropy: label_smoothing must be in "),
         (lambda: SparseCategoricalCrossentropy(1), "SparseCategoricalCrossentropy: from_logits must be True or False"),
     ],
 )

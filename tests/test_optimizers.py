@@ -24,6 +24,7 @@ from minidl.optimizers import (
     Nadam,
     Optimizer,
     RMSprop,
+    count_state,
 )
 from minidl.regularizers import L2
 from minidl.schedules import CosineDecay, ExponentialDecay
@@ -82,7 +83,9 @@ def test_the_learning_rate_may_be_set_anew():
     optimizer.learning_rate = 0.5
     optimizer.update(theta, np.ones(1))
     assert theta[0] == -1.5
-    assert optimizer.iterations == 2
+    optimizer.learning_rate = -1
+    with pytest.raises(SettingError, match=r"^SGD: learning_rate must be in \[0, inf\), got -1"):
+        optimizer.update(theta, np.ones(1))
 
 
 @pytest.mark.parametrize("rate", [-1.0, float("inf"), float("nan"), "fast"])
@@ -128,9 +131,48 @@ def test_compiling_again_with_the_same_optimizer_keeps_its_memory():
     assert optimizer.iterations == 2
 
 
-def test_the_defaults_are_keras_defaults():
-    # Keras 3.15.1: SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
-    assert repr(SGD()) == "SGD(learning_rate=0.01, momentum=0.0, nesterov=False)"
+# Keras 3.15.1: inspect.signature of its optimizers
+ADAM = "learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-07"
+DEFAULTS = [
+    (SGD, "learning_rate=0.01, momentum=0.0, nesterov=False"),
+    (RMSprop, "learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-07, centered=False"),
+    (Adagrad, "learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-07"),
+    (Adam, ADAM),
+    (AMSGrad, ADAM),
+    (AdamW, f"{ADAM}, weight_decay=0.004"),
+    (Nadam, ADAM),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), DEFAULTS)
+def test_the_defaults_are_keras_defaults(kind, settings):
+    assert repr(kind()) == f"{kind.__name__}({settings})"
+
+
+# a vector of 5 numbers for each of v, m, u, a, ... in the formula, and 1 for the count of steps
+REMEMBERED = [
+    (lambda: SGD(0.1), 1),
+    (lambda: SGD(0.1, momentum=0.9), 6),
+    (lambda: RMSprop(), 6),
+    (lambda: RMSprop(centered=True), 11),
+    (lambda: RMSprop(momentum=0.9, centered=True), 16),
+    (lambda: Adagrad(), 6),
+    (lambda: Adam(), 11),
+    (lambda: AMSGrad(), 16),
+    (lambda: Nadam(), 12),  # and the product of the u_t
+    (lambda: MovingAverage(Clip(Adam(), norm=1.0)), 16),
+]
+
+
+@pytest.mark.parametrize(("make", "numbers"), REMEMBERED)
+def test_what_is_remembered_is_what_the_formula_needs(make, numbers):
+    optimizer = make()
+    optimizer.build(vector(np.zeros(5)))
+    assert count_state(optimizer) == numbers
+    for _ in range(3):
+        optimizer.update(np.zeros(5), np.ones(5))
+    assert count_state(optimizer) == numbers
+    assert optimizer.iterations == 3
 
 
 def test_an_optimizer_of_ones_own_trains_a_model():
@@ -300,6 +342,19 @@ def test_lbfgs_that_has_nothing_left_to_do_begins_no_epoch():
         model.fit(X, Y, batch_size=len(X), epochs=100, callbacks=[ends])
     assert counts[0].begun == counts[0].ended > 0
     assert (counts[1].begun, counts[1].ended) == (0, 0)
+def test_lbfgs_says_why_it_ended():
+    model = regression()
+    model.compile(LBFGS(memory=1, max_evaluations=1), "mse")
+    model.fit(X, Y, batch_size=len(X), epochs=50)
+    assert "EVALUATIONS EXCEEDS LIMIT" in model.optimizer.message  # SciPy's words
+    assert model.optimizer.iterations == 1
+
+
+def test_lbfgs_has_no_learning_rate_to_set():
+    with pytest.raises(TypeError, match="learning_rate"):
+        LBFGS(learning_rate=0.1)
+    assert "learning_rate" not in repr(LBFGS())
+    assert LBFGS().rate == 1
 
 
 def test_lbfgs_is_for_steady_objectives():
@@ -335,8 +390,8 @@ def test_lbfgs_counts_evaluations():
 
 
 def test_clip_takes_one_bound():
-    for bounds in ({}, {"value": 1.0, "norm": 1.0}):
-        with pytest.raises(SettingError, match="Clip takes one of value, norm and global_norm, got"):
+    for bounds, got in (({}, "none"), ({"value": 1.0, "norm": 1.0}, "value, norm")):
+        with pytest.raises(SettingError, match=f"Clip takes one of value, norm and global_norm, got {got}"):
             Clip(SGD(0.1), **bounds)
     with pytest.raises(SettingError, match=r"Clip: norm must be in \(0, inf\), got 0"):
         Clip(SGD(0.1), norm=0)
@@ -346,6 +401,14 @@ def test_clip_takes_one_bound():
         Clip(LBFGS(), norm=1.0)
     with pytest.raises(TypeError, match="positional argument"):
         Clip(SGD(0.1), 1.0)  # of which of the three?
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Clip(SGD(), 1.0), lambda: MovingAverage(SGD(), 0.9), lambda: AdamW(0.1, 0.9, 0.999, 1e-7, 0.1)]
+)
+def test_settings_that_could_be_mistaken_are_named(make):
+    with pytest.raises(TypeError, match="positional arguments"):
+        make()
 
 
 def test_a_wrapper_has_the_learning_rate_of_the_one_inside():
@@ -382,3 +445,19 @@ def test_a_wrapper_has_the_learning_rate_of_the_one_inside():
 def test_a_setting_outside_its_range_is_refused_by_name(kind, setting, value):
     with pytest.raises(SettingError, match=f"^{kind.__name__}: {setting} must be "):
         kind(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        (RMSprop, "epsilon"),
+        (Adagrad, "initial_accumulator_value"),
+        (Adagrad, "epsilon"),
+        (Adam, "epsilon"),
+        (AdamW, "weight_decay"),
+        (LBFGS, "tolerance"),
+        (LBFGS, "min_decrease"),
+    ],
+)
+def test_what_has_no_upper_end_may_be_large(kind, setting):
+    assert getattr(kind(**{setting: 7}), setting) == 7

@@ -28,6 +28,7 @@ from minidl import (
     regularizers,
     schedules,
 )
+from minidl.files import tree
 from minidl.files.tables import CLASSES
 from minidl.initializers import HeNormal
 from minidl.layers import BatchNormalization, Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid
@@ -295,9 +296,19 @@ def test_a_model_is_not_saved_under_the_name_of_another_format(tmp_path, ending,
     with pytest.raises(SettingError, match=rf"^save: {writer} writes \.{ending}; name a whole model \.h5 or \.keras"):
         trained().save(tmp_path / f"m.{ending}")
     assert list(tmp_path.iterdir()) == []
+def test_a_setting_comes_back_as_the_kind_of_number_it_was(tmp_path):
+    for number in (2, 2.5, np.float32(0.1), np.inf, True, (1, 2.0), [1] * 20, [0.5] * 20, {"a": 1}):
+        Sequential([Shifted(number)]).save(tmp_path / "m.h5")
+        found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
+        assert (type(found), found) == (type(number), number)
 
 
 # ---- promises of the file
+
+
+def test_the_order_of_bytes_in_memory_makes_no_other_file():
+    array = np.arange(6.0).reshape(2, 3)
+    assert tree.image({"/a": array}) == tree.image({"/a": array.astype(">f8")})
 
 
 def test_the_same_model_gives_the_same_bytes_and_so_does_the_loaded_one(tmp_path):

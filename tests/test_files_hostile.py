@@ -661,6 +661,12 @@ def test_what_is_written_is_read(value):
     assert strict_json.parse("it", strict_json.dump(value)) == value
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, {"a": [-np.inf]}, {1: "\ud800"}])
+def test_what_json_has_no_text_for_is_not_written(value):
+    with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
+        strict_json.dump(value)
+
+
 def test_only_one_room_for_models_imports_h5py():
     import minidl.files
 

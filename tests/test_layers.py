@@ -233,6 +233,34 @@ def test_a_clone_has_the_settings_and_nothing_else(make):
     assert layer.named_parameters().keys() == twin.named_parameters().keys()
 
 
+# a line of Python that makes the same layer again, but for its name
+REPRS = [
+    (Dropout(0.5, name="half"), "Dropout(rate=0.5)"),
+    (Chain(ReLU(), ELU(0.5)), "Chain(ReLU(), ELU(alpha=0.5))"),
+    (Residual(GELU()), "Residual(GELU(approximate=False))"),
+    (LayerNormalization(), "LayerNormalization(epsilon=0.001, center=True, scale=True)"),
+]
+
+
+@pytest.mark.parametrize(("layer", "text"), REPRS)
+def test_the_repr_is_the_settings(layer, text):
+    assert repr(layer) == text
+
+
+def test_settings_that_could_be_mistaken_are_named():
+    for make in (lambda: Dense(3, False), lambda: BatchNormalization(1e-3), lambda: ReLU("first")):
+        with pytest.raises(TypeError, match="positional argument"):
+            make()
+
+
+@pytest.mark.parametrize("which", ["kernel", "bias"])
+def test_a_dense_layer_says_which_setting_is_wrong(which):
+    with pytest.raises(SettingError, match=f"^Dense: {which}_initializer: 'nonsense' is unknown here"):
+        Dense(3, **{f"{which}_initializer": "nonsense"})
+    with pytest.raises(SettingError, match=f"^Dense: {which}_regularizer must be a penalty"):
+        Dense(3, **{f"{which}_regularizer": "l2"})
+
+
 def test_a_clone_keeps_the_name():
     assert Dense(2, name="head").clone().name == "head"
 

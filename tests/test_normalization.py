@@ -101,6 +101,16 @@ def test_layer_normalisation_makes_every_row_normal_by_itself():
     assert np.array_equal(layer.forward(x[3:4]), y[3:4])
 
 
+def test_layer_normalisation_goes_along_the_last_axis():
+    x = np.random.default_rng(0).normal(size=(6, 5, 3))
+    deep, flat = built(LayerNormalization(), (5, 3)), built(LayerNormalization())
+    assert deep.gamma.shape == deep.beta.shape == (3,)
+    assert np.allclose(deep.forward(x).reshape(30, 3), flat.forward(x.reshape(30, 3)), rtol=1e-13)
+    assert np.allclose(deep.backward(x).reshape(30, 3), flat.backward(x.reshape(30, 3)), rtol=1e-12, atol=1e-15)
+    assert np.allclose(deep.gamma.grad, flat.gamma.grad, rtol=1e-12)
+    assert np.allclose(deep.beta.grad, flat.beta.grad, rtol=1e-12)
+
+
 # ---- both
 
 

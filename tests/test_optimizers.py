@@ -350,6 +350,11 @@ def test_lbfgs_says_why_it_ended():
     assert model.optimizer.iterations == 1
 
 
+def test_lbfgs_remembers_and_tolerates_what_scipys_does():
+    # scipy.optimize.minimize(method="L-BFGS-B"): maxcor=10, gtol=1e-05
+    assert (LBFGS().memory, LBFGS().tolerance, LBFGS().max_evaluations) == (10, 1e-5, None)
+
+
 def test_lbfgs_has_no_learning_rate_to_set():
     with pytest.raises(TypeError, match="learning_rate"):
         LBFGS(learning_rate=0.1)

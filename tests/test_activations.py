@@ -112,8 +112,11 @@ def test_softmax_does_not_see_what_is_added_to_a_row():
 
 
 def test_softmax_goes_along_the_last_axis():
-    x = np.random.default_rng(0).normal(size=(5, 2, 3))
-    assert np.array_equal(Softmax().forward(x), Softmax().forward(x.reshape(10, 3)).reshape(5, 2, 3))
+    x, dy = np.random.default_rng(0).normal(size=(2, 5, 2, 3))
+    deep, flat = Softmax(), Softmax()
+    assert np.array_equal(deep.forward(x), flat.forward(x.reshape(10, 3)).reshape(5, 2, 3))
+    assert np.array_equal(deep.backward(dy), flat.backward(dy.reshape(10, 3)).reshape(5, 2, 3))
+    assert np.array_equal(log_softmax(x), log_softmax(x.reshape(10, 3)).reshape(5, 2, 3))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

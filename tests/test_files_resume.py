@@ -207,6 +207,12 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
     assert np.array_equal(first.params.theta, second.params.theta)
     assert capsys.readouterr().out == verbose * f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
+    second = model(7, Adam(0.5))
+    again = BackupAndRestore(tmp_path / "new", delete_checkpoint=False, verbose=1)
+    assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
+    assert np.array_equal(first.params.theta, second.params.theta)
+    assert second.optimizer.learning_rate == first.optimizer.learning_rate == 0.05
+    assert capsys.readouterr().out == f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
 @pytest.mark.parametrize(

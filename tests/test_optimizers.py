@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.optimize import rosen, rosen_der
 
 from minidl import NonFiniteError, Sequential, SettingError
 from minidl.callbacks import Callback, LambdaCallback
@@ -342,6 +343,15 @@ def test_lbfgs_that_has_nothing_left_to_do_begins_no_epoch():
         model.fit(X, Y, batch_size=len(X), epochs=100, callbacks=[ends])
     assert counts[0].begun == counts[0].ended > 0
     assert (counts[1].begun, counts[1].ended) == (0, 0)
+def test_lbfgs_takes_as_many_steps_as_it_needs():
+    # the minimum of SciPy's Rosenbrock function is at ones, at the end of a long bent valley
+    optimizer, theta, visited = LBFGS(tolerance=1e-8), np.full(40, -2.0), []
+    optimizer.build(vector(theta))
+    optimizer.minimize(lambda t: (rosen(t), rosen_der(t)), theta, 1000, lambda t: visited.append(t.copy()))
+    assert optimizer.iterations == len(visited) > 100
+    assert np.allclose(visited[-1], 1, atol=1e-6)
+
+
 def test_lbfgs_says_why_it_ended():
     model = regression()
     model.compile(LBFGS(memory=1, max_evaluations=1), "mse")

@@ -667,6 +667,13 @@ def test_what_json_has_no_text_for_is_not_written(value):
         strict_json.dump(value)
 
 
+def test_how_deep_and_how_long_json_may_be():
+    assert strict_json.parse("it", b"[" * 100 + b"]" * 100) is not None
+    assert strict_json.parse("it", b"[[]]" + b" " * 9) == [[]]
+    assert strict_json.parse("it", b"9" * 40) == 10**40 - 1
+    assert strict_json.parse("it", b"[" + b"[],{}," * 200 + b"0]")[-1] == 0  # many brackets, none deep
+
+
 def test_only_one_room_for_models_imports_h5py():
     import minidl.files
 

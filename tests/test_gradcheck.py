@@ -23,6 +23,7 @@ from minidl import (
 from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
+from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -449,7 +450,8 @@ def test_the_report_as_data_html_and_picture():
     assert data["tensors"]["dense/kernel"]["worst"] == list(report.tensors["dense/kernel"].worst)
     page = report._repr_html_()
     assert page.count("<tr>") == 1 + len(report.tensors)
-    assert "dense/kernel" in page
+    assert "<th>gradient</th><th>checked</th>" in page
+    assert "<td>dense/kernel</td><td>15/15</td>" in page
     ax = report.plot()
     assert len(ax.patches) == len(report.tensors)
     assert report.plot(ax=ax) is ax
@@ -656,6 +658,14 @@ def test_a_first_layer_may_return_its_gradient_and_a_loss_may_see_probabilities(
         model.build((3,))
         report = check_model(model, X, RNG.integers(0, 2, (40, 3)), depth="all", raise_on_failure=False)
         assert (report.method, report.passed) == ("complex", passed)
+@pytest.mark.parametrize(("method", "difference"), [("complex", 1e-13), ("central", 1e-8)])
+def test_one_direction_is_enough_by_either_method(method, difference):
+    model = Sequential([Dense(5), Tanh(), Dense(1), Sigmoid()], seed=0)
+    model.build((3,))
+    report = check_model(model, X, Y, depth="directions", method=method)
+    assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
+    assert {(tensor.checked, tensor.kinks) for tensor in report.tensors.values()} == {(0, 0)}
+    assert report.difference < difference
 
 
 def test_methods_tolerance_and_rows():

@@ -23,6 +23,7 @@ from minidl import (
 from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
+from minidl.initializers import Constant
 from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
@@ -666,6 +667,20 @@ def test_one_direction_is_enough_by_either_method(method, difference):
     assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
     assert {(tensor.checked, tensor.kinks) for tensor in report.tensors.values()} == {(0, 0)}
     assert report.difference < difference
+
+
+def test_a_mistake_in_a_small_tensor_does_not_hide_behind_a_large_one():
+    class Barely(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad *= 1 + 4e-7
+            return dx
+
+    # what comes back through a kernel of 2e-3 is that much smaller than what the last layer itself gets
+    model = Sequential([Barely(3), Dense(1, kernel_initializer=Constant(2e-3))], seed=0)
+    model.compile(loss="mse")
+    model.build((3,))
+    assert list(check_model(model, X, Y, raise_on_failure=False).wrong) == ["barely/kernel"]
 
 
 def test_methods_tolerance_and_rows():

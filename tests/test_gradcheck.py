@@ -733,6 +733,7 @@ def test_the_penalty_is_checked_apart():
     assert list(report.wrong) == ["penalty"]
     assert report.guilty is None
     assert "2 x slope" in report.tensors["penalty"].cause
+    assert check_model(model, X, Y, tolerance=0.5).passed  # |2 - 1| / (2 + 1)
 
 
 # ---- nothing is left behind

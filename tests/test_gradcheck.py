@@ -164,6 +164,16 @@ def test_the_complex_step_is_refused_where_it_would_see_nothing():
         check_gradient(lambda t: np.abs(t).sum(), np.sign, np.ones(2), method="complex")
     with pytest.raises(SettingError, match="Modulus loses the imaginary parts"):
         check_layer(Modulus(), 4, method="complex")
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize("scale", [1e-100, 1e-16, 1.0, 1e16, 1e100])
+def test_the_verdict_does_not_depend_on_the_units(method, scale):
+    def check(factor):
+        f, gradient = lambda t: scale * (t**2).sum(), lambda t: factor * scale * t
+        return check_gradient(f, gradient, np.array([0.5, -2.0, 3.0]), method=method, raise_on_failure=False)
+
+    assert check(2).passed
+    assert not check(2.0001).passed
+    assert check(3).difference == pytest.approx(0.2, rel=1e-6)  # |3 - 2| / (3 + 2)
 
 
 def test_bad_options():
@@ -381,6 +391,50 @@ def test_options_of_check_layer():
     assert check_layer(worse(Dense)(3), 4, tolerance=0.1).passed
 
 
+# what backward makes of the right gradient of the kernel, and what is said of it
+MISTAKES = [
+    (lambda g, W: 0 * g, "kernel = 0 everywhere"),
+    (lambda g, W: -g, "the sign is flipped"),
+    (lambda g, W: 1.5 * g, "1.5 x slope everywhere: a constant factor too much"),
+    (lambda g, W: 0.9 * g, "0.9 x slope everywhere: a constant factor too little"),
+    (lambda g, W: g / 5, "5 = 5 rows: a mean where a sum belongs"),
+    (lambda g, W: g / 20, "20 = 5 rows x 4 features: a mean where a sum belongs"),
+    (lambda g, W: 5 * g, "5 = 5 rows: a sum where a mean belongs (1/5 missing)"),
+    (lambda g, W: g + 0.3 * W, "kernel - slope = 0.3 x kernel everywhere: a penalty inside backward"),
+    (lambda g, W: abs(g), "kernel = |slope|: its signs are lost"),
+    (lambda g, W: g.T.reshape(g.shape), "the transpose of the slope, reshaped"),
+    (lambda g, W: g.sum(axis=0) + 0 * g, "has the sum over rows in every row"),
+    (lambda g, W: g.mean(axis=0) + 0 * g, "has the mean over rows in every row"),
+    (lambda g, W: np.roll(g, 1, 0), "the slope moved by 1 along axis 0"),
+    (lambda g, W: np.roll(g, -1, 1), "the slope moved by -1 along axis 1"),
+    (lambda g, W: g[::-1], "the slope turned round along axis 0"),
+    (lambda g, W: g[:, ::-1], "the slope turned round along axis 1"),
+    (lambda g, W: g * [[1], [1], [1], [2]], "wrong in rows 3 alone"),
+    (lambda g, W: g * [1, 2, 1], "wrong in columns 1 alone"),
+    (lambda g, W: g + np.eye(4, 3, 1), "wrong in entries [0, 1], [1, 2] alone"),
+    (lambda g, W: g.astype(np.float32), "agrees with the slope to seven digits"),
+    (lambda g, W: np.full_like(g, np.nan), "unknown"),
+    (lambda g, W: np.cos(g), "unknown"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "words"), MISTAKES, ids=[words for _, words in MISTAKES])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_what_a_wrong_gradient_looks_like(mistake, words, scale):
+    class Scaled(Dense):
+        """y = scale (x W + b)."""
+
+        def forward(self, x, training=False):
+            return scale * super().forward(x, training)
+
+        def backward(self, dy):
+            dx = super().backward(scale * dy)
+            self.kernel.grad = scale * mistake(self.kernel.grad / scale, self.kernel.value / scale)
+            return dx
+
+    assert words in str(check_layer(Scaled(3), 4, tolerance=1e-9, raise_on_failure=False))
+
+
 # ---- check_loss
 
 
@@ -390,6 +444,7 @@ def test_check_loss_looks_at_every_form():
     assert list(check_loss(MeanSquaredError() + L2(1.0) + L1(0.5)).tensors) == ["output", "output, weighted", "penalty"]
     assert list(check_loss(L2(1.0)).tensors) == ["penalty"]
     assert list(check_loss("mse", 2).tensors) == ["output", "output, weighted"]
+    assert list(check_loss(BinaryCrossentropy(from_logits=True)).tensors) == names[:3]
     with pytest.raises(GradientError, match="slope / 2"):
         check_loss(Huber("mean over outputs"), 2)
 

@@ -41,6 +41,12 @@ def test_the_shape_is_that_of_theta():
     assert numerical_gradient(lambda t: (t**2).sum(), np.zeros((0, 2))).shape == (0, 2)
 
 
+@pytest.mark.parametrize("theta", [2, True, np.float32(0.1), np.int8(-3), [1, 2], np.float16([0.1, 0.2])], ids=repr)
+def test_numbers_of_any_kind_are_taken_in_full_precision(theta):
+    expected = np.cos(np.asarray(theta, float))
+    np.testing.assert_allclose(numerical_gradient(lambda t: np.sin(t).sum(), theta, "central"), expected, rtol=1e-8)
+
+
 def test_auto_turns_to_central_differences_where_complex_numbers_are_lost():
     # np.abs gives the modulus, a real array drops the imaginary part, math refuses complex numbers
     def through_real(t):

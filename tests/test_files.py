@@ -176,6 +176,9 @@ def test_own_layers_and_functions_come_back_by_name(tmp_path):
     assert loaded.layers[0].names == ("a", "b")
     assert loaded.layers[0].seen == [40]
     assert loaded.evaluate(X, Y, return_dict=True)["always_half"] == 0.5
+    for customs in ({"Shifted": Shifted}, {"Shifted": Shifted, "always_half": 0.5}):
+        with pytest.raises(ModelFileError, match="it names the function 'always_half', which is unknown here"):
+            load_model(tmp_path / "m.h5", customs)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +304,13 @@ def test_a_setting_comes_back_as_the_kind_of_number_it_was(tmp_path):
         Sequential([Shifted(number)]).save(tmp_path / "m.h5")
         found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
         assert (type(found), found) == (type(number), number)
+
+
+@pytest.mark.parametrize(("number", "plain"), [(np.int64(3), 3), (np.float64(0.5), 0.5), (np.bool(True), True)])
+def test_a_number_of_numpy_comes_back_as_pythons(tmp_path, number, plain):
+    Sequential([Shifted(number)]).save(tmp_path / "m.h5")
+    found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
+    assert (type(found), found) == (type(plain), plain)
 
 
 # ---- promises of the file

@@ -215,6 +215,19 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert capsys.readouterr().out == f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
+def test_a_training_with_classes_of_ones_own_goes_on(tmp_path):
+    class Mine(ReLU):
+        pass
+
+    def fitted(epochs):
+        made = Sequential([Dense(6), Mine(), Dense(1), Sigmoid()], seed=0)
+        made.fit(X, Y, epochs=epochs, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
+        return made.history
+
+    fitted(2)
+    assert fitted(4).epoch == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("other", "part"),
     [

@@ -24,7 +24,7 @@ from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.initializers import Constant
-from minidl.layers import Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Tanh
+from minidl.layers import Dense, Dropout, Layer, LeakyReLU, Parameter, ReLU, Residual, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -433,6 +433,44 @@ def test_what_a_wrong_gradient_looks_like(mistake, words, scale):
             return dx
 
     assert words in str(check_layer(Scaled(3), 4, tolerance=1e-9, raise_on_failure=False))
+
+
+# a layer, what its backward makes of the right dL/dx, and what is said of it
+INPUT_MISTAKES = [
+    (ReLU(), lambda dx, dy, x, y: dy, "lets the whole gradient through"),
+    (Sigmoid(), lambda dx, dy, x, y: dy, "dL/dx = dy: backward returns its argument"),
+    (Sigmoid(), lambda dx, dy, x, y: dy * y, "dL/dx = dy * (y): that is not the slope"),
+    (Sigmoid(), lambda dx, dy, x, y: dy * (1 - y), "dL/dx = dy * (1 - y)"),
+    (Tanh(), lambda dx, dy, x, y: dy * y * (1 - y), "dL/dx = dy * (y (1 - y))"),
+    (Tanh(), lambda dx, dy, x, y: 1 - y * y, "dL/dx = 1 - y^2: dy is forgotten"),
+    (Tanh(), lambda dx, dy, x, y: dy / (1 - y * y), "dL/dx = dy / slope"),
+    (LeakyReLU(), lambda dx, dy, x, y: dx * (x > 0), "0 in entries where the slope is not"),
+    (ReLU(), lambda dx, dy, x, y: dy * (x > -0.5), "zeros in other places than the slope"),
+    (ReLU(), lambda dx, dy, x, y: 2 * dy, "not 0 where the output does not depend on the input"),
+    (LeakyReLU(), lambda dx, dy, x, y: np.where(x < 0, 2 * dx, dx), "2 x slope where x < 0, and right elsewhere"),
+    (LeakyReLU(), lambda dx, dy, x, y: np.where(x > 0, dx * x, dx), "wrong where x > 0, and right elsewhere"),
+    (Residual(Sigmoid()), lambda dx, dy, x, y: dx - dy, "lacks dy itself"),
+    (Residual(Sigmoid()), lambda dx, dy, x, y: dx + dy, "has dy once too often"),
+    (Residual(Sigmoid()), lambda dx, dy, x, y: 2 * dy - dx, "dy minus what should be added to it"),
+]
+
+
+@pytest.mark.parametrize(("right", "mistake", "words"), INPUT_MISTAKES, ids=[words for *_, words in INPUT_MISTAKES])
+def test_what_a_wrong_input_gradient_looks_like(right, mistake, words):
+    @dataclass(eq=False)
+    class Wrong(Layer):
+        inner: Layer
+
+        def forward(self, x, training=False):
+            y = self.inner.forward(x, training)
+            self.x, self.y = x, y
+            return y
+
+        def backward(self, dy):
+            return mistake(self.inner.backward(dy), dy, self.x, self.y)
+
+    report = check_layer(Wrong(right), 6, raise_on_failure=False)
+    assert words in report.tensors["input"].cause
 
 
 # ---- check_loss

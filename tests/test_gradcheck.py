@@ -24,7 +24,7 @@ from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.initializers import Constant
-from minidl.layers import Dense, Dropout, Layer, LeakyReLU, Parameter, ReLU, Residual, Sigmoid, Tanh
+from minidl.layers import Dense, Dropout, Layer, LeakyReLU, Parameter, ReLU, Residual, Sigmoid, Softmax, Tanh
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -760,6 +760,22 @@ def test_one_direction_is_enough_by_either_method(method, difference):
     assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
     assert {(tensor.checked, tensor.kinks) for tensor in report.tensors.values()} == {(0, 0)}
     assert report.difference < difference
+
+
+def test_outputs_that_depend_on_every_column_of_a_kernel():
+    model = Sequential([Dense(4), Residual(Dense(4), Softmax()), Dense(1), Sigmoid()], seed=0)
+    model.build((3,))
+    report = check_model(model, X, Y, depth="all")
+    assert report.tensors["residual/dense/kernel"].checked == 16
+    assert report.difference < 1e-13
+
+
+@pytest.mark.parametrize(("depth", "kinks"), [("directions", 1), ("auto", 4), ("all", 4)])
+def test_kinks_are_counted(depth, kinks):
+    model = Sequential([Dense(4), ReLU(), Dense(1)], seed=0)
+    model.build((3,))
+    report = check_model(model, np.zeros((2, 3)), np.ones((2, 1)), depth=depth, seed=1)  # all four units are at 0
+    assert report.tensors["dense/bias"].kinks == report.kinks == kinks
 
 
 def test_a_mistake_in_a_small_tensor_does_not_hide_behind_a_large_one():

@@ -91,6 +91,7 @@ def refuse(path, match=""):
     message = str(caught.value)
     assert message.startswith(f"load_model: {path}: ")
     assert message.endswith("; nothing was loaded")
+    assert " " in message.removeprefix(f"load_model: {path}: ").removesuffix("; nothing was loaded")  # it says why
     assert message.isprintable()
     assert len(message) < 700 + len(str(path))
     assert re.search(match, message), message

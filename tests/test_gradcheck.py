@@ -776,6 +776,8 @@ def test_kinks_are_counted(depth, kinks):
     model.build((3,))
     report = check_model(model, np.zeros((2, 3)), np.ones((2, 1)), depth=depth, seed=1)  # all four units are at 0
     assert report.tensors["dense/bias"].kinks == report.kinks == kinks
+    assert str(report).count("kink") == 1
+    assert str(report).count(f"right ({kinks} kink{'s' if kinks > 1 else ''})") == 1
 
 
 def test_a_mistake_in_a_small_tensor_does_not_hide_behind_a_large_one():

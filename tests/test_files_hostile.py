@@ -374,7 +374,7 @@ CHANGES = {
 
 WORDS = {  # what is said of some of them
     "20 soft link": "/layers/batch_normalization/vars/1 is a link",
-    "24 hard-link alias": "/layers/batch_normalization/vars/1 and /layers/batch_normalization/vars/0 are the same object",
+    "24 hard-link alias": "vars/1 and /layers/batch_normalization/vars/0 are the same object",
     "32 chunks alone": "/layers/dense/vars/0 is chunked or virtual; wanted a contiguous array",
     "47 >f4": "/layers/dense/vars/0 is not of type float32",
     "60 a group": "/layers/dense/vars/0 is no array",
@@ -388,7 +388,7 @@ WORDS = {  # what is said of some of them
     "78 duplicate keys": r"/minidl/config is not JSON as it is written here \(a key stands twice\)",
     "81 41 digits": r"\(an integer has 41 digits\)",
     "82-87 units 0": "layers.Dense cannot be made: Dense: units must be an integer of at least 1, got 0",
-    "89-91 layers.Layer": "it names the class 'layers.Layer', which is unknown here; if it is yours, pass custom_objects",
+    "89-91 layers.Layer": "it names the class 'layers.Layer', which is unknown here; if it is yours, pass",
     "93 extra key": r"layers.Dense has the settings \['bias_initializer', .*'kernel', .*, not \['bias_initializer'",
     "epoch true": "its configuration holds True where int belongs",
     "generator": r"its generator is \[1, 2, 3\], wanted four integers",

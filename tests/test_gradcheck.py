@@ -437,6 +437,7 @@ def test_what_a_wrong_gradient_looks_like(mistake, words, scale):
 
 # a layer, what its backward makes of the right dL/dx, and what is said of it
 INPUT_MISTAKES = [
+    (Tanh(), lambda dx, dy, x, y: -dx, "dL/dx = -slope everywhere: the sign is flipped"),
     (ReLU(), lambda dx, dy, x, y: dy, "lets the whole gradient through"),
     (Sigmoid(), lambda dx, dy, x, y: dy, "dL/dx = dy: backward returns its argument"),
     (Sigmoid(), lambda dx, dy, x, y: dy * y, "dL/dx = dy * (y): that is not the slope"),

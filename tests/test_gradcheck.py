@@ -23,6 +23,7 @@ from minidl import (
 from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
+from minidl.gradcheck.report import Report, Tensor
 from minidl.initializers import Constant
 from minidl.layers import Dense, Dropout, Layer, LeakyReLU, Parameter, ReLU, Residual, Sigmoid, Softmax, Tanh
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
@@ -213,6 +214,13 @@ def writes_dy(self, dy):
     return dy
 
 
+def borrows_x(self, x, training=False):
+    x *= 2
+    y = x.copy()
+    x /= 2
+    return y
+
+
 def widens(self, x, training=False):
     return x * np.float64(2)
 
@@ -242,6 +250,7 @@ def counts(self, x, training=False):
     [
         ({"forward": writes_x}, "it writes into its input x"),
         ({"backward": writes_dy}, "backward writes into its argument dy"),
+        ({"forward": borrows_x}, "it cannot take a read-only or non-contiguous input"),
         ({"forward": widens}, "forward turns float32 into float64; use Python floats as scalars"),
         ({"forward": returns_its_own_buffer}, "a later pass writes into an array that was returned earlier"),
         ({"build": lambda self, shape: (7,)}, r"build promises rows of shape \(7,\), forward returns \(4,\)"),
@@ -550,6 +559,22 @@ def test_the_report_as_data_html_and_picture():
     ax = report.plot()
     assert len(ax.patches) == len(report.tensors)
     assert report.plot(ax=ax) is ax
+
+
+def test_the_report_as_text():
+    tensors = {"input": Tensor(20, 6.3e-17, checked=20), "scale/beta": Tensor(1, 0.9, False, (0,), -0.5, -10, 0, 1)}
+    report = Report("Swish", "complex", 1, tensors, broken=["it writes into its input x"], notes=["slow"])
+    assert str(report).splitlines() == [
+        "Swish: 1 of 2 gradients wrong, 1 promise broken (complex step, float64, 1 row)",
+        "",
+        "  gradient    checked  difference  worst entry  backward  slope",
+        "  input         20/20     6.3e-17  -                   -      -  right",
+        "  scale/beta      1/1     9.0e-01  [0]              -0.5    -10  WRONG",
+        "  cause: unknown",
+        "  broken: it writes into its input x",
+        "  note: slow",
+    ]
+    assert np.isnan([Tensor(3).analytic, Tensor(3).numeric]).all()
 
 
 def test_depths():

@@ -215,12 +215,16 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert capsys.readouterr().out == f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
-def test_a_training_with_classes_of_ones_own_goes_on(tmp_path):
+def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):
     class Mine(ReLU):
         pass
 
+    def half(y, p):
+        return 0.5
+
     def fitted(epochs):
         made = Sequential([Dense(6), Mine(), Dense(1), Sigmoid()], seed=0)
+        made.compile(metrics=[half])
         made.fit(X, Y, epochs=epochs, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
         return made.history
 

@@ -235,7 +235,7 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
 
 
 def test_what_killed_saves_left_is_swept_up_after_a_day(tmp_path):
-    for name, days in ((".minidl-old.tmp", 2), (".minidl-new.tmp", 0.5), ("mine.tmp", 9)):
+    for name, days in ((".minidl-old.tmp", 1.01), (".minidl-new.tmp", 0.99), ("mine.tmp", 9)):
         (tmp_path / name).touch()
         then = time.time() - days * 24 * 60 * 60
         os.utime(tmp_path / name, (then, then))

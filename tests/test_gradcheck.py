@@ -304,8 +304,13 @@ def test_adding_to_a_gradient_breaks_a_promise():
     assert any("backward is not the same twice" in line for line in report.broken)
 
 
-def test_reading_back_is_advice():
-    report = check_layer(promise_breaker(forward=reads_back), 4)
+def reads_back_in_inference(self, x, training=False):
+    return 2 * x if training else reads_back(self, x)
+
+
+@pytest.mark.parametrize("forward", [reads_back, reads_back_in_inference])
+def test_reading_back_is_advice(forward):
+    report = check_layer(promise_breaker(forward=forward), 4)
     assert report.passed
     assert "forward reads self.y back" in report.notes[0]
 

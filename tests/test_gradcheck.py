@@ -475,6 +475,17 @@ def test_what_a_wrong_gradient_looks_like(mistake, words, scale):
     assert words in str(check_layer(Scaled(3), 4, tolerance=1e-9, raise_on_failure=False))
 
 
+def test_a_sum_over_two_rows_is_told_from_a_slope():
+    class Summed(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad = np.broadcast_to(self.kernel.grad.sum(axis=0), (2, 3))
+            return dx
+
+    report = check_layer(Summed(3), 2, raise_on_failure=False)
+    assert "has the sum over rows in every row" in report.tensors["kernel"].cause
+
+
 # a layer, what its backward makes of the right dL/dx, and what is said of it
 INPUT_MISTAKES = [
     (Tanh(), lambda dx, dy, x, y: -dx, "dL/dx = -slope everywhere: the sign is flipped"),

@@ -288,8 +288,8 @@ def test_a_model_class_of_ones_own_is_refused_when_saving(tmp_path):
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     model = trained()
-    model.params["dense/kernel"].value[0, 0] = np.nan
-    with pytest.raises(minidl.NonFiniteError, match="dense/kernel is not finite"):
+    model.params["residual/dense/kernel"].value[0, 0] = np.nan
+    with pytest.raises(minidl.NonFiniteError, match="save: residual/dense/kernel is not finite"):
         model.save(tmp_path / "m.h5")
     assert list(tmp_path.iterdir()) == []
 

@@ -299,6 +299,8 @@ def test_a_model_is_not_saved_under_the_name_of_another_format(tmp_path, ending,
     with pytest.raises(SettingError, match=rf"^save: {writer} writes \.{ending}; name a whole model \.h5 or \.keras"):
         trained().save(tmp_path / f"m.{ending}")
     assert list(tmp_path.iterdir()) == []
+
+
 def test_a_setting_comes_back_as_the_kind_of_number_it_was(tmp_path):
     for number in (2, 2.5, np.float32(0.1), np.inf, True, (1, 2.0), [1] * 20, [0.5] * 20, {"a": 1}):
         Sequential([Shifted(number)]).save(tmp_path / "m.h5")

@@ -202,17 +202,12 @@ def test_a_frequency_is_epoch_or_a_number_of_batches(tmp_path, callback, frequen
 def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repeated(tmp_path, capsys, verbose):
     first = model()
     history = first.fit(X, Y, epochs=3, callbacks=BackupAndRestore(tmp_path / "new", delete_checkpoint=False))
-    second = model(7)
+    second = model(7, Adam(0.5))
     again = BackupAndRestore(tmp_path / "new", delete_checkpoint=False, verbose=verbose)
     assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
     assert np.array_equal(first.params.theta, second.params.theta)
-    assert capsys.readouterr().out == verbose * f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
-    second = model(7, Adam(0.5))
-    again = BackupAndRestore(tmp_path / "new", delete_checkpoint=False, verbose=1)
-    assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
-    assert np.array_equal(first.params.theta, second.params.theta)
     assert second.optimizer.learning_rate == first.optimizer.learning_rate == 0.05
-    assert capsys.readouterr().out == f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
+    assert capsys.readouterr().out == verbose * f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
 def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):

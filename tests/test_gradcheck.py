@@ -22,10 +22,22 @@ from minidl import (
 )
 from minidl.gradcheck import compare
 from minidl.gradcheck.causes import Evidence
-from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.gradcheck.report import Report, Tensor
 from minidl.initializers import Constant
-from minidl.layers import Dense, Dropout, Layer, LeakyReLU, Parameter, ReLU, Residual, Sigmoid, Softmax, Tanh
+from minidl.layers import (
+    Chain,
+    Dense,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    Parameter,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
@@ -165,6 +177,8 @@ def test_the_complex_step_is_refused_where_it_would_see_nothing():
         check_gradient(lambda t: np.abs(t).sum(), np.sign, np.ones(2), method="complex")
     with pytest.raises(SettingError, match="Modulus loses the imaginary parts"):
         check_layer(Modulus(), 4, method="complex")
+
+
 @pytest.mark.parametrize("method", ["complex", "central"])
 @pytest.mark.parametrize("scale", [1e-100, 1e-16, 1.0, 1e16, 1e100])
 def test_the_verdict_does_not_depend_on_the_units(method, scale):
@@ -820,6 +834,8 @@ def test_a_first_layer_may_return_its_gradient_and_a_loss_may_see_probabilities(
         model.build((3,))
         report = check_model(model, X, RNG.integers(0, 2, (40, 3)), depth="all", raise_on_failure=False)
         assert (report.method, report.passed) == ("complex", passed)
+
+
 @pytest.mark.parametrize(("method", "difference"), [("complex", 1e-13), ("central", 1e-8)])
 def test_one_direction_is_enough_by_either_method(method, difference):
     model = Sequential([Dense(5), Tanh(), Dense(1), Sigmoid()], seed=0)
@@ -838,16 +854,15 @@ def test_outputs_that_depend_on_every_column_of_a_kernel():
     assert report.difference < 1e-13
 
 
-@pytest.mark.parametrize(("units", "checked"), [(200, 20_000), (201, 2_000)])
-def test_of_more_than_20000_entries_a_sample_is_looked_at(units, checked):
-    model = Sequential([Dense(units)], seed=0)
+def test_all_entries_are_all_of_them_however_many():
+    model = Sequential([Dense(201)], seed=0)
     model.compile(loss="mse")
     model.build((100,))
-    report = check_model(model, np.ones((2, 100)), np.ones((2, units)), depth="all")
-    assert report.tensors["dense/kernel"].checked == checked
+    report = check_model(model, np.ones((2, 100)), np.ones((2, 201)), depth="all")
+    assert report.tensors["dense/kernel"].checked == 20_100
 
 
-@pytest.mark.parametrize(("depth", "kinks"), [("directions", 1), ("auto", 4), ("all", 4)])
+@pytest.mark.parametrize(("depth", "kinks"), [("directions", 1), ("auto", 1), ("all", 4)])
 def test_kinks_are_counted(depth, kinks):
     model = Sequential([Dense(4), ReLU(), Dense(1)], seed=0)
     model.build((3,))

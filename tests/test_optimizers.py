@@ -343,6 +343,8 @@ def test_lbfgs_that_has_nothing_left_to_do_begins_no_epoch():
         model.fit(X, Y, batch_size=len(X), epochs=100, callbacks=[ends])
     assert counts[0].begun == counts[0].ended > 0
     assert (counts[1].begun, counts[1].ended) == (0, 0)
+
+
 def test_lbfgs_takes_as_many_steps_as_it_needs():
     # the minimum of SciPy's Rosenbrock function is at ones, at the end of a long bent valley
     optimizer, theta, visited = LBFGS(tolerance=1e-8), np.full(40, -2.0), []

@@ -162,7 +162,10 @@ class Parameters(Mapping[str, Parameter]):
             self._open_windows()
 
     def __getitem__(self, path: str) -> Parameter:
-        return self._named[path]
+        try:
+            return self._named[path]
+        except KeyError:
+            raise KeyError(f"there is no parameter {path!r}; there are {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._named)

@@ -548,6 +548,8 @@ def test_check_loss_looks_at_every_form():
     assert list(check_loss(MeanSquaredError() + L2(1.0) + L1(0.5)).tensors) == ["output", "output, weighted", "penalty"]
     assert list(check_loss(L2(1.0)).tensors) == ["penalty"]
     assert list(check_loss("mse", 2).tensors) == ["output", "output, weighted"]
+    assert check_loss(L2(1.0)).title == "L2"
+    assert check_loss(MeanSquaredError() + L2(1.0)).title == check_loss("mse").title == "MeanSquaredError"
     assert list(check_loss(BinaryCrossentropy(from_logits=True)).tensors) == names[:3]
     with pytest.raises(GradientError, match="slope / 2"):
         check_loss(Huber("mean over outputs"), 2)
@@ -1028,6 +1030,13 @@ def test_reports_and_history():
     assert [np.isnan(value) for value in recorded] == [False, True, False, True, False]
     assert recorded[::2] == [report.difference for report in checker.reports]
     assert max(recorded[::2]) < 1e-14
+
+
+def test_the_same_training_is_checked_along_the_same_directions():
+    once, again = GradientChecker(), GradientChecker()
+    trained(epochs=5, callbacks=[once])
+    trained(epochs=5, callbacks=[again])
+    assert [report.difference for report in once.reports] == [report.difference for report in again.reports]
 
 
 def test_depth_of_the_callback():

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ModelFileError, NonFiniteError, SettingError
-from ..layers.base import Layer
+from ..layers.base import Layer, inside
 from ..layers.containers import Chain
 from ..parameters import Parameter
 from ..settings import snake_case, unique
@@ -47,7 +47,7 @@ def _inside(container: Layer, group: str, path: str) -> Iterator[tuple[str, Weig
     for name, layer in container.children.items():
         key = unique(_key(layer), taken)
         taken.add(key)
-        yield from _of_layer(layer, f"{group}/layers/{key}", f"{path}/{name}" if path else name)
+        yield from _of_layer(layer, f"{group}/layers/{key}", inside(path, name))
 
 
 def _of_layer(layer: Layer, group: str, path: str) -> Iterator[tuple[str, Weight]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import losses, settings
 from ..errors import GradientError, NotBuiltError, SettingError
-from ..layers.base import Layer
+from ..layers.base import Layer, inside
 from ..layers.containers import built
 from ..losses import Loss, Objective
 from ..model import Model
@@ -263,7 +263,7 @@ def _explain(function: ModelFunction, report: Report, seed: int) -> None:
             guilty = path
             through = wrong.get("input")
             said[""] = f"it comes through {path}: {through}" if through else None
-        said |= {f"{path}/{name}" if path else name: cause for name, cause in wrong.items() if name != "input"}
+        said |= {inside(path, name): cause for name, cause in wrong.items() if name != "input"}
     report.guilty = guilty
     if guilty is None:
         said[""] = _of_loss(function)

@@ -15,6 +15,9 @@ def blas_threads():
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
+pytestmark = pytest.mark.skipif(not blas_threads(), reason="the threads of NumPy's BLAS cannot be chosen here")
+
+
 @pytest.fixture(autouse=True)
 def two_threads():
     with threadpool_limits(2, user_api="blas"):

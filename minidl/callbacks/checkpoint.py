@@ -38,7 +38,7 @@ class Saving(Callback):
             self._save(logs or {})
 
     def _save(self, logs: Logs) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must write _save(logs)")
 
 
 @dataclass(eq=False)

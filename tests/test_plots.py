@@ -26,6 +26,7 @@ Y = (X[:, 0] > 0).astype(int)
 @pytest.fixture(autouse=True)
 def closed_figures():
     assert plt.get_backend().lower() == "agg"
+    plt.close("all")  # those that tests elsewhere have left open
     yield
     plt.close("all")
 

@@ -74,10 +74,6 @@ class Loss:
 
     __radd__ = __add__
 
-    def _check(self, name: str, interval: str) -> None:
-        """Check a setting, and keep it as Python's float: NumPy's would make float64 of a float32 model."""
-        object.__setattr__(self, name, settings.number(type(self).__name__, name, getattr(self, name), interval))
-
 
 @dataclass(frozen=True)
 class BinaryCrossentropy(Loss):
@@ -100,7 +96,7 @@ class BinaryCrossentropy(Loss):
 
     def __post_init__(self) -> None:
         settings.boolean("BinaryCrossentropy", "from_logits", self.from_logits)
-        self._check("label_smoothing", "[0, 1]")
+        settings.keep_number(self, "label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, 2)
@@ -144,7 +140,7 @@ class CategoricalCrossentropy(Loss):
 
     def __post_init__(self) -> None:
         settings.boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
-        self._check("label_smoothing", "[0, 1]")
+        settings.keep_number(self, "label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, y.shape[1])
@@ -232,7 +228,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        self._check("delta", "(0, inf)")
+        settings.keep_number(self, "delta", "(0, inf)")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         difference = p - y

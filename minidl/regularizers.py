@@ -24,7 +24,7 @@ class L2(Penalty):
     lambd: float
 
     def __post_init__(self) -> None:
-        _check(self, "lambd")
+        settings.keep_number(self, "lambd", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / (2 * m) * (w @ w)
@@ -43,7 +43,7 @@ class L1(Penalty):
     lambd: float
 
     def __post_init__(self) -> None:
-        _check(self, "lambd")
+        settings.keep_number(self, "lambd", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
@@ -63,16 +63,11 @@ class L1L2(Penalty):
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self, "l1", "l2")
+        settings.keep_number(self, "l1", "[0, inf)")
+        settings.keep_number(self, "l2", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return L1(self.l1).gradient(w, m) + L2(self.l2).gradient(w, m)
-
-
-def _check(penalty: Penalty, *names: str) -> None:
-    for name in names:
-        number = settings.number(type(penalty).__name__, name, getattr(penalty, name), "[0, inf)")
-        object.__setattr__(penalty, name, number)  # Python's float: NumPy's would make float64 of a float32 model

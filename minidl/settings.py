@@ -32,6 +32,11 @@ def number(who: str, name: str, value: Any, interval: str = "(-inf, inf)") -> fl
     return float(value)
 
 
+def keep_number(holder: Any, name: str, interval: str) -> None:
+    """Check a setting of the holder, and keep it as Python's float: NumPy's would make float64 of a float32 model."""
+    object.__setattr__(holder, name, number(type(holder).__name__, name, getattr(holder, name), interval))
+
+
 def _inside(value: float, interval: str) -> bool:
     low, high = (float(end) for end in interval[1:-1].split(","))
     above = value > low or (value == low and interval[0] == "[")

@@ -67,4 +67,4 @@ class Optimizer:
 
     def _check(self, name: str, interval: str = "[0, 1)") -> None:
         """Check a setting."""
-        setattr(self, name, settings.number(type(self).__name__, name, getattr(self, name), interval))
+        settings.keep_number(self, name, interval)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import DataError, Sequential, SettingError, ShapeError, losses, settings
+from minidl import DataError, Sequential, SettingError, ShapeError, losses, naming
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
 from minidl.losses import (
     BinaryCrossentropy,
@@ -17,11 +17,11 @@ from minidl.losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
-    Objective,
+    PenalizedLoss,
     Poisson,
 )
 from minidl.regularizers import L1, L2, Penalty
-from tests.data import make_keras_numbers
+from tests.oracles import make_keras_numbers
 
 LOGITS = BinaryCrossentropy(from_logits=True)
 
@@ -314,20 +314,20 @@ def test_losses_are_those_of_keras(number):
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_strings_are_understood(name):
     loss = losses.get("here", name).loss
-    assert name.lower() in {settings.snake_case(type(loss).__name__), "bce", "mse", "mae"}
+    assert name.lower() in {naming.snake_case(type(loss).__name__), "bce", "mse", "mae"}
 
 
 # ---- sums
 
 
 def test_terms_add_in_any_order():
-    expected = Objective(BinaryCrossentropy(), (L2(0.7), L1(0.1)))
+    expected = PenalizedLoss(BinaryCrossentropy(), (L2(0.7), L1(0.1)))
     assert BinaryCrossentropy() + L2(0.7) + L1(0.1) == expected
     assert L2(0.7) + BinaryCrossentropy() + L1(0.1) == expected
-    assert losses.get("here", "bce") == losses.get("here", Objective(BinaryCrossentropy()))
+    assert losses.get("here", "bce") == losses.get("here", PenalizedLoss(BinaryCrossentropy()))
 
 
-@pytest.mark.parametrize("second", [MeanSquaredError(), Objective(MeanSquaredError())])
+@pytest.mark.parametrize("second", [MeanSquaredError(), PenalizedLoss(MeanSquaredError())])
 def test_a_model_has_one_loss(second):
     with pytest.raises(SettingError, match="a model has one loss; add penalties to it"):
         BinaryCrossentropy() + second
@@ -370,7 +370,7 @@ def test_own_terms_say_what_they_must_write():
 def test_the_loss_that_belongs_to_the_last_layer_is_the_default(layers, loss):
     model = Sequential(layers)
     model.compile()
-    assert model.objective == Objective(loss)
+    assert model.objective == PenalizedLoss(loss)
 
 
 @pytest.mark.parametrize("last", [lambda: [Sigmoid()], lambda: [Chain(Chain(Sigmoid()))]])

@@ -26,7 +26,7 @@ from minidl.metrics import (
     SparseCategoricalAccuracy,
     named,
 )
-from tests.data.make_keras_numbers import BATCH, METRICS, PATH, ROWS, drawn
+from tests.oracles.make_keras_numbers import BATCH, METRICS, PATH, ROWS, drawn
 
 
 def fed(metric, y, p, batch=None):

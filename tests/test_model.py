@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from minidl import DataError, Model, NonFiniteError, NotBuiltError, Sequential, SettingError, ShapeError
-from minidl.callbacks import Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
-from minidl.callbacks.base import HOOKS
+from minidl.callbacks import HOOKS, Callback, EarlyStopping, LambdaCallback, TerminateOnNaN
 from minidl.initializers import Constant, Zeros
 from minidl.layers import (
     ELU,

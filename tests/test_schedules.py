@@ -18,7 +18,7 @@ from minidl.schedules import (
     Schedule,
     WarmUp,
 )
-from tests.data.make_keras_numbers import PATH, SCHEDULES, STEPS
+from tests.oracles.make_keras_numbers import PATH, SCHEDULES, STEPS
 
 NAMES = [f"{name}{arguments} {settings}" for name, arguments, settings in SCHEDULES]
 

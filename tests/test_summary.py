@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from minidl import Model, Sequential
+from minidl._summary import _bytes
 from minidl.layers import Chain, Dense, Dropout, Flatten, ReLU, Residual, Sigmoid
-from minidl.summary import _bytes
 
 # Keras 3.15.1 for the same layers has the same title, columns, rows and totals (its table is wider)
 EXPECTED = """\

@@ -1,1 +1,0 @@
-"""Numbers from elsewhere, with the scripts that made them."""

@@ -1,0 +1,86 @@
+"""Random networks that are right: none gives an alarm, however hard their kinks, scales and states are."""
+
+import numpy as np
+import pytest
+
+from minidl import Sequential, check_model
+from minidl.layers import Dense, Dropout, ReLU, Residual, Sigmoid
+from minidl.losses import BinaryCrossentropy, MeanSquaredError
+from minidl.regularizers import L2
+from tests.helpers.networks import random_network
+from tests.helpers.planted_own import (
+    Attention,
+    BatchNorm,
+    Branches,
+    Huber,
+    LargestFeature,
+    LayerNorm,
+    Modulus,
+    Noise,
+    Skip,
+    Swish,
+)
+from tests.helpers.right_layers import CastsReal, Counter, Median, RunningScale
+
+KINDS = [
+    *(Attention, BatchNorm, Branches, LargestFeature, LayerNorm, Modulus, Noise, Skip, Swish),
+    *(CastsReal, Counter, Median, RunningScale, ReLU, Sigmoid),
+    *(lambda: Dropout(0.5), lambda: Residual(Noise(), Attention())),
+]
+SCALES = {"zero": 0.0, "huge": 1e8, "tiny": 1e-8, "large": 30.0}
+
+
+def no_alarm(seed):
+    model, x, y = random_network(seed)
+    depth = ("auto", "all", "directions", 3)[seed % 4]
+    report = check_model(model, x, y, depth=depth)
+    assert report.method == "complex"
+    assert report.difference < 1e-12
+
+
+@pytest.mark.parametrize("hundred", range(3))
+def test_three_hundred_random_networks(hundred):
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        no_alarm(seed)
+
+
+@pytest.mark.slow
+def test_two_thousand_random_networks():
+    for seed in range(1000, 3000):
+        no_alarm(seed)
+
+
+def hard_network(seed):
+    """A network of users' layers, one to twelve of them, with data and parameters on purpose extreme; (model, x, y)."""
+    rng = np.random.default_rng(seed)
+    m, features, outputs = int(rng.choice([1, 2, 6, 9])), int(rng.choice([1, 2, 4, 7])), int(rng.integers(1, 4))
+    layers = []
+    for _ in range(int(rng.choice([1, 2, 3, 12], p=[0.3, 0.3, 0.3, 0.1]))):
+        layers += [Dense(int(rng.choice([1, 3, 5])), use_bias=bool(rng.random() < 0.8)), rng.choice(KINDS)()]
+    binary = rng.random() < 0.3
+    layers += [Dense(outputs), Sigmoid()] if binary else [Dense(outputs)]
+    loss = BinaryCrossentropy() if binary else rng.choice([Huber(), MeanSquaredError()])
+    model = Sequential(layers, seed=seed, dtype=str(rng.choice(["float32", "float64"])))
+    model.compile(loss=loss + L2(0.7) if rng.random() < 0.3 else loss)
+    model.build((features,))
+    x, y = rng.standard_normal((m, features)), rng.integers(0, 2, (m, outputs))
+    kind = str(rng.choice(["as is", "integers", "duplicates", *SCALES]))
+    x = {"integers": np.round(2 * x), "duplicates": np.repeat(x[:1], m, axis=0)}.get(kind, x * SCALES.get(kind, 1.0))
+    theta = model.params.theta
+    kind = str(rng.choice(["as is", "integers", *SCALES]))
+    theta[:] = np.round(2 * rng.standard_normal(theta.size)) if kind == "integers" else theta * SCALES.get(kind, 1.0)
+    return model, x, y
+
+
+def test_two_hundred_networks_of_users_layers():
+    kinks, methods = 0, set()
+    for seed in range(200):
+        model, x, y = hard_network(seed)
+        with np.errstate(all="ignore"):
+            if not np.isfinite(model.predict(x)).all():
+                continue  # twelve layers of 1e8 leave nothing to check
+        report = check_model(model, x, y, depth=("auto", "all", 3)[seed % 3])
+        kinks, methods = kinks + report.kinks, methods | {report.method}
+        assert report.difference < (1e-11 if report.method == "complex" else 1e-7)
+    assert kinks > 50
+    assert methods == {"complex", "central"}

@@ -1,0 +1,167 @@
+"""Programs that the tests of distributed training start with mpiexec, in each process: -m tests.helpers.mpi_programs NAME."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from minidl import Sequential
+from minidl.callbacks import BackupAndRestore, Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
+from minidl.distributed import DataParallel
+from minidl.layers import BatchNormalization, Dense, Dropout, Sigmoid, Tanh
+from minidl.losses import BinaryCrossentropy
+from minidl.optimizers import Adam, Clip
+from minidl.regularizers import L2
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(103, 5))
+Y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
+OWN = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows of the batches that each of three processes makes for itself
+
+
+def network(optimizer, *more, seed=3):
+    model = Sequential([Dense(8), Tanh(), *more, Dense(1), Sigmoid()], seed=seed, dtype="float64")
+    model.compile(optimizer, BinaryCrossentropy() + L2(0.3), ["accuracy", "r2_score"])
+    return model
+
+
+def clipped():
+    return Clip(Adam(0.05), global_norm=0.5)
+
+
+def trained(optimizer, **options):
+    model = network(optimizer)
+    history = model.fit(X, Y, batch_size=10, epochs=4, validation_split=0.1, verbose=2, **options)
+    return model, history.history
+
+
+class Numbered:
+    """Batches by number."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, number):
+        return self.batches[number]
+
+
+def own_batches(ranks):
+    """Batches (x, y) for the processes of these ranks taken together, one a step."""
+    ends = np.cumsum([0, *(n for sizes in OWN for n in sizes)])
+    starts = np.cumsum([0, *(len(sizes) for sizes in OWN)])
+    batches = []
+    for step in range(max(len(OWN[rank]) for rank in ranks)):
+        here = [starts[rank] + step for rank in ranks if step < len(OWN[rank])]
+        rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in here])
+        batches.append((X[rows], Y[rows]))
+    return Numbered(batches)
+
+
+class Trouble(Callback):
+    """In process 1, after the fourth step, what its name says."""
+
+    def __init__(self, rank, kind):
+        self.kind = kind if rank == 1 else "none"
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 3:
+            getattr(self, self.kind)()
+
+    def none(self):
+        pass
+
+    def error(self):
+        raise ValueError("batch 3 is bad")
+
+    def exit(self):
+        sys.exit(0)
+
+    def kill(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def hang(self):
+        time.sleep(1000)
+
+    def nan(self):
+        self.model.params.theta[0] = np.nan
+
+    def drift(self):
+        self.model.params.theta[0] += 1e-9
+
+    def stop(self):
+        self.model.stop_training = True
+
+
+class Program:
+    """The programs, by name. What they find they leave in files named by their rank."""
+
+    def __init__(self):
+        from mpi4py import MPI
+
+        self.comm, self.rank = MPI.COMM_WORLD, MPI.COMM_WORLD.rank
+
+    def parallel(self, optimizer, **settings):
+        return DataParallel(optimizer, self.comm, **settings)
+
+    def leave(self, model, **more):
+        np.savez(f"rank{self.rank}.npz", theta=model.params.theta, iterations=model.optimizer.iterations, **more)
+
+    def same(self):
+        model, history = trained(self.parallel(clipped()))
+        self.leave(model, **history)
+
+    def unseeded(self):
+        model = network(self.parallel(Adam(0.01)), Dropout(0.5), BatchNormalization(), seed=None)
+        masks = []
+        watch = LambdaCallback(on_train_batch_end=lambda batch, logs: masks.append(model.layers[2].scaled_mask))
+        model.fit(X[:96], Y[:96], batch_size=24, epochs=2, callbacks=[watch])
+        self.leave(model, masks=np.stack(masks), mean=model.layers[3].moving_mean)
+
+    def own(self):
+        model = network(self.parallel(Adam(0.05)))
+        model.fit(own_batches([self.rank]), epochs=3, shuffle=False)
+        self.leave(model)
+
+    def writes(self):
+        early = EarlyStopping("loss", patience=0, min_delta=1e9, verbose=1, start_from_epoch=2)
+        files = [CSVLogger(f"log{self.rank}.csv"), ModelCheckpoint(f"model{self.rank}.h5", verbose=1)]
+        trained(self.parallel(Adam(0.01)), callbacks=[early, *files])
+
+    def backup(self):
+        model, history = trained(self.parallel(Adam(0.01)), callbacks=[BackupAndRestore("backup"), self.crash()])
+        self.leave(model, **history)
+
+    def crash(self):
+        def crash(epoch, logs):
+            if epoch == 2 and not Path("crashed").exists():
+                self.comm.Barrier()
+                Path("crashed").touch()
+                raise RuntimeError("power failure")
+
+        return LambdaCallback(on_epoch_begin=crash)
+
+    def trouble(self, kind):
+        model = network(self.parallel(Adam(0.01), deadline=2.0))
+        model.fit(X, Y, batch_size=10, epochs=3, callbacks=[Trouble(self.rank, kind)])
+        self.leave(model)
+
+    def gone(self):
+        if self.rank == 1:
+            sys.exit(0)
+        trained(self.parallel(Adam(0.01)))
+
+    def other_data(self):
+        network(self.parallel(Adam(0.01))).fit(X + (self.rank == 1), Y)
+
+    def other_settings(self):
+        network(self.parallel(Adam(0.01 * (1 + self.rank)))).fit(X, Y)
+
+
+if __name__ == "__main__":
+    getattr(Program(), sys.argv[1])(*sys.argv[2:])

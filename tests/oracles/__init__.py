@@ -1,0 +1,1 @@
+"""Numbers from elsewhere, with the scripts that made them."""

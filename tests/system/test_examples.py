@@ -1,0 +1,157 @@
+"""Every script in examples/ runs as a reader would run it, and does what it says."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minidl.datasets import load_cats, write_photographs
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+OPTIONS = {  # what makes a long one brief
+    "improve_a_network.py": ["--quick", "--out", "pictures"],
+    "search.py": ["--quick"],
+}
+PAGES = {"playground.py"}  # a page, not a script: tests/system/test_playground.py drives it
+FIGURES = ["gradient_checking.png", "images.png", "initialisation.png", "regularisation.png"]
+
+
+def run(script, directory, *options):
+    """What the script prints, run in a directory of its own with every warning an error."""
+    command = [sys.executable, "-W", "error", EXAMPLES / script, *options]
+    surroundings = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """{script: (what it printed, where it ran)}, of every script there is."""
+    found = {}
+    for path in sorted(path for path in EXAMPLES.glob("*.py") if path.name not in PAGES):
+        directory = tmp_path_factory.mktemp(path.stem)
+        found[path.name] = run(path.name, directory, *OPTIONS.get(path.name, [])), directory
+    return found
+
+
+def test_every_example_runs_and_says_something(outputs):
+    assert len(outputs) >= 4
+    assert [script for script, (text, _) in outputs.items() if not text.strip()] == []
+
+
+def test_the_examples_write_nothing_but_figures(outputs):
+    written = {path.suffix for _, directory in outputs.values() for path in directory.rglob("*") if path.is_file()}
+    assert written == {".png"}
+
+
+def test_quickstart_learns_the_circles(outputs):
+    text, _ = outputs["quickstart.py"]
+    assert float(text.rsplit("accuracy ", 1)[1]) >= 0.9
+
+
+def test_gradient_check_finds_everything_right(outputs):
+    text, _ = outputs["gradient_check.py"]
+    assert text.count("all gradients right") == 3
+    assert "WRONG" not in text
+
+
+def test_new_layer_is_right_and_learns(outputs):
+    text, _ = outputs["new_layer.py"]
+    assert "Swish: all gradients right" in text
+    assert float(text.rsplit("accuracy ", 1)[1].split(",")[0]) >= 0.95
+
+
+def test_every_broken_layer_is_found(outputs):
+    parts = re.split(r"\n\d+\. ", outputs["broken_layers.py"][0])[1:]
+    assert len(parts) == 12
+    assert [part.splitlines()[0] for part in parts if "WRONG" not in part or "cause: " not in part] == []
+
+
+def test_what_is_wrong_with_each_network_is_said(outputs):
+    zeros, large, slow, table = outputs["why_not_learning.py"][0].split("\n\n")
+    assert "compute the same thing" in zeros
+    assert "Standardise the inputs" in large
+    assert "A learning rate of 0.0001 is too low" in slow
+    assert [line.split()[0] for line in table.splitlines()] == ["variant", "zeros", "random", "He"]
+
+
+@pytest.mark.parametrize(("script", "words"), [("data_parallel.py", "accuracy "), ("search.py", "in the search, ")])
+def test_one_process_or_many_and_a_search_learn(outputs, script, words):
+    text, _ = outputs[script]
+    assert float(text.rsplit(words, 1)[1].split()[0].rstrip(",")) >= 0.9
+
+
+# ---- the main job
+
+
+def table(text):
+    """{run: [final cost, train accuracy, test accuracy, difference]} of the table at the end, None for a dash."""
+    lines = text[text.index("part  ") :].splitlines()[1:]
+    rows = {}
+    for line in lines[: lines.index("")]:
+        run = line[16:44].strip()
+        rows[run] = [None if cell == "-" else float(cell) for cell in line[44:].split()]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def results(outputs):
+    return table(outputs["improve_a_network.py"][0])
+
+
+def test_the_main_job_prints_one_table_of_all_its_parts(results):
+    assert list(results)[:7] == ["zeros", "random * 10", "1/sqrt(n)", "He", "none", "L2", "dropout"]
+    assert list(results)[7:] == [
+        "J = theta x",
+        "L2 and dropout on",
+        "broken: forgetful_re_lu",
+        "china / flower",
+    ]
+    for run, (cost, train, test, difference) in results.items():
+        if difference is None:
+            assert cost > 0 and 0.4 <= train <= 1 and 0.4 <= test <= 1, run
+
+
+def test_zeros_learn_nothing(results):
+    assert results["zeros"][:3] == [0.6931, 0.5, 0.5]  # ln 2, and one class for all
+
+
+def test_the_others_have_begun_to_learn(results):
+    assert results["1/sqrt(n)"][0] < 0.6931
+    assert results["He"][0] < 0.6931
+
+
+def test_the_checks_pass_where_backward_is_right_and_name_the_layer_where_it_is_not(outputs, results):
+    assert results["J = theta x"][3] < 1e-12
+    assert results["L2 and dropout on"][3] < 1e-12
+    assert results["broken: forgetful_re_lu"][3] > 1e-2
+    text, _ = outputs["improve_a_network.py"]
+    assert "guilty: forgetful_re_lu, the layer whose backward is wrong" in text
+
+
+def test_the_photographs_are_told_apart(results):
+    _, train, test, _ = results["china / flower"]
+    assert train >= 0.9
+    assert test >= 0.9
+
+
+def test_the_figures_are_pictures(outputs):
+    directory = outputs["improve_a_network.py"][1] / "pictures"
+    assert sorted(path.name for path in directory.iterdir()) == FIGURES
+    for path in directory.iterdir():
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        assert len(content) > 5_000
+
+
+def test_the_photographs_come_from_the_directory_given(tmp_path):
+    write_photographs(tmp_path, seed=7)
+    photographs = runpy.run_path(str(EXAMPLES / "improve_a_network.py"))["photographs"]
+    assert np.array_equal(photographs(tmp_path).x_test, load_cats(tmp_path).x_test)
+    assert not np.array_equal(photographs(tmp_path).x_test, photographs(None).x_test)

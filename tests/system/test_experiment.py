@@ -1,0 +1,170 @@
+"""The playground's trainings, without the page: settings and addresses, and Python that ends in the same numbers."""
+
+import runpy
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import check_model
+from minidl.layers import Dense
+
+EXPERIMENT = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "experiment.py"))
+Setting, train, network, code = (EXPERIMENT[name] for name in ("Setting", "train", "network", "code"))
+address, from_address = EXPERIMENT["address"], EXPERIMENT["from_address"]
+VALUES, PER_LAYER = EXPERIMENT["VALUES"], EXPERIMENT["PER_LAYER"]
+PARTS = [part.name for part in fields(Setting)]
+
+
+def values(name):
+    one = st.sampled_from(VALUES[name])
+    return st.tuples(one, one, one, one) if name in PER_LAYER else one
+
+
+SETTINGS = st.builds(Setting, **{name: values(name) for name in PARTS})
+
+
+def kernels(setting):
+    return [layer.kernel.value for layer in network(setting).layers if isinstance(layer, Dense)]
+
+
+# ---- settings and addresses
+
+
+def test_every_part_of_a_setting_has_its_values_and_the_default_is_among_them():
+    assert list(VALUES) == PARTS
+    assert from_address({name: EXPERIMENT["written"](getattr(Setting(), name)) for name in PARTS}, Setting()) == (
+        Setting(),
+        [],
+    )
+
+
+@given(SETTINGS, SETTINGS)
+def test_an_address_is_read_as_it_was_written(setting, base):
+    assert from_address(address(setting, base, "b."), base, "b.") == (setting, [])
+
+
+@given(SETTINGS)
+def test_an_address_says_only_what_differs(setting):
+    assert address(setting, setting) == {}
+    assert set(address(replace(setting, seed=(setting.seed + 1) % 10), setting)) == {"seed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("seed", "__import__('os').getpid()"),
+        ("seed", "1.0"),
+        ("epochs", "1000000000"),
+        ("noise", "nan"),
+        ("units", "10,5"),
+        ("units", "10,5,0,0,0"),
+        ("units", "10,5,x,0"),
+        ("standardize", "1"),
+        ("data", ["circles", "moons"]),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_in_words(name, text):
+    setting, refused = from_address({name: text}, Setting())
+    assert setting == Setting()
+    assert len(refused) == 1
+    assert refused[0].startswith(f"There is no {name}={text}; there are {VALUES[name][0]}, ")
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("epoch=30", "There is no setting epoch; there are data, noise, points,"),
+        ("initializer=hee", "There is no initializer=hee; there are zeros, random,"),
+        ("epochs", "There is no epochs=; there are 10, 100,"),
+    ],
+)
+def test_an_argument_that_cannot_be_ends_the_script_before_it_trains(monkeypatch, capsys, argument, sentence):
+    monkeypatch.setattr(sys, "argv", ["experiment.py", argument, "points=20"])
+    with pytest.raises(SystemExit) as ended:
+        EXPERIMENT["main"]()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.out == ""
+    assert f"error: {sentence}" in said.err and said.err.count("There is no") == 1
+
+
+@given(st.text(), st.text())
+def test_no_address_does_harm(name, text):
+    setting, _ = from_address({name: text}, Setting())
+    assert all(value in VALUES[part] for part in PARTS if part not in PER_LAYER for value in [getattr(setting, part)])
+
+
+# ---- the code
+
+OTHERS = [
+    Setting(epochs=30),
+    Setting(broken=True, l2=0.7, dropout=(0.2, 0.0, 0.4, 0.0), units=(5, 0, 7, 0), batch_size=32, epochs=10),
+    Setting(data="moons", units=(100, 100, 0, 0), points=1000, initializer="orthogonal", epochs=10),
+    Setting(data="photographs", points=100, standardize=True, initializer="orthogonal", optimizer="Adam", epochs=10),
+    Setting(data="spiral", units=(0, 0, 0, 0), initializer="random", scale=0.3, optimizer="RMSprop", epochs=10),
+    Setting(data="flower", activation=("Tanh", "GELU", "ELU", "SiLU"), units=(3, 3, 3, 3), seed=7, epochs=10),
+]
+
+
+@pytest.mark.parametrize("setting", OTHERS, ids=lambda setting: setting.data)
+def test_the_code_ends_in_the_same_cost_to_the_last_digit_in_a_process_of_its_own(setting, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(code(setting), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{train(setting).last('loss')}\n"
+
+
+@given(SETTINGS)
+def test_the_code_of_every_setting_can_be_compiled(setting):
+    compile(code(setting), "code", "exec")
+
+
+# ---- the trainings
+
+
+def test_equal_settings_end_in_equal_numbers():
+    setting = Setting(dropout=(0.2, 0.2, 0.0, 0.0), batch_size=32, epochs=10)
+    assert train(setting).history == train(setting).history
+
+
+def test_networks_begin_alike_wherever_their_shapes_agree():
+    one, other = kernels(Setting(units=(10, 5, 0, 0))), kernels(Setting(units=(10, 5, 0, 3), l2=1.0, optimizer="Adam"))
+    assert np.array_equal(one[0], other[0])
+    assert np.array_equal(one[1], other[1])
+    assert one[2].shape != other[2].shape
+
+
+def test_initialisers_that_draw_from_a_normal_differ_in_scale_alone():
+    for he, random in zip(kernels(Setting()), kernels(Setting(initializer="random", scale=10.0)), strict=True):
+        assert np.allclose(he / np.sqrt(2 / len(he)), random / 10, rtol=1e-5)
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_came_before():
+    setting = Setting(data="spiral", units=(100, 100, 100, 100), scale=10.0, learning_rate=10.0, epochs=100)
+    result = train(setting)
+    assert "not finite" in result.trouble
+    assert result.epochs < 100
+    assert all(np.isfinite(weight).all() for weight in result.model.get_weights())
+
+
+def test_the_broken_layer_is_found_and_it_alone():
+    right, wrong = Setting(dropout=(0.4, 0.2, 0.0, 0.0)), Setting(dropout=(0.4, 0.2, 0.0, 0.0), broken=True)
+    x, y, _, _ = EXPERIMENT["examples"](right)
+    assert check_model(network(right), x, y).passed
+    report = check_model(network(wrong), x, y, raise_on_failure=False)
+    assert (report.guilty, list(report.wrong)) == ("broken_dense", ["broken_dense/bias"])
+
+
+def test_standardised_inputs_have_mean_0_and_deviation_1():
+    for data in VALUES["data"]:
+        x, y, x_test, y_test = EXPERIMENT["examples"](Setting(data=data, standardize=True))
+        assert np.allclose(x.mean(axis=0), 0, atol=1e-12)
+        assert np.allclose(x.std(axis=0), 1)
+        assert (x.shape[1], x_test.shape[1]) == (2, 2)
+        assert set(y) == set(y_test) == {0, 1}

@@ -1,0 +1,194 @@
+"""The site, built from a fresh copy: every public name, every link, every chapter as a script and as a notebook."""
+
+import contextlib
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import minidl
+
+TOP = Path(__file__).parents[2]
+CHAPTERS = sorted(path.stem for path in (TOP / "examples" / "tutorial").glob("*.py"))
+DOCSTRINGS = runpy.run_path(str(TOP / "docs" / "docstrings.py"))
+
+
+def run(*command, directory, **surroundings):
+    done = subprocess.run(
+        [sys.executable, *command], cwd=directory, env=os.environ | surroundings, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+# ---- docstrings, plain text, as reStructuredText
+
+
+def test_prose_flows_and_every_sign_means_itself():
+    assert DOCSTRINGS["as_rst"](["Where |x| is *large*, `update`", "comes_ first."]) == [
+        "Where \\|x\\| is \\*large\\*, ``update``",
+        "comes\\_ first.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("line", ["y = max(x, 0)", "rate  in [0, 1)", "w ~ N(0, 1)", "x (m, n) -> y (m,)"])
+def test_formulas_and_settings_keep_their_lines(line):
+    assert DOCSTRINGS["as_rst"]([line, "of this kind"]) == [
+        ".. code-block:: none",
+        "   :class: formula",
+        "",
+        f"   {line}",
+        "   of this kind",
+        "",
+    ]
+
+
+def test_the_code_comes_without_its_docstring():
+    code = DOCSTRINGS["code_of"](minidl.layers.ReLU)
+    assert code.startswith("@dataclass(eq=False)\nclass ReLU(Layer):\n    def forward(")
+    assert "np.maximum(x, " in code
+    assert "The slope at 0" not in code
+
+
+def test_a_class_that_leaves_its_method_to_others_shows_no_code():
+    has_equation = DOCSTRINGS["has_equation"]
+    assert has_equation("class", "minidl.layers.ReLU", minidl.layers.ReLU)
+    assert not has_equation("class", "minidl.layers.Layer", minidl.layers.Layer)
+    assert not has_equation("class", "minidl.Model", minidl.Model)
+
+
+# ---- the site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the pages; warnings are errors."""
+    pytest.importorskip("sphinx_gallery", reason="needs the extra `docs`")
+    checkout = tmp_path_factory.mktemp("checkout")
+    for part in ("docs", "examples", "minidl", "tests"):
+        shutil.copytree(TOP / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(checkout / "docs" / "tutorial", ignore_errors=True)  # made by an earlier build
+    run("-m", "sphinx", "-W", "-b", "html", "docs", "site", directory=checkout)
+    return checkout / "site"
+
+
+class Links(HTMLParser):
+    """What a page refers to, and the places in it that can be referred to."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.targets, self.loaded, self.ids = [], [], set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids.add(given.get("id"))
+        for link in (given.get("href"), given.get("src")):
+            if link:
+                self.targets.append(link)
+                if tag != "a":
+                    self.loaded.append(link)
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {page: Links(page) for page in site.rglob("*.html")}
+
+
+@pytest.mark.slow
+def test_every_local_link_leads_somewhere(pages):
+    broken = []
+    for page, links in pages.items():
+        for link in links.targets:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            if not target.is_file() or (parts.fragment and unquote(parts.fragment) not in pages[target].ids):
+                broken.append((page.name, link))
+    assert len(pages) > 20
+    assert broken == []
+
+
+@pytest.mark.slow
+def test_no_page_loads_anything_from_elsewhere(pages):
+    assert [link for links in pages.values() for link in links.loaded if urlsplit(link).netloc] == []
+
+
+def documented(site):
+    """The objects that the index of the site names."""
+    from sphinx.util.inventory import InventoryFile
+
+    index = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="")
+    for kind in ("py:class", "py:function", "py:exception", "py:data"):
+        for name in index.data.get(kind, {}):
+            module, _, attribute = name.rpartition(".")
+            with contextlib.suppress(ModuleNotFoundError):  # the true place of a name that is published elsewhere
+                yield getattr(import_module(module), attribute)
+
+
+def public_names():
+    """(name, object) of all that is public: minidl's names, and those of the rooms that do not have theirs there."""
+    things = {name: getattr(minidl, name) for name in minidl.__all__}
+    rooms = {name: thing for name, thing in things.items() if isinstance(thing, ModuleType)}
+    named = {name: thing for name, thing in things.items() if name not in rooms}
+    yield from named.items()
+    for room in rooms.values():
+        if room.__name__ not in {thing.__module__ for thing in named.values()}:
+            own = [key for key, value in vars(room).items() if getattr(value, "__module__", None) == room.__name__]
+            for name in getattr(room, "__all__", own):
+                if not name.startswith("_"):
+                    yield f"{room.__name__}.{name}", getattr(room, name)
+
+
+@pytest.mark.slow
+def test_every_public_name_is_in_the_reference(site):
+    known = {id(thing) for thing in documented(site)}
+    assert [name for name, thing in public_names() if id(thing) not in known] == []
+
+
+@pytest.mark.slow
+def test_the_formula_stands_next_to_its_code(site):
+    page = (site / "reference" / "layers.html").read_text(encoding="utf-8")
+    entry = page[page.index('id="minidl.layers.ReLU"') : page.index('id="minidl.layers.Sigmoid"')]
+    assert entry.index("y = max(x, 0)") < entry.index("forward") < entry.index("backward")
+
+
+# ---- the tutorial
+
+
+def test_the_tutorial_has_its_four_chapters():
+    assert [chapter.split("_", 2)[2] for chapter in CHAPTERS] == [
+        "initialisation",
+        "regularisation",
+        "gradient_checking",
+        "images",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_has_its_figures(site, chapter):
+    assert len(list((site / "_images").glob(f"sphx_glr_{chapter}_*.png"))) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_as_a_script(chapter, tmp_path):
+    run("-W", "error", TOP / "examples" / "tutorial" / f"{chapter}.py", directory=tmp_path, MPLBACKEND="Agg")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_as_a_notebook(site, chapter, tmp_path):
+    notebooks = site.parent / "docs" / "tutorial"
+    run("-m", "jupyter", "execute", notebooks / f"{chapter}.ipynb", directory=tmp_path)

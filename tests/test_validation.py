@@ -1,0 +1,169 @@
+"""Numbers in their ranges, and Keras's strings."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import SettingError, initializers, losses, metrics, naming, optimizers, validation
+from minidl.callbacks import Callback, History
+from minidl.initializers import HeNormal
+from minidl.layers import Dense, Dropout
+from minidl.losses import BinaryCrossentropy
+from minidl.optimizers import SGD
+from minidl.regularizers import L1, L2
+
+
+@pytest.mark.parametrize("value", [1, 7, np.int64(3), np.uint8(2), np.array(4)])
+def test_integers_of_any_kind_become_ints(value):
+    assert validation.check_integer("Who", "n", value, 1) == int(value)
+    assert type(validation.check_integer("Who", "n", value, 1)) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, True, np.True_, 2.0, "3", None, np.array([1, 2]), np.array(2.0), [1]])
+def test_what_is_no_positive_integer_is_refused(value):
+    with pytest.raises(SettingError, match=r"^Who: n must be an integer of at least 1, got "):
+        validation.check_integer("Who", "n", value, 1)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["[0, 1)", "(0, 1]", "[0, 1]", "(0, 1)"]))
+def test_an_interval_means_what_it_means_in_mathematics(value, interval):
+    inside = 0 < value < 1 or (value == 0 and interval[0] == "[") or (value == 1 and interval[-1] == "]")
+    if inside:
+        assert validation.check_real("Who", "rate", value, interval) == value
+    else:
+        with pytest.raises(SettingError, match=r"Who: rate must be in .0, 1., got "):
+            validation.check_real("Who", "rate", value, interval)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "a", None, 1j, [1.0], 10**400, np.array([1.0])])
+def test_what_is_no_finite_number_is_refused(value):
+    with pytest.raises(SettingError, match=r"^Who: rate must be in \(-inf, inf\), got "):
+        validation.check_real("Who", "rate", value)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.float64(0.25), np.int64(3), Fraction(1, 2)])
+def test_numbers_of_any_kind_become_floats(value):
+    assert type(validation.check_real("Who", "rate", value)) is float
+    assert validation.check_real("Who", "rate", value) == value
+
+
+def test_a_setting_error_is_a_value_error_and_a_type_error():
+    assert issubclass(SettingError, ValueError)
+    assert issubclass(SettingError, TypeError)
+
+
+@pytest.mark.parametrize("value", [0, 1, "True", None, np.True_])
+def test_only_true_and_false_are_booleans(value):
+    with pytest.raises(SettingError, match=r"^Who: flag must be True or False, got "):
+        validation.check_boolean("Who", "flag", value)
+
+
+# Keras 3.15.1: keras.src.utils.naming.to_snake_case of its own class names
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("Dense", "dense"),
+        ("ReLU", "re_lu"),
+        ("PReLU", "p_re_lu"),
+        ("BatchNormalization", "batch_normalization"),
+        ("Conv2D", "conv2d"),
+        ("LeakyReLU", "leaky_re_lu"),
+        ("Sequential", "sequential"),
+    ],
+)
+def test_snake_case_is_keras_snake_case(name, snake):
+    assert naming.snake_case(name) == snake
+
+
+TABLES = {
+    "initializer": (initializers.get, initializers.INITIALIZERS),
+    "loss": (losses.get, losses.LOSSES),
+    "optimizer": (optimizers.get, optimizers.OPTIMIZERS),
+    "metric": (metrics.named, metrics.METRICS),
+}
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_every_string_of_a_table_gives_an_object_of_its_own(family):
+    get, table = TABLES[family]
+    for name in table:
+        first, second = get("here", name), get("here", name)
+        if family == "metric":
+            assert type(first[name]) is type(second[name])
+            assert first[name] is not second[name]
+        elif family == "optimizer":
+            assert first is not second
+        else:
+            assert first == second
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_an_unknown_string_is_answered_with_the_known_ones(family):
+    get, table = TABLES[family]
+    with pytest.raises(SettingError, match=r"^here: unknown .* 'nonsense'; choose from ") as caught:
+        get("here", "nonsense")
+    assert all(name in str(caught.value) for name in table)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(2, kernel_initializer=HeNormal), "write HeNormal()"),
+        (lambda: losses.get("compile: loss", BinaryCrossentropy), "write BinaryCrossentropy()"),
+        (lambda: optimizers.get("compile: optimizer", SGD), "write SGD()"),
+        (lambda: metrics.named("compile: metrics", [metrics.BinaryAccuracy]), "write BinaryAccuracy()"),
+    ],
+)
+def test_a_class_in_place_of_an_object_is_told_so(make, message):
+    with pytest.raises(SettingError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("given_", [3, None, object(), ["sgd"], {"name": "sgd"}, b"sgd"])
+def test_neither_object_nor_string_is_refused(given_):
+    with pytest.raises(SettingError, match=r"^compile: optimizer must be an Optimizer object or a string, got "):
+        optimizers.get("compile: optimizer", given_)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dropout(1.5), "Dropout: rate must be in [0, 1), got 1.5"),
+        (lambda: Dropout(1), "Dropout: rate must be in [0, 1), got 1"),
+        (lambda: Dropout(-0.1), "Dropout: rate must be in [0, 1), got -0.1"),
+        (lambda: Dropout("0.5"), "Dropout: rate must be in [0, 1), got '0.5'"),
+        (lambda: Dense(0), "Dense: units must be an integer of at least 1, got 0"),
+        (lambda: Dense(True), "Dense: units must be an integer of at least 1, got True"),
+        (lambda: Dense(2.5), "Dense: units must be an integer of at least 1, got 2.5"),
+        (lambda: Dense(2, use_bias=1), "Dense: use_bias must be True or False, got 1"),
+        (lambda: SGD(0), "SGD: learning_rate must be in (0, inf), got 0"),
+        (lambda: SGD(-0.1), "SGD: learning_rate must be in (0, inf), got -0.1"),
+        (lambda: SGD(math.nan), "SGD: learning_rate must be in (0, inf), got nan"),
+        (lambda: SGD(math.inf), "SGD: learning_rate must be in (0, inf), got inf"),
+        (lambda: SGD("a"), "SGD: learning_rate must be in (0, inf), got 'a'"),
+        (lambda: SGD(0.1, momentum=1), "SGD: momentum must be in [0, 1), got 1"),
+        (lambda: SGD(0.1, nesterov="yes"), "SGD: nesterov must be True or False, got 'yes'"),
+        (lambda: L2(-1), "L2: lambd must be in [0, inf), got -1"),
+        (lambda: L1(math.nan), "L1: lambd must be in [0, inf), got nan"),
+        (lambda: metrics.BinaryAccuracy("half"), "BinaryAccuracy: threshold must be in (-inf, inf), got 'half'"),
+        (lambda: initializers.VarianceScaling(0), "VarianceScaling: scale must be in (0, inf), got 0"),
+        (
+            lambda: initializers.VarianceScaling(1.0, "fan"),
+            "VarianceScaling: mode must be one of fan_in, fan_out, fan_avg, got 'fan'",
+        ),
+        (lambda: initializers.RandomNormal(0, -1), "RandomNormal: stddev must be in [0, inf), got -1"),
+    ],
+)
+def test_settings_out_of_range_are_refused_where_they_are_made(make, message):
+    with pytest.raises(SettingError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_history_is_a_callback():
+    assert isinstance(History(), Callback)

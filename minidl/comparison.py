@@ -6,19 +6,20 @@ import copy
 import html
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import settings
-from .callbacks.base import Callback, Logs
-from .callbacks.history import History
-from .callbacks.progress import bar_wanted, check_verbose, progress_bar
+from . import validation
+from ._lazy import extension
+from .callbacks import Callback, History, Logs, bar_wanted, check_verbose, progress_bar
 from .diagnostics.signals import class_numbers, collect
 from .errors import DataError, NonFiniteError, SettingError
-from .later import Later
 from .metrics import Accuracy
 from .model import Model
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Variant = Model | Callable[[int], Model]
 COLUMNS = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
@@ -45,7 +46,10 @@ class Comparison:
     runs: dict[str, list[Run]]
     layers: dict[str, dict[str, dict[str, float]]]
 
-    plot = Later("plots", "cost_spread")
+    def plot(self, ax: Axes | None = None, *, key: str = "loss") -> Axes:
+        """Draw the mean cost curve of every variant, with its spread: see `minidl.plots.cost_spread`."""
+        axes: Axes = extension("plots").cost_spread(self, ax, key=key)
+        return axes
 
     def model(self, name: str) -> Model:
         """The trained model of the variant's first seed."""
@@ -123,7 +127,7 @@ def compare(
     The models given stay as they are: each seed trains a copy. A run that ends in no number is told apart, not raised.
     """
     seeds = _numbers(seeds)
-    epochs = settings.integer("compare", "epochs", epochs, 1)
+    epochs = validation.check_integer("compare", "epochs", epochs, 1)
     check_verbose("compare", verbose)
     _refuse_bad(models)
     tests = {"train": (x, y)}
@@ -150,8 +154,8 @@ def compare(
 def _numbers(seeds: int | Iterable[int]) -> list[int]:
     """The seeds themselves."""
     if isinstance(seeds, str) or not isinstance(seeds, Iterable):
-        return list(range(settings.integer("compare", "seeds", seeds, 1)))
-    numbers = [settings.integer("compare", "seeds", seed, 0) for seed in seeds]
+        return list(range(validation.check_integer("compare", "seeds", seeds, 1)))
+    numbers = [validation.check_integer("compare", "seeds", seed, 0) for seed in seeds]
     if not numbers:
         raise SettingError("compare: seeds must name at least one seed, got none")
     return numbers

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import settings
+from . import validation
 from .errors import DataError
 
 FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
@@ -21,7 +21,7 @@ def _seed(seed: int | None) -> int:
 
 def _each(who: str, points: int) -> int:
     """The number of points of each of two classes."""
-    return settings.integer(who, "points", points, 2) // 2
+    return validation.check_integer(who, "points", points, 2) // 2
 
 
 def circles(points: int = 300, *, noise: float = 0.05, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import settings
+from . import validation
 from .errors import ShapeError
 
 
@@ -53,7 +53,7 @@ class Constant(Initializer):
     value: float = 0.0
 
     def __post_init__(self) -> None:
-        settings.number("Constant", "value", self.value)
+        validation.check_real("Constant", "value", self.value)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.full(shape, self.value)
@@ -67,8 +67,8 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
 
     def __post_init__(self) -> None:
-        settings.number("RandomNormal", "mean", self.mean)
-        settings.number("RandomNormal", "stddev", self.stddev, "[0, inf)")
+        validation.check_real("RandomNormal", "mean", self.mean)
+        validation.check_real("RandomNormal", "stddev", self.stddev, "[0, inf)")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(self.mean, self.stddev, shape)
@@ -82,8 +82,8 @@ class RandomUniform(Initializer):
     maxval: float = 0.05
 
     def __post_init__(self) -> None:
-        low = settings.number("RandomUniform", "minval", self.minval)
-        settings.number("RandomUniform", "maxval", self.maxval, f"[{low}, inf)")
+        low = validation.check_real("RandomUniform", "minval", self.minval)
+        validation.check_real("RandomUniform", "maxval", self.maxval, f"[{low}, inf)")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(self.minval, self.maxval, shape)
@@ -105,8 +105,8 @@ class TruncatedNormal(Initializer):
     stddev: float = 0.05
 
     def __post_init__(self) -> None:
-        settings.number("TruncatedNormal", "mean", self.mean)
-        settings.number("TruncatedNormal", "stddev", self.stddev, "[0, inf)")
+        validation.check_real("TruncatedNormal", "mean", self.mean)
+        validation.check_real("TruncatedNormal", "stddev", self.stddev, "[0, inf)")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return self.mean + self.stddev * truncated_normal(shape, rng)
@@ -129,10 +129,10 @@ class VarianceScaling(Initializer):
     distribution: str = "truncated_normal"
 
     def __post_init__(self) -> None:
-        settings.number("VarianceScaling", "scale", self.scale, "(0, inf)")
-        settings.choice("VarianceScaling", "mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
+        validation.check_real("VarianceScaling", "scale", self.scale, "(0, inf)")
+        validation.check_choice("VarianceScaling", "mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
         distributions = ("truncated_normal", "untruncated_normal", "uniform")
-        settings.choice("VarianceScaling", "distribution", self.distribution, distributions)
+        validation.check_choice("VarianceScaling", "distribution", self.distribution, distributions)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         fan_in, fan_out = fans(shape)
@@ -206,7 +206,7 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        settings.number("Orthogonal", "gain", self.gain)
+        validation.check_real("Orthogonal", "gain", self.gain)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         if len(shape) < 2:
@@ -224,7 +224,7 @@ class Identity(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        settings.number("Identity", "gain", self.gain)
+        validation.check_real("Identity", "gain", self.gain)
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         if len(shape) != 2:
@@ -257,4 +257,4 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
 
 def get(what: str, given: Initializer | str) -> Initializer:
     """The initialiser itself, or the one a Keras string stands for."""
-    return settings.resolve(what, given, Initializer, INITIALIZERS)
+    return validation.resolve(what, given, Initializer, INITIALIZERS)

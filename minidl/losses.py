@@ -8,11 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from . import settings
-from .constants import filled
+from . import validation
 from .errors import DataError, SettingError, ShapeError
-from .layers.activations import Sigmoid, Softmax, log_softmax, row_sums
-from .layers.base import Layer
+from .layers import Layer, Sigmoid, Softmax
+from .ops import log_softmax, mean_weights, relu, row_sums
 from .parameters import Penalty
 
 
@@ -47,7 +46,7 @@ class Loss:
         """L, a number (complex for complex p), and dL/dp (m, k)."""
         losses, slopes = self.terms(p, y)
         m = len(p)
-        share = filled(1 / m, (m,), p.real.dtype) if weights is None else weights / m
+        share = mean_weights(m, p.real.dtype) if weights is None else weights / m
         return losses.dot(share), slopes * share[:, None]
 
     def value(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Any:
@@ -69,8 +68,8 @@ class Loss:
             raise ShapeError(f"{who}: sample_weight has shape {weights.shape}, wanted one weight a row: ({len(p)},)")
         return float(self.value(p, y, weights))
 
-    def __add__(self, term: Penalty | Objective) -> Objective:
-        return Objective(self) + term
+    def __add__(self, term: Penalty | PenalizedLoss) -> PenalizedLoss:
+        return PenalizedLoss(self) + term
 
     __radd__ = __add__
 
@@ -95,15 +94,15 @@ class BinaryCrossentropy(Loss):
     outputs = "[0, 1]"
 
     def __post_init__(self) -> None:
-        settings.boolean("BinaryCrossentropy", "from_logits", self.from_logits)
-        settings.keep_number(self, "label_smoothing", "[0, 1]")
+        validation.check_boolean("BinaryCrossentropy", "from_logits", self.from_logits)
+        validation.keep_number(self, "label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, 2)
         return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
 
     def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        r = np.maximum(z, filled(0, z.shape, z.dtype))
+        r = relu(z)
         below = z - r
         e = np.exp(below - r)  # exp(-|z|), also for complex z
         p = np.exp(below) / (1 + e)
@@ -139,8 +138,8 @@ class CategoricalCrossentropy(Loss):
     outputs = "[0, 1]"
 
     def __post_init__(self) -> None:
-        settings.boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
-        settings.keep_number(self, "label_smoothing", "[0, 1]")
+        validation.check_boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
+        validation.keep_number(self, "label_smoothing", "[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, y.shape[1])
@@ -172,7 +171,7 @@ class SparseCategoricalCrossentropy(Loss):
     sparse = True
 
     def __post_init__(self) -> None:
-        settings.boolean("SparseCategoricalCrossentropy", "from_logits", self.from_logits)
+        validation.check_boolean("SparseCategoricalCrossentropy", "from_logits", self.from_logits)
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if not self.from_logits:
@@ -228,7 +227,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        settings.keep_number(self, "delta", "(0, inf)")
+        validation.keep_number(self, "delta", "(0, inf)")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         difference = p - y
@@ -289,16 +288,16 @@ def _clipped(p: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Objective:
+class PenalizedLoss:
     """loss + penalty + penalty + ...   What `compile(loss=...)` takes; made by adding."""
 
     loss: Loss
     penalties: tuple[Penalty, ...] = ()
 
-    def __add__(self, term: Penalty | Objective) -> Objective:
+    def __add__(self, term: Penalty | PenalizedLoss) -> PenalizedLoss:
         if isinstance(term, Penalty):
             return replace(self, penalties=(*self.penalties, term))
-        if isinstance(term, Loss | Objective):
+        if isinstance(term, Loss | PenalizedLoss):
             raise SettingError("a model has one loss; add penalties to it: BinaryCrossentropy() + L2(0.7)")
         return NotImplemented
 
@@ -323,9 +322,9 @@ LOSSES: dict[str, Callable[[], Loss]] = {
 }
 
 
-def get(what: str, given: Objective | Loss | str) -> Objective:
+def get(what: str, given: PenalizedLoss | Loss | str) -> PenalizedLoss:
     """The objective that a loss, a sum of terms or a Keras string stands for."""
-    return given if isinstance(given, Objective) else Objective(settings.resolve(what, given, Loss, LOSSES))
+    return given if isinstance(given, PenalizedLoss) else PenalizedLoss(validation.resolve(what, given, Loss, LOSSES))
 
 
 def belonging_to(layer: Layer, y: Any = None) -> Loss:

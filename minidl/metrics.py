@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import settings
+from . import naming, validation
 from .errors import SettingError
-from .settings import snake_case
+from .naming import snake_case
 
 
 class Metric:
@@ -72,7 +72,7 @@ class BinaryAccuracy(MeanMetric):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        settings.number("BinaryAccuracy", "threshold", self.threshold)
+        validation.check_real("BinaryAccuracy", "threshold", self.threshold)
         self.reset()
 
     def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ class Precision(Counts):
     thresholds: float = 0.5
 
     def __post_init__(self) -> None:
-        settings.number("Precision", "thresholds", self.thresholds, "[0, 1]")
+        validation.check_real("Precision", "thresholds", self.thresholds, "[0, 1]")
         self.reset()
 
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
@@ -168,7 +168,7 @@ class Recall(Counts):
     thresholds: float = 0.5
 
     def __post_init__(self) -> None:
-        settings.number("Recall", "thresholds", self.thresholds, "[0, 1]")
+        validation.check_real("Recall", "thresholds", self.thresholds, "[0, 1]")
         self.reset()
 
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
@@ -191,9 +191,9 @@ class F1Score(Counts):
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        settings.choice("F1Score", "average", self.average, ("macro", "weighted", "micro"))
+        validation.check_choice("F1Score", "average", self.average, ("macro", "weighted", "micro"))
         if self.threshold is not None:
-            settings.number("F1Score", "threshold", self.threshold, "[0, 1]")
+            validation.check_real("F1Score", "threshold", self.threshold, "[0, 1]")
         self.reset()
 
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
@@ -227,7 +227,7 @@ class AUC(Metric):
     state_names = ("positives", "negatives")
 
     def __post_init__(self) -> None:
-        settings.integer("AUC", "num_thresholds", self.num_thresholds, 2)
+        validation.check_integer("AUC", "num_thresholds", self.num_thresholds, 2)
         self.reset()
 
     def reset(self) -> None:
@@ -355,7 +355,7 @@ def named(what: str, given: object) -> dict[str, Metric]:
         name = _name(item)
         if name in ("loss", "data_loss", "penalty"):
             raise SettingError(f"{what}: {name} is the objective's own name in History; call the metric another")
-        found[settings.unique(name, found)] = _metric(what, item)
+        found[naming.unique(name, found)] = _metric(what, item)
     return found
 
 
@@ -368,4 +368,4 @@ def _name(item: Any) -> str:
 
 def _metric(what: str, item: Any) -> Metric:
     is_function = callable(item) and not isinstance(item, type | Metric)
-    return Scorer(item) if is_function else settings.resolve(what, item, Metric, METRICS)
+    return Scorer(item) if is_function else validation.resolve(what, item, Metric, METRICS)

@@ -5,17 +5,26 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import data, settings
-from .callbacks.base import NO_HOOKS, Callback, Hooks, call, listed
-from .callbacks.history import History
-from .callbacks.progress import check_verbose, evaluation_progress, progress
+from . import data, validation
+from ._lazy import extension
+from .callbacks import (
+    NO_CALLBACKS,
+    Callback,
+    CallbackList,
+    History,
+    as_list,
+    call,
+    check_verbose,
+    evaluation_progress,
+    progress,
+)
 from .data import Examples, Source, Stored
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
-from .later import Later
 from .network import Network
 from .training import PREDICT_ROWS, Position, Training, evaluate, kind_of
 
@@ -32,10 +41,21 @@ class Model(Network):
     training: Training | None = None  # the fit that is running
     position: Position | None = None  # in a model loaded from a file: where its training was
 
-    save = Later("files", "save")
-    save_weights = Later("files", "save_weights")
-    load_weights = Later("files", "load_weights")
-    restore_training = Later("files", "restore_training")
+    def save(self, path: str | Path) -> None:
+        """Write the whole model, its optimizer and the place in its training into one file: see `minidl.files`."""
+        extension("model files").save(self, path)
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the weights alone, as HDF5 in Keras's layout or as safetensors: see `minidl.files`."""
+        extension("model files").save_weights(self, path)
+
+    def load_weights(self, path: str | Path, *, max_bytes: int = 2**31) -> None:
+        """Read weights that `save_weights`, Keras or safetensors wrote."""
+        extension("model files").load_weights(self, path, max_bytes=max_bytes)
+
+    def restore_training(self, path: str | Path) -> None:
+        """Go on, in the running `fit`, from where the training that was saved at the path stood."""
+        extension("model files").restore_training(self, path)
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made in the middle of a training is a model, not a second training
@@ -73,25 +93,25 @@ class Model(Network):
         Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for what cannot
         be used. After any exception the model is usable, with the weights of the step before.
         """
-        size = 32 if batch_size is None else settings.integer("fit", "batch_size", batch_size, 1)
-        epochs = settings.integer("fit", "epochs", epochs, 0)
-        validation_split = settings.number("fit", "validation_split", validation_split, "[0, 1)")
+        size = 32 if batch_size is None else validation.check_integer("fit", "batch_size", batch_size, 1)
+        epochs = validation.check_integer("fit", "epochs", epochs, 0)
+        validation_split = validation.check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
-        settings.boolean("fit", "shuffle", shuffle)
+        validation.check_boolean("fit", "shuffle", shuffle)
         if validation_batch_size is not None:
-            settings.integer("fit", "validation_batch_size", validation_batch_size, 1)
-        settings.integer("fit", "validation_freq", validation_freq, 1)
+            validation.check_integer("fit", "validation_batch_size", validation_batch_size, 1)
+        validation.check_integer("fit", "validation_freq", validation_freq, 1)
         position = _position(initial_epoch)
-        watching = listed("fit", callbacks)
+        watching = as_list("fit", callbacks)
         self.settled = False  # a loss that nobody chose is chosen by the targets of the training, and by no others
         given = (x, y, sample_weight, class_weight, steps_per_epoch)
-        source, validation = self._sources(given, validation_split, validation_data, validation_steps)
+        source, held_out = self._sources(given, validation_split, validation_data, validation_steps)
         self.history = History()
         watching = [*watching, *progress(verbose), self.history]
-        hooks = Hooks(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
+        hooks = CallbackList(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
         self._prepare(source.row_shape)
         kind, often = kind_of(self.optimizer), (validation_batch_size, validation_freq)
-        return kind(self, source, validation, size, epochs, position, hooks, shuffle, *often).run()
+        return kind(self, source, held_out, size, epochs, position, hooks, shuffle, *often).run()
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -99,7 +119,7 @@ class Model(Network):
         """One update on these rows. Returns the loss before it, and the metrics, as `evaluate` does."""
         examples = self._checked("train_on_batch", x, y, sample_weight, class_weight)
         self._prepare(examples.row_shape)
-        kind, hooks = kind_of(self.optimizer), Hooks([], self, {})
+        kind, hooks = kind_of(self.optimizer), CallbackList([], self, {})
         training = kind(self, examples, None, len(examples), 1, Position(), hooks, shuffle=False)
         return self._returned(training.one_step("train_on_batch"), return_dict)
 
@@ -140,7 +160,7 @@ class Model(Network):
         row_shape: tuple[int, ...] | None = None,
     ) -> Source:
         """Where the batches come from: checked arrays, or something that yields batches, each checked as it comes."""
-        steps = None if steps is None else settings.integer(who, "the number of steps", steps, 1)
+        steps = None if steps is None else validation.check_integer(who, "the number of steps", steps, 1)
         if not (isinstance(x, Source) or data.makes_batches(x)):
             if steps is not None:
                 raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")
@@ -222,10 +242,10 @@ class Model(Network):
         """
         check_verbose("evaluate", verbose)
         self._refuse_unbuilt("evaluate")
-        size = None if batch_size is None else settings.integer("evaluate", "batch_size", batch_size, 1)
-        watching = [*listed("evaluate", callbacks), *evaluation_progress(verbose)]
+        size = None if batch_size is None else validation.check_integer("evaluate", "batch_size", batch_size, 1)
+        watching = [*as_list("evaluate", callbacks), *evaluation_progress(verbose)]
         source = self._source("evaluate", x, y, sample_weight, steps=steps)
-        hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(PREDICT_ROWS)})
+        hooks = CallbackList(watching, self, {"verbose": verbose, "steps": source.steps(PREDICT_ROWS)})
         rows = source.batch_rows(len(source) if isinstance(source, Examples) and size is None else size or PREDICT_ROWS)
         try:
             return self._returned(evaluate(self, source, rows, hooks), return_dict)
@@ -257,14 +277,18 @@ class Model(Network):
         """
         check_verbose("predict", verbose)
         self._refuse_unbuilt("predict")
-        size = PREDICT_ROWS if batch_size is None else settings.integer("predict", "batch_size", batch_size, 1)
-        watching = [*listed("predict", callbacks), *evaluation_progress(verbose)]
+        size = PREDICT_ROWS if batch_size is None else validation.check_integer("predict", "batch_size", batch_size, 1)
+        watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
         if isinstance(x, Stored):
             _refuse_steps("predict", x, steps)
             source = x.inputs("predict", self.input_shape or (), self.dtype)
         else:
             source = data.Inputs("predict", x, self.input_shape, self.dtype, steps)
-        hooks = Hooks(watching, self, {"verbose": verbose, "steps": source.steps(size)}) if watching else NO_HOOKS
+        hooks = (
+            CallbackList(watching, self, {"verbose": verbose, "steps": source.steps(size)})
+            if watching
+            else NO_CALLBACKS
+        )
         self._refuse_unfit(out, source.rows)
         try:
             call(hooks.on_predict_begin, {})
@@ -274,7 +298,7 @@ class Model(Network):
             hooks.close_all()
         return y
 
-    def _predicted(self, source: data.Inputs, size: int, hooks: Hooks, out: Any) -> Any:
+    def _predicted(self, source: data.Inputs, size: int, hooks: CallbackList, out: Any) -> Any:
         """All outputs: in out if there is one, else in an array; put together where nobody knew how many would come."""
         y, done, blocks = out, 0, list[np.ndarray]()
         if out is None and source.rows is not None:
@@ -326,4 +350,4 @@ def _refuse_steps(who: str, x: Stored, steps: int | None) -> None:
 def _position(initial_epoch: Any) -> Position:
     if isinstance(initial_epoch, Position):
         return copy.deepcopy(initial_epoch)
-    return Position(settings.integer("fit", "initial_epoch", initial_epoch, 0))
+    return Position(validation.check_integer("fit", "initial_epoch", initial_epoch, 0))

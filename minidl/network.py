@@ -9,17 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from . import data, losses, optimizers, settings
+from . import data, losses, naming, optimizers, validation
+from ._summary import summary_html, summary_table
 from .data import Examples
 from .errors import NotBuiltError, SettingError, ShapeError
-from .layers.base import Layer, inside
-from .layers.containers import Chain, built
-from .losses import Loss, Objective
+from .layers import Chain, Layer, build_layer
+from .losses import Loss, PenalizedLoss
 from .metrics import Metric
 from .metrics import named as named_metrics
+from .naming import join_path
 from .optimizers import SGD, Optimizer
 from .parameters import Parameter, Parameters, Penalty
-from .summary import summary_html, summary_table
 
 State = list[tuple[Layer, str, np.ndarray]]
 
@@ -28,8 +28,8 @@ class Network:
     """A layer with its parameters in one vector, an objective, and the gradient of one along the other."""
 
     optimizer: Optimizer
-    chosen_objective: Objective | None  # as compile got it
-    objective: Objective
+    chosen_objective: PenalizedLoss | None  # as compile got it
+    objective: PenalizedLoss
     metrics: dict[str, Metric]
     input_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...]
@@ -40,9 +40,9 @@ class Network:
         if not isinstance(layer, Layer):
             raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
         self.layer = layer
-        self.seed = None if seed is None else settings.integer("Model", "seed", seed, 0)
+        self.seed = None if seed is None else validation.check_integer("Model", "seed", seed, 0)
         self.dtype = _dtype(dtype)
-        self.name = name or settings.snake_case(type(self).__name__)
+        self.name = name or naming.snake_case(type(self).__name__)
         self.rng = np.random.default_rng(self.seed)
         self.compiled = False
         self.settled = False  # whether the loss fits the targets that were seen
@@ -85,7 +85,7 @@ class Network:
     def _shaped(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The output shape for rows of this shape: the layers make their Parameters, which get no storage yet."""
         self._refuse_shared()
-        output_shape = built(self.layer, input_shape)
+        output_shape = build_layer(self.layer, input_shape)
         self._refuse_shared()
         return output_shape
 
@@ -115,7 +115,7 @@ class Network:
     def _refuse_shared(self) -> None:
         seen: dict[int, str] = {}
         for path, layer in self.layer.walk():
-            own = {inside(path, name): parameter for name, parameter in layer.parameters.items()}
+            own = {join_path(path, name): parameter for name, parameter in layer.parameters.items()}
             for name, thing in {path: layer, **own}.items():
                 if id(thing) in seen:
                     kind = "parameter" if isinstance(thing, Parameter) else "layer"
@@ -129,7 +129,7 @@ class Network:
     def compile(
         self,
         optimizer: Optimizer | str | None = None,
-        loss: Loss | Objective | str | None = None,
+        loss: Loss | PenalizedLoss | str | None = None,
         metrics: Any = None,
     ) -> None:
         """Choose how to train. Defaults: SGD(0.01), and the loss that belongs to the last layer.
@@ -149,7 +149,7 @@ class Network:
     def _settle_objective(self, y: np.ndarray | None = None) -> None:
         """The objective that was chosen, else the loss that belongs to the last layer, and to the targets y."""
         last = (_leaves(self.layer) or [self.layer])[-1]
-        self.objective = self.chosen_objective or Objective(losses.belonging_to(last, y))
+        self.objective = self.chosen_objective or PenalizedLoss(losses.belonging_to(last, y))
         self._link()
 
     def _link(self) -> None:
@@ -256,8 +256,8 @@ class Network:
         """Where each weight lies, as (object, attribute), by path: layer by layer its parameters, then its state."""
         found: dict[str, tuple[Parameter | Layer, str]] = {}
         for path, layer in self.layer.walk():
-            found |= {inside(path, name): (parameter, "value") for name, parameter in layer.parameters.items()}
-            found |= {inside(path, name): (layer, name) for name in layer.state_names}
+            found |= {join_path(path, name): (parameter, "value") for name, parameter in layer.parameters.items()}
+            found |= {join_path(path, name): (layer, name) for name in layer.state_names}
         return found
 
     def get_weights(self) -> list[np.ndarray]:
@@ -295,7 +295,7 @@ class Network:
 
     def _optimizer_numbers(self) -> int:
         """How many numbers the optimiser remembers, its learning rate among them; 0 before it has begun."""
-        return optimizers.count_state(self.optimizer) + 1 if self._optimizer_ready else 0
+        return self.optimizer.count_state() + 1 if self._optimizer_ready else 0
 
     def _repr_html_(self) -> str:
         if not self.built:
@@ -326,7 +326,7 @@ def _row_shape(input_shape: Any) -> tuple[int, ...]:
     shape = shape[1:] if shape and shape[0] is None else shape
     if not shape:
         raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
-    return tuple(settings.integer("build", "input_shape", n, 1) for n in shape)
+    return tuple(validation.check_integer("build", "input_shape", n, 1) for n in shape)
 
 
 def _leaves(layer: Layer) -> list[Layer]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import initializers, settings
+from . import initializers, validation
 from .errors import NotBuiltError, SettingError, ShapeError
 from .initializers import Initializer
 
@@ -50,7 +50,7 @@ class Parameter:
     ) -> None:
         if not isinstance(shape, tuple | list):
             raise SettingError(f"Parameter: shape must be a tuple such as (3,), got {shape!r}")
-        self.shape = tuple(settings.integer("Parameter", "each of shape", n, 1) for n in shape)
+        self.shape = tuple(validation.check_integer("Parameter", "each of shape", n, 1) for n in shape)
         self.initializer = initializers.get("Parameter: initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
         self.regularizer = regularizer

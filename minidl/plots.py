@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import settings
-from .callbacks.history import History
+from . import validation
+from .callbacks import History
 from .errors import DataError, ShapeError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Ax
     for number, (label, history) in enumerate(named.items()):
         costs = history.history if isinstance(history, History) else history
         if isinstance(costs, Mapping):
-            costs = costs[settings.choice("cost_curves", "key", key, tuple(costs))]
+            costs = costs[validation.check_choice("cost_curves", "key", key, tuple(costs))]
         ax.plot(costs, LINES[number % len(LINES)], label=label)
     ax.set(xlabel="epoch", ylabel=key)
     if any(named):
@@ -147,7 +147,7 @@ def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "l
     `comparison.plot()` is this. Where a run ended early, so does its variant.
     """
     known = dict.fromkeys(figure for runs in comparison.runs.values() for run in runs for figure in run.history.history)
-    settings.choice("cost_spread", "key", key, tuple(known))
+    validation.check_choice("cost_spread", "key", key, tuple(known))
     ax = _axes(ax)
     for number, (name, runs) in enumerate(comparison.runs.items()):
         curves = [run.history.history.get(key, []) for run in runs]
@@ -179,7 +179,7 @@ def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 def layer_sizes(comparison: Comparison, *, what: str = "activation", ax: Axes | None = None) -> Axes:
     """The size of every kernel layer's activation (or "gradient") before training, a line a variant."""
-    settings.choice("layer_sizes", "what", what, ("activation", "gradient"))
+    validation.check_choice("layer_sizes", "what", what, ("activation", "gradient"))
     ax = _axes(ax)
     for number, (name, layers) in enumerate(comparison.layers.items()):
         sizes = [max(sizes[what], 1e-30) for sizes in layers.values()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import settings
+from . import validation
 from .parameters import Penalty
 
 
@@ -24,7 +24,7 @@ class L2(Penalty):
     lambd: float
 
     def __post_init__(self) -> None:
-        settings.keep_number(self, "lambd", "[0, inf)")
+        validation.keep_number(self, "lambd", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / (2 * m) * (w @ w)
@@ -43,7 +43,7 @@ class L1(Penalty):
     lambd: float
 
     def __post_init__(self) -> None:
-        settings.keep_number(self, "lambd", "[0, inf)")
+        validation.keep_number(self, "lambd", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
@@ -63,8 +63,8 @@ class L1L2(Penalty):
     l2: float = 0.0
 
     def __post_init__(self) -> None:
-        settings.keep_number(self, "l1", "[0, inf)")
-        settings.keep_number(self, "l2", "[0, inf)")
+        validation.keep_number(self, "l1", "[0, inf)")
+        validation.keep_number(self, "l2", "[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)

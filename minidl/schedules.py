@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
-from . import settings
+from . import validation
 from .errors import SettingError
 
 
@@ -31,7 +31,7 @@ class ExponentialDecay(Schedule):
 
     def __post_init__(self) -> None:
         _check(self, "(0, inf)", "initial_learning_rate", "decay_steps", "decay_rate")
-        settings.boolean("ExponentialDecay", "staircase", self.staircase)
+        validation.check_boolean("ExponentialDecay", "staircase", self.staircase)
 
     def __call__(self, step: int) -> float:
         return self.initial_learning_rate * self.decay_rate ** _periods(step, self.decay_steps, self.staircase)
@@ -49,7 +49,7 @@ class InverseTimeDecay(Schedule):
     def __post_init__(self) -> None:
         _check(self, "(0, inf)", "initial_learning_rate", "decay_steps")
         _check(self, "[0, inf)", "decay_rate")
-        settings.boolean("InverseTimeDecay", "staircase", self.staircase)
+        validation.check_boolean("InverseTimeDecay", "staircase", self.staircase)
 
     def __call__(self, step: int) -> float:
         periods = _periods(step, self.decay_steps, self.staircase)
@@ -72,7 +72,7 @@ class PolynomialDecay(Schedule):
     def __post_init__(self) -> None:
         _check(self, "(0, inf)", "initial_learning_rate", "decay_steps", "power")
         _check(self, "[0, inf)", "end_learning_rate")
-        settings.boolean("PolynomialDecay", "cycle", self.cycle)
+        validation.check_boolean("PolynomialDecay", "cycle", self.cycle)
 
     def __call__(self, step: int) -> float:
         periods = max(1, math.ceil(step / self.decay_steps)) if self.cycle else 1
@@ -93,7 +93,9 @@ class PiecewiseConstantDecay(Schedule):
     def __post_init__(self) -> None:
         who = "PiecewiseConstantDecay"
         for name, interval in (("boundaries", "[0, inf)"), ("values", "(0, inf)")):
-            numbers = tuple(settings.number(who, f"each of {name}", value, interval) for value in getattr(self, name))
+            numbers = tuple(
+                validation.check_real(who, f"each of {name}", value, interval) for value in getattr(self, name)
+            )
             object.__setattr__(self, name, numbers)  # a list is welcome, but a frozen schedule holds a tuple
         if list(self.boundaries) != sorted(set(self.boundaries)):
             raise SettingError(f"{who}: boundaries must rise, got {self.boundaries}")
@@ -178,7 +180,7 @@ class WarmUp(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise SettingError(f"WarmUp: schedule must be a Schedule object, got {self.schedule!r}")
-        settings.integer("WarmUp", "steps", self.steps, 1)
+        validation.check_integer("WarmUp", "steps", self.steps, 1)
 
     def __call__(self, step: int) -> float:
         if step < self.steps:
@@ -197,4 +199,4 @@ def _cosine(done: float, height: float, alpha: float) -> float:
 
 def _check(schedule: Any, interval: str, *names: str) -> None:
     for name in names:
-        settings.number(type(schedule).__name__, name, getattr(schedule, name), interval)
+        validation.check_real(type(schedule).__name__, name, getattr(schedule, name), interval)

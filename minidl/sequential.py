@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .errors import SettingError
-from .layers.base import Layer
-from .layers.containers import Chain, refuse_others
+from .layers import Chain, Layer, check_layers
 from .model import Model
 
 
@@ -73,5 +72,5 @@ class Sequential(Model):
 
 def _as_layer(given: Any) -> Layer:
     layer = given.layer if isinstance(given, Model) else given
-    refuse_others("Sequential", [layer])
+    check_layers("Sequential", [layer])
     return layer

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from . import threads
-from .callbacks.base import Callback, Hooks, call
-from .callbacks.history import History
+from . import _threads as threads
+from .callbacks import Callback, CallbackList, History, call
 from .data import Batches, Examples, Source
 from .errors import NonFiniteError, SettingError
 from .metrics import Metric
@@ -53,7 +52,7 @@ class Training:
     batch_size: int
     epochs: int
     position: Position
-    hooks: Hooks
+    hooks: CallbackList
     shuffle: bool = True
     validation_batch_size: int | None = None
     validation_freq: int = 1
@@ -320,7 +319,9 @@ def kind_of(optimizer: Optimizer) -> type[Training]:
     return Minimization if isinstance(optimizer, LBFGS) else optimizer.training or Training
 
 
-def evaluate(model: Model, source: Source, penalty_rows: int, hooks: Hooks, size: int = PREDICT_ROWS) -> dict[str, Any]:
+def evaluate(
+    model: Model, source: Source, penalty_rows: int, hooks: CallbackList, size: int = PREDICT_ROWS
+) -> dict[str, Any]:
     """The figures over all of the source, nothing learnt; the penalty as in a training batch of penalty_rows."""
     call(hooks.on_test_begin, {})
     for metric in model.metrics.values():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import settings
-from ..callbacks.base import Callback, Logs
+from .. import validation
+from ..callbacks import Callback, Logs
 from .signals import quietened, record, some
 
 NUMBERS = 1000  # of each tensor and layer: a histogram needs no more
@@ -19,7 +19,7 @@ class Distributions(Callback):
     """
 
     def __init__(self, every: int = 1) -> None:
-        self.every = settings.integer("Distributions", "every", every, 1)
+        self.every = validation.check_integer("Distributions", "every", every, 1)
         self.values: dict[str, dict[int, np.ndarray]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -6,9 +6,12 @@ import html
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..later import Later
+from .._lazy import extension
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SEVERITIES = ("error", "warning", "note")  # it cannot learn; it will learn badly; good to know
 
@@ -61,7 +64,10 @@ class Diagnosis:
     findings: list[Finding]
     layers: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    plot = Later("plots", "signal")
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the size of outputs and gradients, layer by layer: see `minidl.plots.signal`."""
+        axes: Axes = extension("plots").signal(self, ax)
+        return axes
 
     @property
     def headline(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..layers.activations import ReLU, Sigmoid, Tanh
+from ..layers import ReLU, Sigmoid, Tanh
 from .findings import Sign
 from .signals import LayerSignal, Signals, rms, variation
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import settings
-from ..callbacks.base import Callback, Logs
+from .. import validation
+from ..callbacks import Callback, Logs
 from ..data import Examples
 from ..errors import NonFiniteError, NotBuiltError
-from ..layers.dropout import Dropout
+from ..layers import Dropout
 from . import objective_rules, training_rules
 from .findings import Diagnosis, Finding, Rule, found_by
 from .rules import ALIVE, LEARNS_BADLY, ROWS, STANDING
@@ -55,7 +55,7 @@ class Monitor(Callback):
     """
 
     def __init__(self, every: int = 10) -> None:
-        self.every = settings.integer("Monitor", "every", every, 1)
+        self.every = validation.check_integer("Monitor", "every", every, 1)
         self.written: Record | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

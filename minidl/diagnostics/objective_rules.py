@@ -6,13 +6,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..layers.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from ..layers.base import Layer
-from ..layers.dense import Dense
-from ..layers.dropout import Dropout
-from ..layers.noise import GaussianNoise
-from ..layers.normalization import BatchNormalization
-from ..layers.reshaping import Flatten
+from ..layers import (
+    ELU,
+    GELU,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
 from .findings import Sign
 from .signals import Signals

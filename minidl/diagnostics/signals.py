@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Examples
-from ..layers.activations import Sigmoid
-from ..layers.base import Layer
-from ..layers.containers import Chain
-from ..layers.dropout import Dropout
-from ..layers.noise import GaussianNoise
+from ..layers import Chain, Dropout, GaussianNoise, Layer, Sigmoid
 from ..losses import Loss, Poisson
 from ..parameters import Parameter
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..gradcheck import check_model
-from ..layers.dropout import Dropout
+from ..layers import Dropout
 from ..optimizers import LBFGS
 from .findings import Sign
 from .signals import Signals, class_numbers, constant_loss, rms

@@ -14,13 +14,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..callbacks.history import History
+from ..callbacks import History
 from ..data import Batches, Examples, Source
 from ..errors import ProcessError, SettingError
 from ..metrics import Metric
 from ..optimizers import Optimizer, Wrapper
-from ..settings import number
 from ..training import Training
+from ..validation import check_real as number
 from .meeting import TAIL, Meeting
 from .parts import Own, Part
 

@@ -16,9 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import data
-from ..callbacks.base import Callback, listed
+from ..callbacks import Callback, as_list
 from ..errors import DataError
-from ..losses import LOSSES, Objective
+from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..sequential import Sequential
 from ..training import PREDICT_ROWS
@@ -145,7 +145,7 @@ class Estimator(BaseEstimator):
     def _new_optimizer(self) -> Optimizer:
         raise NotImplementedError
 
-    def _objective(self) -> Objective | None:
+    def _objective(self) -> PenalizedLoss | None:
         """What is made small; None: the loss that belongs to the last layer."""
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class Estimator(BaseEstimator):
 
     def _watching(self) -> list[Callback]:
         """Copies of the callbacks: they remember what they have seen."""
-        return copy.deepcopy(listed(type(self).__name__, self.callbacks))
+        return copy.deepcopy(as_list(type(self).__name__, self.callbacks))
 
     # ---- predict
 

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
-from .. import losses, optimizers, settings
+from .. import losses, optimizers, validation
 from ..errors import DataError, SettingError
 from ..layers import (
     ELU,
@@ -32,7 +32,7 @@ from ..layers import (
     Softplus,
     Tanh,
 )
-from ..losses import BinaryCrossentropy, CategoricalCrossentropy, Objective
+from ..losses import BinaryCrossentropy, CategoricalCrossentropy, PenalizedLoss
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
 from ..parameters import Penalty
 from ..regularizers import L2
@@ -146,7 +146,7 @@ class MLP(Arguments):
         layers: list[Layer] = []
         chosen = zip(sizes, self._each("activation", sizes), self._each("dropout", sizes), strict=True)
         for size, activation, rate in chosen:
-            settings.integer(type(self).__name__, "hidden_layer_sizes", size, 1)
+            validation.check_integer(type(self).__name__, "hidden_layer_sizes", size, 1)
             layers.append(self._affine(size))
             layers += [BatchNormalization()] if self.batch_normalization else []
             layers += self._activation(activation)
@@ -173,7 +173,7 @@ class MLP(Arguments):
     def _activation(self, given: Any) -> list[Layer]:
         if isinstance(given, Layer):
             return [given.clone()]
-        settings.choice(type(self).__name__, "activation", given, tuple(ACTIVATIONS))
+        validation.check_choice(type(self).__name__, "activation", given, tuple(ACTIVATIONS))
         activation = ACTIVATIONS[given]
         return [activation()] if activation else []
 
@@ -204,13 +204,13 @@ class MLP(Arguments):
             return SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
         return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
 
-    def _objective(self) -> Objective:
+    def _objective(self) -> PenalizedLoss:
         objective = self._data_objective()
         if self.penalty is not None:
             return objective + self.penalty
         return objective + L2(self.alpha) if self.alpha else objective
 
-    def _data_objective(self) -> Objective:
+    def _data_objective(self) -> PenalizedLoss:
         raise NotImplementedError
 
     def _forget(self) -> None:
@@ -249,7 +249,7 @@ class MLP(Arguments):
     def _rows_a_batch(self, rows: int) -> int:
         if self.batch_size == "auto":
             return min(200, rows)
-        size = settings.integer(type(self).__name__, "batch_size", self.batch_size, 1)
+        size = validation.check_integer(type(self).__name__, "batch_size", self.batch_size, 1)
         if size > rows:
             warnings.warn(f"batch_size={size} is larger than the {rows} rows there are: all are taken", stacklevel=7)
         return min(size, rows)
@@ -272,15 +272,15 @@ class MLP(Arguments):
 
     def _check(self) -> None:
         who = type(self).__name__
-        settings.choice(who, "solver", self.solver, ("lbfgs", "sgd", "adam"))
-        settings.choice(who, "learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
-        settings.integer(who, "max_iter", self.max_iter, 1)
-        settings.number(who, "tol", self.tol, "[0, inf)")
-        settings.number(who, "alpha", self.alpha, "[0, inf)")
-        settings.number(who, "power_t", self.power_t, "[0, inf)")
-        settings.number(who, "validation_fraction", self.validation_fraction, "[0, 1)")
+        validation.check_choice(who, "solver", self.solver, ("lbfgs", "sgd", "adam"))
+        validation.check_choice(who, "learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
+        validation.check_integer(who, "max_iter", self.max_iter, 1)
+        validation.check_real(who, "tol", self.tol, "[0, inf)")
+        validation.check_real(who, "alpha", self.alpha, "[0, inf)")
+        validation.check_real(who, "power_t", self.power_t, "[0, inf)")
+        validation.check_real(who, "validation_fraction", self.validation_fraction, "[0, 1)")
         if self.n_iter_no_change != math.inf:
-            settings.integer(who, "n_iter_no_change", self.n_iter_no_change, 1)
+            validation.check_integer(who, "n_iter_no_change", self.n_iter_no_change, 1)
         if not (self.penalty is None or isinstance(self.penalty, Penalty)):
             raise SettingError(f"{who}: penalty must be a Penalty such as L1(0.1), or None, got {self.penalty!r}")
 
@@ -332,12 +332,12 @@ class MLPClassifier(Classifier, MLP):
     def _out_activation(self) -> str:
         return "softmax" if self._binarizer.y_type_ == "multiclass" else "logistic"
 
-    def _data_objective(self) -> Objective:
+    def _data_objective(self) -> PenalizedLoss:
         if self.loss is not None:
             return losses.get(f"{type(self).__name__}: loss", self.loss)
         if self.out_activation_ == "softmax":
-            return Objective(CategoricalCrossentropy())
-        return Objective(BinaryCrossentropy() if self.n_outputs_ == 1 else LogLoss())
+            return PenalizedLoss(CategoricalCrossentropy())
+        return PenalizedLoss(BinaryCrossentropy() if self.n_outputs_ == 1 else LogLoss())
 
     def _strata(self, rows: Rows) -> np.ndarray | None:
         return rows.y[:, 0] if rows.y.shape[1] == 1 else None  # scikit-learn's choice: two classes only
@@ -371,11 +371,11 @@ class MLPRegressor(Regressor, MLP):
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
 
-    def _data_objective(self) -> Objective:
+    def _data_objective(self) -> PenalizedLoss:
         if self.loss == "poisson":
-            return Objective(PoissonDeviance())
+            return PenalizedLoss(PoissonDeviance())
         if self.loss == "squared_error":
-            return Objective(SquaredError())
+            return PenalizedLoss(SquaredError())
         return losses.get(f"{type(self).__name__}: loss", self.loss)
 
     def _validation_score(self, rows: Rows) -> float:

@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import losses, optimizers, settings
+from .. import losses, optimizers, validation
 from ..errors import SettingError
 from ..layers import Dense, Layer, Sigmoid, Softmax
-from ..losses import Objective
+from ..losses import PenalizedLoss
 from ..optimizers import Optimizer
 from ..sequential import Sequential
 from .base import Classifier, Estimator, Regressor, held_out
@@ -56,7 +56,7 @@ class SequentialEstimator(Estimator):
     verbose: Any = 0
 
     def _check(self) -> None:
-        settings.number(type(self).__name__, "validation_split", self.validation_split, "[0, 1)")
+        validation.check_real(type(self).__name__, "validation_split", self.validation_split, "[0, 1)")
 
     def _begin(self, rows: Rows) -> None:
         outputs = rows.y.shape[1]
@@ -72,7 +72,7 @@ class SequentialEstimator(Estimator):
     def _new_optimizer(self) -> Optimizer:
         return optimizers.get(f"{type(self).__name__}: optimizer", copy.deepcopy(self.optimizer))
 
-    def _objective(self) -> Objective | None:
+    def _objective(self) -> PenalizedLoss | None:
         return None if self.loss is None else losses.get(f"{type(self).__name__}: loss", self.loss)
 
     def _train_all(self, rows: Rows) -> None:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..callbacks import Callback
-from ..callbacks.base import Logs
+from ..callbacks import Callback, Logs
 
 
 class Record(Callback):

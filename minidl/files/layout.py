@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ModelFileError, NonFiniteError, SettingError
-from ..layers.base import Layer, inside
-from ..layers.containers import Chain
+from ..layers import Chain, Layer
+from ..naming import join_path, snake_case, unique
 from ..parameters import Parameter
-from ..settings import snake_case, unique
 from .tree import Tree, shown
 
 
@@ -47,7 +46,7 @@ def _inside(container: Layer, group: str, path: str) -> Iterator[tuple[str, Weig
     for name, layer in container.children.items():
         key = unique(_key(layer), taken)
         taken.add(key)
-        yield from _of_layer(layer, f"{group}/layers/{key}", inside(path, name))
+        yield from _of_layer(layer, f"{group}/layers/{key}", join_path(path, name))
 
 
 def _of_layer(layer: Layer, group: str, path: str) -> Iterator[tuple[str, Weight]]:

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFileError, SettingError
-from ..layers.base import Layer
-from ..layers.containers import Chain
-from ..losses import Loss, Objective
+from ..layers import Chain, Layer
+from ..losses import Loss, PenalizedLoss
 from ..metrics import Metric
 from ..model import Model
 from ..optimizers import Optimizer, Wrapper
@@ -243,7 +242,7 @@ def _bare(chosen: dict[str, Any], decoder: Decoder) -> Model:
 
 def _compile(model: Model, chosen: dict[str, Any], decoder: Decoder) -> None:
     metrics = [(decoder.of_kind(str, name), decoder.of_kind(Metric, metric)) for name, metric in chosen["metrics"]]
-    objective = None if chosen["loss"] is None else decoder.of_kind(Objective, chosen["loss"])
+    objective = None if chosen["loss"] is None else decoder.of_kind(PenalizedLoss, chosen["loss"])
     if objective is not None:
         parts = [(objective.loss, Loss), *((term, Penalty) for term in objective.penalties)]
         if not all(isinstance(part, kind) for part, kind in parts):

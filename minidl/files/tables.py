@@ -43,7 +43,7 @@ CLASSES: dict[str, type] = {
     "losses.Huber": losses.Huber,
     "losses.MeanAbsoluteError": losses.MeanAbsoluteError,
     "losses.MeanSquaredError": losses.MeanSquaredError,
-    "losses.Objective": losses.Objective,
+    "losses.PenalizedLoss": losses.PenalizedLoss,
     "losses.Poisson": losses.Poisson,
     "losses.SparseCategoricalCrossentropy": losses.SparseCategoricalCrossentropy,
     "metrics.AUC": metrics.AUC,

@@ -21,8 +21,7 @@ import numpy as np
 
 from ..errors import ModelFileError, SettingError
 from ..initializers import Initializer
-from ..layers.base import Layer
-from ..layers.containers import Chain
+from ..layers import Chain, Layer
 from ..losses import Loss
 from ..metrics import Metric
 from ..optimizers import Optimizer

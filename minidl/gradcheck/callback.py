@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 
-from .. import settings
-from ..callbacks.base import Callback, Logs
+from .. import validation
+from ..callbacks import Callback, Logs
 from ..data import Examples
 from ..errors import GradientError
 from .check import check_function, spread
@@ -35,11 +35,13 @@ class GradientChecker(Callback):
         rows: int = 8,
         on_failure: str = "raise",
     ) -> None:
-        self.every = settings.integer("GradientChecker", "every", every, 1)
+        self.every = validation.check_integer("GradientChecker", "every", every, 1)
         refuse_bad_settings("GradientChecker", depth, method, tolerance)
         self.depth, self.method, self.tolerance = depth, method, tolerance
-        self.rows = settings.integer("GradientChecker", "rows", rows, 1)
-        self.on_failure = settings.choice("GradientChecker", "on_failure", on_failure, ("raise", "warn", "record"))
+        self.rows = validation.check_integer("GradientChecker", "rows", rows, 1)
+        self.on_failure = validation.check_choice(
+            "GradientChecker", "on_failure", on_failure, ("raise", "warn", "record")
+        )
         self.reports: list[Report] = []
         self.function: ModelFunction | None = None
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import losses, settings
+from .. import losses, validation
 from ..errors import GradientError, NotBuiltError, SettingError
-from ..layers.base import Layer, inside
-from ..layers.containers import built
-from ..losses import Loss, Objective
+from ..layers import Layer, build_layer
+from ..losses import Loss, PenalizedLoss
 from ..model import Model
+from ..naming import join_path
 from ..parameters import Parameters, Penalty
 from . import causes
 from .compare import TOLERANCE, closely, refuse_bad_settings, report_on
@@ -44,13 +44,20 @@ def check_gradient(
 
 
 def check_loss(
-    loss: Loss | Penalty | Objective, outputs: int = 3, *, rows: int = 5, seed: int = 0, raise_on_failure: bool = True
+    loss: Loss | Penalty | PenalizedLoss,
+    outputs: int = 3,
+    *,
+    rows: int = 5,
+    seed: int = 0,
+    raise_on_failure: bool = True,
 ) -> Report:
     """Are the slopes of a loss, and the gradients of penalties, right?   On random outputs, weighted and unweighted.
 
     A loss with a link is checked on probabilities and on logits, one with labels in [0, 1] with hard and soft labels.
     """
-    outputs, rows = (settings.integer("check_loss", *given, 1) for given in (("outputs", outputs), ("rows", rows)))
+    outputs, rows = (
+        validation.check_integer("check_loss", *given, 1) for given in (("outputs", outputs), ("rows", rows))
+    )
     rng, functions = np.random.default_rng(seed), dict[str, LossFunction | PenaltyFunction]()
     penalties: tuple[Penalty, ...]
     if isinstance(loss, Penalty):
@@ -144,7 +151,7 @@ def check_layer(
 def _numbers(name: str, given: Any) -> tuple[int, ...]:
     """One number or several, each at least 1."""
     several = given if isinstance(given, tuple | list) else (given,)
-    return tuple(settings.integer("check_layer", name, n, 1) for n in several)
+    return tuple(validation.check_integer("check_layer", name, n, 1) for n in several)
 
 
 def _explained(function: LayerFunction, title: str, method: str, tolerance: float) -> Report:
@@ -178,7 +185,7 @@ def layer_function(
 
 def build(layer: Layer, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Parameters:
     """Parameters for a layer that is in no model."""
-    built(layer, shape)
+    build_layer(layer, shape)
     params = Parameters(layer.named_parameters(), np.dtype(dtype))
     params.initialize(rng)
     for _, inner in layer.walk():
@@ -217,7 +224,9 @@ def check_model(
     if not model.compiled:
         model.compile()
     examples = model.examples("check_model", x, y, sample_weight)
-    function = ModelFunction(model, examples[spread(len(examples), settings.integer("check_model", "rows", rows, 1))])
+    function = ModelFunction(
+        model, examples[spread(len(examples), validation.check_integer("check_model", "rows", rows, 1))]
+    )
     return _finish(check_function(function, depth, method, tolerance, seed), raise_on_failure)
 
 
@@ -263,7 +272,7 @@ def _explain(function: ModelFunction, report: Report, seed: int) -> None:
             guilty = path
             through = wrong.get("input")
             said[""] = f"it comes through {path}: {through}" if through else None
-        said |= {inside(path, name): cause for name, cause in wrong.items() if name != "input"}
+        said |= {join_path(path, name): cause for name, cause in wrong.items() if name != "input"}
     report.guilty = guilty
     if guilty is None:
         said[""] = _of_loss(function)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from .functions import Differentiable
 from .numeric import METHODS, relative_difference, scattered, taken
 from .report import Report, Tensor
@@ -29,11 +29,11 @@ SAMPLE = 2_000  # of a larger tensor, to find a wrong entry soon
 def refuse_bad_settings(who: str, depth: str | int, method: str, tolerance: float) -> None:
     """Raise SettingError if one of them cannot be used."""
     if isinstance(depth, str):
-        settings.choice(who, "depth", depth, ("auto", "directions", "all"))
+        validation.check_choice(who, "depth", depth, ("auto", "directions", "all"))
     else:
-        settings.integer(who, "depth", depth, 1)
-    settings.choice(who, "method", method, ("auto", *METHODS))
-    settings.number(who, "tolerance", tolerance, "(0, 1)")
+        validation.check_integer(who, "depth", depth, 1)
+    validation.check_choice(who, "method", method, ("auto", *METHODS))
+    validation.check_real(who, "tolerance", tolerance, "(0, 1)")
 
 
 def closely(function: Differentiable) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ShapeError
-from ..layers.base import Layer
+from ..layers import Layer
 from ..losses import Loss
 from ..parameters import Parameters, Penalty
 from .numeric import CENTRAL_STEP, EPS, complex_arithmetic, number, point_of, probe, slope

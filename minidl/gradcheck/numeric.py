@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..data import finite, numeric
 from ..errors import SettingError, ShapeError
 
@@ -89,7 +89,7 @@ def numerical_gradient(f: Function, theta: Any, method: str = "auto") -> Any:
 
     method  "complex", "central", or "auto": the complex step if f bears it
     """
-    settings.choice("numerical_gradient", "method", method, ("auto", *METHODS))
+    validation.check_choice("numerical_gradient", "method", method, ("auto", *METHODS))
     point = point_of("numerical_gradient", theta)
 
     def of(array: np.ndarray) -> Any:

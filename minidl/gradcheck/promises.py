@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layers.base import Layer
+from ..layers import Layer
 from ..parameters import Parameters
 from .functions import OFTEN, Snapshot
 

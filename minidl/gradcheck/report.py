@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..later import Later
+from .._lazy import extension
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WORDS = {"complex": "complex step", "central": "central differences"}
 
@@ -54,7 +57,10 @@ class Report:
     seconds: float = 0.0
     epoch: int | None = None
 
-    plot = Later("plots", "gradient_report")
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the numerical against the claimed entries: see `minidl.plots.gradient_report`."""
+        axes: Axes = extension("plots").gradient_report(self, ax)
+        return axes
 
     @property
     def passed(self) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Examples
-from ..layers.base import Layer
+from ..layers import Layer
 from ..parameters import Parameter
 from .functions import NOISE, Differentiable, Part, PenaltyFunction, Snapshot, in_double, largest, stale_or_fresh
 from .numeric import CENTRAL_STEP, COMPLEX_STEP, EPS, NOT_COMPLEX, agree, beside, complex_arithmetic, scattered, slope

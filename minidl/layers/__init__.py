@@ -1,35 +1,5 @@
-"""The layers, and the pieces a layer of one's own is made of."""
+"""Layers, and the parts that new layers are made of. The names stand in `__init__.pyi`."""
 
-from ..parameters import Parameter
-from .activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh, log_softmax, sigmoid
-from .base import Layer
-from .containers import Chain, Residual
-from .dense import Dense
-from .dropout import Dropout
-from .noise import GaussianNoise
-from .normalization import BatchNormalization, LayerNormalization
-from .reshaping import Flatten
+from .._lazy import attach
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "BatchNormalization",
-    "Chain",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Parameter",
-    "ReLU",
-    "Residual",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "log_softmax",
-    "sigmoid",
-]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

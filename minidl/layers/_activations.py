@@ -5,34 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import settings
-from ..constants import filled
-from .base import Layer
-
-
-def sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), accurate in both tails, without overflow, also for complex z."""
-    largest = 88.0 if z.dtype == np.float32 else 709.0  # exp of more is infinite in this dtype
-    e = np.exp(np.minimum(-z, largest))
-    e += 1
-    return 1 / e
-
-
-def log_softmax(z: np.ndarray) -> np.ndarray:
-    """log(exp(z_j) / sum_k exp(z_k)) along the last axis: finite for every finite z, also for complex z."""
-    t = _below_the_largest(z)
-    return t - np.log(row_sums(np.exp(t)))
-
-
-def row_sums(x: np.ndarray) -> np.ndarray:
-    """x.sum(axis=-1, keepdims=True), several times faster for few columns."""
-    return x.dot(filled(1, x.shape[-1:], x.dtype))[..., None]
-
-
-def _below_the_largest(z: np.ndarray) -> np.ndarray:
-    """z - max(z): exponentials that neither overflow nor all vanish."""
-    with np.errstate(over="ignore"):
-        return np.maximum(z - z.max(axis=-1, keepdims=True), float(np.finfo(z.dtype).min))
+from .. import validation
+from ..ops import relu, row_sums, sigmoid, softmax
+from ._base import Layer
 
 
 @dataclass(eq=False)
@@ -41,7 +16,7 @@ class ReLU(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
-        return np.maximum(x, filled(0, x.shape, x.dtype))  # three times faster than with the number 0
+        return relu(x)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy * (self.x > 0)
@@ -57,7 +32,7 @@ class LeakyReLU(Layer):
     negative_slope: float = 0.3
 
     def __post_init__(self) -> None:
-        self.negative_slope = settings.number("LeakyReLU", "negative_slope", self.negative_slope, "[0, inf)")
+        self.negative_slope = validation.check_real("LeakyReLU", "negative_slope", self.negative_slope, "[0, inf)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
@@ -78,7 +53,7 @@ class ELU(Layer):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        self.alpha = settings.number("ELU", "alpha", self.alpha, "[0, inf)")
+        self.alpha = validation.check_real("ELU", "alpha", self.alpha, "[0, inf)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
@@ -152,7 +127,7 @@ class GELU(Layer):
     approximate: bool = False
 
     def __post_init__(self) -> None:
-        settings.boolean("GELU", "approximate", self.approximate)
+        validation.check_boolean("GELU", "approximate", self.approximate)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         v = np.minimum(np.maximum(x, -40), 40)  # beyond, g is 0 or 1 to the last digit, and v^3 would overflow
@@ -184,8 +159,7 @@ class Softmax(Layer):
     """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        e = np.exp(_below_the_largest(x))
-        y = e / row_sums(e)
+        y = softmax(x)
         self.y = y
         return y
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .base import Optimizer
+from ._base import Optimizer
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class RMSprop(Optimizer):
         self._check("rho")
         self._check("momentum")
         self._check("epsilon", "(0, inf)")
-        settings.boolean("RMSprop", "centered", self.centered)
+        validation.check_boolean("RMSprop", "centered", self.centered)
 
     def build(self, params: Parameters) -> None:
         super().build(params)

@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import settings
+from .. import validation
 from ..errors import SettingError
-from .base import Callback, Logs
-from .monitored import Monitored
+from ._base import Callback, Logs
+from ._monitored import Monitored
 
 
 class Saving(Callback):
@@ -23,7 +23,7 @@ class Saving(Callback):
 
     def _check_frequency(self) -> None:
         if self.save_freq != "epoch":
-            settings.integer(type(self).__name__, "save_freq, if not 'epoch',", self.save_freq, 1)
+            validation.check_integer(type(self).__name__, "save_freq, if not 'epoch',", self.save_freq, 1)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.batches = 0
@@ -68,10 +68,10 @@ class ModelCheckpoint(Saving, Monitored):
 
     def __post_init__(self) -> None:
         self._check()
-        settings.boolean("ModelCheckpoint", "save_best_only", self.save_best_only)
-        settings.boolean("ModelCheckpoint", "save_weights_only", self.save_weights_only)
+        validation.check_boolean("ModelCheckpoint", "save_best_only", self.save_best_only)
+        validation.check_boolean("ModelCheckpoint", "save_weights_only", self.save_weights_only)
         if self.initial_value_threshold is not None:
-            settings.number("ModelCheckpoint", "initial_value_threshold", self.initial_value_threshold)
+            validation.check_real("ModelCheckpoint", "initial_value_threshold", self.initial_value_threshold)
         self._check_frequency()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -121,7 +121,7 @@ class BackupAndRestore(Saving):
 
     def __post_init__(self) -> None:
         self._check_frequency()
-        settings.boolean("BackupAndRestore", "delete_checkpoint", self.delete_checkpoint)
+        validation.check_boolean("BackupAndRestore", "delete_checkpoint", self.delete_checkpoint)
 
     @property
     def path(self) -> Path:

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from ..errors import SettingError
-from .base import Callback, Logs
+from ._base import Callback, Logs
 
 INTERVAL = 0.1  # seconds between two redraws: the eye sees no more, and the training pays for no more
 

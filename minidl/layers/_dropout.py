@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import settings
-from .base import Layer
+from .. import validation
+from ._base import Layer
 
 
 @dataclass(eq=False)
@@ -19,7 +19,7 @@ class Dropout(Layer):
     rate: float
 
     def __post_init__(self) -> None:
-        self.rate = settings.number("Dropout", "rate", self.rate, "[0, 1)")
+        self.rate = validation.check_real("Dropout", "rate", self.rate, "[0, 1)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training or self.rate == 0:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .layers.base import Layer
-from .layers.containers import Chain
+from .layers import Chain, Layer
 from .parameters import Parameters
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")

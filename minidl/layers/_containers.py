@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingError, ShapeError
-from .base import Layer
+from ._base import Layer
 
 
-def built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Build the layer; its output shape, which must be one."""
     shape = layer.build(input_shape)
     if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
@@ -19,7 +19,7 @@ def built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def refuse_others(who: str, given: Iterable[Any]) -> None:
+def check_layers(who: str, given: Iterable[Any]) -> None:
     """Refuse what is no layer."""
     for layer in given:
         if not isinstance(layer, Layer):
@@ -36,13 +36,13 @@ class Chain(Layer):
     start = 0  # where backward ends
 
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
-        refuse_others(type(self).__name__, layers)
+        check_layers(type(self).__name__, layers)
         self.layers = layers
         self.name = name
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = input_shape
-        self.shapes = [shape := built(layer, shape) for layer in self.layers]
+        self.shapes = [shape := build_layer(layer, shape) for layer in self.layers]
         return shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..data import Examples
 from ..errors import NonFiniteError
-from .base import Callback, Logs
+from ._base import Callback, Logs
 
 Hook = Callable[..., Any] | None
 
@@ -33,7 +33,7 @@ class CSVLogger(Callback):
     writes = True
 
     def __post_init__(self) -> None:
-        settings.boolean("CSVLogger", "append", self.append)
+        validation.check_boolean("CSVLogger", "append", self.append)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         path = Path(self.filename)

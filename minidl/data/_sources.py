@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..errors import DataError, SettingError
-from .checks import finite, inputs, rows, weights
+from ._validation import finite, inputs, rows, weights
 
 
 class Source:
@@ -171,7 +171,7 @@ class Inputs:
         self, who: str, x: Any, shape: tuple[int, ...] | None, dtype: np.dtype, steps: int | None = None
     ) -> None:
         self.who, self.shape, self.dtype = who, shape, dtype
-        self.wanted = None if steps is None else settings.integer(who, "steps", steps, 1)
+        self.wanted = None if steps is None else validation.check_integer(who, "steps", steps, 1)
         self.made = makes_batches(x)
         if self.wanted and not self.made:
             raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")

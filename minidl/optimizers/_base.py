@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
 
@@ -34,7 +35,9 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.learning_rate, Schedule):
-            self.learning_rate = settings.number(type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)")
+            self.learning_rate = validation.check_real(
+                type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)"
+            )
 
     @property
     def built(self) -> bool:
@@ -48,7 +51,16 @@ class Optimizer:
         if type(rate) is float and 0 <= rate < math.inf:
             return rate
         rate = rate(self.iterations) if callable(rate) else rate  # or set anew, and not checked yet
-        return settings.number(type(self).__name__, "learning_rate", rate, "[0, inf)")
+        return validation.check_real(type(self).__name__, "learning_rate", rate, "[0, inf)")
+
+    def walk(self) -> Iterator[Optimizer]:
+        """This optimizer, then those that it wraps, from the outside in."""
+        yield self
+
+    def count_state(self) -> int:
+        """The number of numbers in the state of this optimizer and those that it wraps."""
+        state = (getattr(optimizer, name) for optimizer in self.walk() for name in optimizer.state_names)
+        return sum(np.size(value) for value in state if value is not None)
 
     @property
     def kept(self) -> Optimizer:
@@ -67,4 +79,4 @@ class Optimizer:
 
     def _check(self, name: str, interval: str = "[0, 1)") -> None:
         """Check a setting."""
-        settings.keep_number(self, name, interval)
+        validation.keep_number(self, name, interval)

@@ -76,7 +76,7 @@ HOOKS = [name for name in vars(Callback) if name.startswith("on_") or name == "c
 ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
 
 
-class Hooks:
+class CallbackList:
     """For each hook, under its name, the methods to call, in the callbacks' order: only those that are overridden."""
 
     def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class Hooks:
 
         def __getattr__(self, hook: str) -> list[Callable[..., None]]: ...
 
-    def without_writing(self) -> Hooks:
+    def without_writing(self) -> CallbackList:
         """The same, but those that print or write files are not called."""
         quiet = copy.copy(self)
         quiet._gather(callback for callback in self.callbacks if not callback.writes)
@@ -112,10 +112,10 @@ class Hooks:
                 stack.callback(close)
 
 
-NO_HOOKS = Hooks((), None, {})
+NO_CALLBACKS = CallbackList((), None, {})
 
 
-def listed(who: str, callbacks: Any) -> list[Callback]:
+def as_list(who: str, callbacks: Any) -> list[Callback]:
     """The callbacks as a list: of one, of several, of none."""
     given = [callbacks] if isinstance(callbacks, Callback) else callbacks
     if given is not None and not isinstance(given, Iterable):

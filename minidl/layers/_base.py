@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
+from ..naming import join_path, snake_case, unique
 from ..parameters import Parameter
-from ..settings import snake_case, unique
 
 
 @dataclass(eq=False)
@@ -80,14 +80,14 @@ class Layer:
         """This layer and all inside it, each with its path ("residual/dense_1"), in the order of the children."""
         yield path, self
         for name, child in self.children.items():
-            yield from child.walk(inside(path, name))
+            yield from child.walk(join_path(path, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
         """All parameters here and inside by path ("dense_1/kernel"), in the order of the layers."""
         found = {}
         for path, layer in self.walk():
             for name, parameter in layer.parameters.items():
-                found[inside(path, name)] = parameter
+                found[join_path(path, name)] = parameter
         return found
 
     def named_state(self) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ class Layer:
         found = {}
         for path, layer in self.walk():
             for name in layer.state_names:
-                found[inside(path, name)] = getattr(layer, name)
+                found[join_path(path, name)] = getattr(layer, name)
         return found
 
     def mark_first(self) -> None:
@@ -115,11 +115,6 @@ class Layer:
         if hasattr(new, "__post_init__"):
             new.__post_init__()
         return new
-
-
-def inside(path: str, name: str) -> str:
-    """The path of what has this name in the layer at the path, which for the outermost layer is empty."""
-    return f"{path}/{name}" if path else name
 
 
 def child_name(layer: Layer) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..errors import SettingError
-from .base import Callback, Logs
+from ._base import Callback, Logs
 
 
 class Monitored(Callback):
@@ -30,8 +30,8 @@ class Monitored(Callback):
         who = type(self).__name__
         if not isinstance(self.monitor, str):
             raise SettingError(f"{who}: monitor must be a name in the logs, as 'val_loss', got {self.monitor!r}")
-        settings.choice(who, "mode", self.mode, ("auto", "min", "max"))
-        self.min_delta = abs(settings.number(who, "min_delta", self.min_delta))
+        validation.check_choice(who, "mode", self.mode, ("auto", "min", "max"))
+        self.min_delta = abs(validation.check_real(who, "min_delta", self.min_delta))
 
     def current(self, logs: Logs | None) -> float | None:
         """The figure in these logs; a warning that lists the others, and None, if it is not there."""
@@ -98,11 +98,11 @@ class EarlyStopping(Monitored):
 
     def __post_init__(self) -> None:
         self._check()
-        settings.integer("EarlyStopping", "patience", self.patience, 0)
-        settings.integer("EarlyStopping", "start_from_epoch", self.start_from_epoch, 0)
+        validation.check_integer("EarlyStopping", "patience", self.patience, 0)
+        validation.check_integer("EarlyStopping", "start_from_epoch", self.start_from_epoch, 0)
         if self.baseline is not None:
-            settings.number("EarlyStopping", "baseline", self.baseline)
-        settings.boolean("EarlyStopping", "restore_best_weights", self.restore_best_weights)
+            validation.check_real("EarlyStopping", "baseline", self.baseline)
+        validation.check_boolean("EarlyStopping", "restore_best_weights", self.restore_best_weights)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
@@ -156,10 +156,10 @@ class ReduceLROnPlateau(Monitored):
 
     def __post_init__(self) -> None:
         self._check()
-        settings.number("ReduceLROnPlateau", "factor", self.factor, "(0, 1)")
-        settings.integer("ReduceLROnPlateau", "patience", self.patience, 0)
-        settings.integer("ReduceLROnPlateau", "cooldown", self.cooldown, 0)
-        settings.number("ReduceLROnPlateau", "min_lr", self.min_lr, "[0, inf)")
+        validation.check_real("ReduceLROnPlateau", "factor", self.factor, "(0, 1)")
+        validation.check_integer("ReduceLROnPlateau", "patience", self.patience, 0)
+        validation.check_integer("ReduceLROnPlateau", "cooldown", self.cooldown, 0)
+        validation.check_real("ReduceLROnPlateau", "min_lr", self.min_lr, "[0, inf)")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = self.cooldown_counter = 0
@@ -222,7 +222,7 @@ class LearningRateScheduler(Callback):
         except TypeError:
             arguments = (epoch,)
         who, rate = "LearningRateScheduler", self.schedule(*arguments)
-        self.model.optimizer.learning_rate = settings.number(who, "what the schedule returns", rate, "[0, inf)")
+        self.model.optimizer.learning_rate = validation.check_real(who, "what the schedule returns", rate, "[0, inf)")
         self.scheduled = epoch
         if self.verbose:
             sys.stdout.write(f"Epoch {epoch + 1}: setting the learning rate to {rate}.\n")

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..parameters import Parameter
-from .base import Layer
+from ._base import Layer
 
 
 @dataclass(eq=False)
@@ -26,9 +26,9 @@ class Normalization(Layer):
 
     def __post_init__(self) -> None:
         who = type(self).__name__
-        self.epsilon = settings.number(who, "epsilon", self.epsilon, "(0, inf)")
-        settings.boolean(who, "center", self.center)
-        settings.boolean(who, "scale", self.scale)
+        self.epsilon = validation.check_real(who, "epsilon", self.epsilon, "(0, inf)")
+        validation.check_boolean(who, "center", self.center)
+        validation.check_boolean(who, "scale", self.scale)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.scale:
@@ -84,7 +84,7 @@ class BatchNormalization(Normalization):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.momentum = settings.number("BatchNormalization", "momentum", self.momentum, "[0, 1]")
+        self.momentum = validation.check_real("BatchNormalization", "momentum", self.momentum, "[0, 1]")
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self.moving_mean = np.zeros(input_shape[-1:], np.float32)

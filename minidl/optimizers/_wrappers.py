@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from ..errors import SettingError
 from ..parameters import Parameters
-from .base import Optimizer
-from .lbfgs import LBFGS
+from ._base import Optimizer
+from ._lbfgs import LBFGS
 
 
 class Wrapper(Optimizer):
@@ -41,6 +42,10 @@ class Wrapper(Optimizer):
     @property
     def iterations(self) -> int:  # type: ignore[override]  # counted by the one inside
         return self.optimizer.iterations
+
+    def walk(self) -> Iterator[Optimizer]:
+        yield self
+        yield from self.optimizer.walk()
 
     def build(self, params: Parameters) -> None:
         self.optimizer.build(params)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Layer
+from ._base import Layer
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..errors import DataError, SettingError, ShapeError
 
 
@@ -190,5 +190,5 @@ def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> n
     for label, value in class_weight.items():
         if isinstance(label, bool) or not isinstance(label, Real) or label % 1 != 0:  # it would match no row
             raise SettingError(f"{who}: class_weight must have whole numbers for keys, the classes, got {label!r}")
-        weight[classes == label] = settings.number(who, f"class_weight[{label}]", value, "[0, inf)")
+        weight[classes == label] = validation.check_real(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import initializers, settings
-from ..constants import filled
+from .. import initializers, validation
 from ..errors import SettingError, ShapeError
 from ..initializers import GlorotUniform, Initializer, Zeros
+from ..ops import column_sums
 from ..parameters import Parameter, Penalty
-from .base import Layer
+from ._base import Layer
 
 
 @dataclass(eq=False)
@@ -33,8 +33,8 @@ class Dense(Layer):
     bias_regularizer: Penalty | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.units = settings.integer("Dense", "units", self.units, 1)
-        settings.boolean("Dense", "use_bias", self.use_bias)
+        self.units = validation.check_integer("Dense", "units", self.units, 1)
+        validation.check_boolean("Dense", "use_bias", self.use_bias)
         self.kernel_initializer = initializers.get("Dense: kernel_initializer", self.kernel_initializer)
         self.bias_initializer = initializers.get("Dense: bias_initializer", self.bias_initializer)
         for name in ("kernel_regularizer", "bias_regularizer"):
@@ -64,6 +64,5 @@ class Dense(Layer):
     def backward(self, dy: np.ndarray) -> Any:
         self.x.T.dot(dy, out=self.kernel.grad)
         if self.use_bias:
-            # ones @ dy sums the rows several times faster than dy.sum(axis=0)
-            filled(1, dy.shape[:1], dy.dtype).dot(dy, out=self.bias.grad)
+            column_sums(dy, out=self.bias.grad)
         return None if self.is_first else dy.dot(self.kernel.value.T)

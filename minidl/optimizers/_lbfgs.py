@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..errors import SettingError
-from .base import Optimizer
+from ._base import Optimizer
 
 
 @dataclass(eq=False)
@@ -35,10 +35,10 @@ class LBFGS(Optimizer):
     learning_rate: Any = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        settings.integer("LBFGS", "memory", self.memory, 1)
+        validation.check_integer("LBFGS", "memory", self.memory, 1)
         self._check("tolerance", "[0, inf)")
         if self.max_evaluations is not None:
-            settings.integer("LBFGS", "max_evaluations", self.max_evaluations, 1)
+            validation.check_integer("LBFGS", "max_evaluations", self.max_evaluations, 1)
         self._check("min_decrease", "[0, inf)")
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:

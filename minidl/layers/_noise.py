@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import settings
-from .base import Layer
+from .. import validation
+from ._base import Layer
 
 
 @dataclass(eq=False)
@@ -19,7 +19,7 @@ class GaussianNoise(Layer):
     stddev: float
 
     def __post_init__(self) -> None:
-        self.stddev = settings.number("GaussianNoise", "stddev", self.stddev, "[0, inf)")
+        self.stddev = validation.check_real("GaussianNoise", "stddev", self.stddev, "[0, inf)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training or self.stddev == 0:

@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import Any
 
-from .base import Callback, Logs
+from ._base import Callback, Logs
 
 
 class History(Callback):

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import settings
-from .data import Examples, Inputs, Source, Stored, finite
-from .errors import DataError, ShapeError
+from .. import validation
+from ..errors import DataError, ShapeError
+from ._sources import Examples, Inputs, Source, Stored
+from ._validation import finite
 
 BLOCK_BYTES = 2**20  # read at once: much more than a seek costs, much less than a buffer
 LARGEST_SEED = 2**63 - 1  # as high as a drawn number gets
@@ -47,9 +48,9 @@ class HDF5Data(Stored):
     buffer: int = field(default=2**26, kw_only=True)
 
     def __post_init__(self) -> None:
-        settings.integer("HDF5Data", "buffer", self.buffer, 1)
+        validation.check_integer("HDF5Data", "buffer", self.buffer, 1)
         if self.scale is not None:
-            self.scale = settings.number("HDF5Data", "scale", self.scale)
+            self.scale = validation.check_real("HDF5Data", "scale", self.scale)
         if not Path(self.path).is_file():
             raise FileNotFoundError(f"HDF5Data: there is no file {self.path}")
         with self.open() as file:

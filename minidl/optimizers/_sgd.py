@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import settings
+from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
-from .base import Optimizer
+from ._base import Optimizer
 
 
 @dataclass(eq=False)
@@ -29,7 +29,7 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("momentum")
-        settings.boolean("SGD", "nesterov", self.nesterov)
+        validation.check_boolean("SGD", "nesterov", self.nesterov)
 
     def build(self, params: Parameters) -> None:
         super().build(params)

@@ -1,0 +1,14 @@
+from ._adaptive import Adagrad as Adagrad
+from ._adaptive import Adam as Adam
+from ._adaptive import AdamW as AdamW
+from ._adaptive import AMSGrad as AMSGrad
+from ._adaptive import Nadam as Nadam
+from ._adaptive import RMSprop as RMSprop
+from ._base import Optimizer as Optimizer
+from ._lbfgs import LBFGS as LBFGS
+from ._lookup import OPTIMIZERS as OPTIMIZERS
+from ._lookup import get as get
+from ._sgd import SGD as SGD
+from ._wrappers import Clip as Clip
+from ._wrappers import MovingAverage as MovingAverage
+from ._wrappers import Wrapper as Wrapper

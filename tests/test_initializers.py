@@ -195,5 +195,5 @@ def test_an_initializer_of_ones_own_says_what_it_must_write():
 
 
 def test_a_parameter_outside_a_model_has_no_storage():
-    with pytest.raises(NotBuiltError, match="it gets it when its model is built"):
+    with pytest.raises(NotBuiltError, match="this parameter has no values yet: build its model first"):
         _ = Parameter((2,), "zeros").value

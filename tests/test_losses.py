@@ -268,10 +268,10 @@ def test_a_loss_is_called_with_y_true_first():
 @pytest.mark.parametrize(
     ("y", "p", "weight", "message"),
     [
-        (np.zeros(3), np.zeros((3, 1)), None, r"y_true has shape \(3,\), y_pred \(3, 1\); wanted one shape"),
+        (np.zeros(3), np.zeros((3, 1)), None, r"y_true has shape \(3,\), y_pred \(3, 1\); both must have the same shape"),
         (np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), None, r"y_true has shape \(2, 2, 2\)"),
         ([], [], None, r"y_true has shape \(0,\)"),
-        ([1, 0], [1, 0], 2.0, r"sample_weight has shape \(\), wanted one weight a row: \(2,\)"),
+        ([1, 0], [1, 0], 2.0, r"sample_weight has shape \(\); one weight per row was expected: \(2,\)"),
         ([1, 0], [1, 0], [[1], [1]], r"sample_weight has shape \(2, 1\)"),
         ([1, 0], [1, 0], [1], r"sample_weight has shape \(1,\)"),
     ],
@@ -347,7 +347,7 @@ def test_own_terms_say_what_they_must_write():
 
     with pytest.raises(NotImplementedError, match=r"Mine must write terms\(p, y\)"):
         Mine().terms(column(1.0), column(1.0))
-    with pytest.raises(NotImplementedError, match=r"Mine names a link, so it must write on_logits\(\)"):
+    with pytest.raises(NotImplementedError, match=r"Mine has a link, so it must write on_logits\(\)"):
         Mine().on_logits()
     with pytest.raises(NotImplementedError, match=r"Weight must write value\(w, m\)"):
         Weight().value(np.ones(1), 1)

@@ -298,7 +298,7 @@ def test_metrics_of_one_name_are_numbered_and_the_objectives_names_are_refused()
     def loss(y_true, y_pred):
         return 42.0
 
-    with pytest.raises(SettingError, match="compile: loss is the objective's own name in History"):
+    with pytest.raises(SettingError, match="compile: History already has an entry loss; rename the metric"):
         named("compile", loss)
 
 

@@ -41,7 +41,7 @@ def test_schedules_are_those_of_keras(number):
 @pytest.mark.parametrize("number", range(len(SCHEDULES)), ids=NAMES)
 def test_schedules_are_values(number):
     assert made(number) == made(number)
-    assert eval(repr(made(number)), vars(schedules)) == made(number)
+    assert eval(repr(made(number)), {name: getattr(schedules, name) for name in schedules.__all__}) == made(number)
 
 
 def test_by_hand():
@@ -89,8 +89,8 @@ def test_rates_stay_between_their_ends(step):
         (lambda: CosineDecay(0.1, 10, alpha=2), r"CosineDecay: alpha must be in \[0, 1\], got 2"),
         (lambda: CosineDecay(0.1, 10, warmup_target=-1), r"CosineDecay: warmup_target must be in \(0, inf\), got -1"),
         (lambda: CosineDecayRestarts(0.1, 10, 0.5), r"CosineDecayRestarts: t_mul must be in \[1, inf\), got 0.5"),
-        (lambda: PiecewiseConstantDecay([5, 5], [1, 2, 3]), r"boundaries must rise, got \(5.0, 5.0\)"),
-        (lambda: PiecewiseConstantDecay([5], [1]), "one value more than boundaries, got 1 boundaries and 1 values"),
+        (lambda: PiecewiseConstantDecay([5, 5], [1, 2, 3]), r"boundaries must increase, got \(5.0, 5.0\)"),
+        (lambda: PiecewiseConstantDecay([5], [1]), "values must be one more than boundaries, got 1 boundaries and 1 values"),
         (lambda: PiecewiseConstantDecay([5], [1, 0]), r"each of values must be in \(0, inf\), got 0"),
         (lambda: WarmUp(0.1, 5), "WarmUp: schedule must be a Schedule object, got 0.1"),
         (lambda: WarmUp(ExponentialDecay(0.1, 10, 0.5), 0), "WarmUp: steps must be an integer of at least 1, got 0"),

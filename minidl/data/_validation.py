@@ -127,10 +127,10 @@ def _turned(x: np.ndarray, y: np.ndarray) -> str:
     return ""
 
 
-def targets(who: str, y: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray:
+def targets(who: str, y: np.ndarray, labels: validation.Interval, dtype: np.dtype) -> np.ndarray:
     """y in the model's dtype, all finite and in the interval of the loss's labels."""
     converted = finite(who, "y", y, dtype)
-    low, high = (float(end) for end in labels[1:-1].split(","))
+    low, high = labels.low, labels.high
     if converted.min() < low or converted.max() > high:
         wrong = float(converted[(converted < low) | (converted > high)][0])
         raise DataError(f"{who}: y holds {wrong:g}, but labels for this loss must be in {labels}")

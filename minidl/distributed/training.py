@@ -208,6 +208,7 @@ class DataParallel(Wrapper):
     deadline: float = 300.0
 
     training = ParallelTraining
+    outermost = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -216,8 +217,8 @@ class DataParallel(Wrapper):
         self.deadline = number("DataParallel", "deadline", self.deadline, "(0, inf)")
 
     @property
-    def kept(self) -> Optimizer:
-        return self.optimizer.kept
+    def serializable(self) -> Optimizer:
+        return self.optimizer.serializable
 
 
 def _inside(optimizer: Optimizer) -> Iterator[Optimizer]:

@@ -97,7 +97,7 @@ def config(model: Model, encoder: Encoder) -> dict[str, Any]:
 
 def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Any]:
     return {
-        "optimizer": encoder.value("the optimiser", model.optimizer.kept),
+        "optimizer": encoder.value("the optimiser", model.optimizer.serializable),
         "loss": encoder.value("the loss", model.chosen_objective),
         "metrics": [[name, encoder.value(f"the metric {name}", metric)] for name, metric in model.metrics.items()],
     }
@@ -111,7 +111,7 @@ def _state(model: Model, encoder: Encoder) -> dict[str, Any]:
         "generator": _generator(model.rng),
         "optimizer": [
             {name: encoder.value(f"the optimiser's {name}", getattr(optimizer, name)) for name in optimizer.state_names}
-            for optimizer in (_nested(model.optimizer.kept) if begun else [])
+            for optimizer in (_nested(model.optimizer.serializable) if begun else [])
         ],
         "position": None
         if position is None
@@ -127,7 +127,7 @@ def copy_state(saved: Model, model: Model) -> None:
     for theirs, ours in zip(weights(saved.layer).values(), weights(model.layer).values(), strict=True):
         ours.set(theirs.array)
     model.rng.bit_generator.state = saved.rng.bit_generator.state
-    for one, other in zip(_nested(saved.optimizer), _nested(model.optimizer.kept), strict=True):
+    for one, other in zip(_nested(saved.optimizer), _nested(model.optimizer.serializable), strict=True):
         for name in one.state_names:
             setattr(other, name, getattr(one, name))
     model.optimizer.learning_rate = saved.optimizer.learning_rate

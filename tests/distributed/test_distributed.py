@@ -212,9 +212,9 @@ def test_data_parallel_refuses_what_cannot_work():
         DataParallel(SGD(0.1), "world")
     with pytest.raises(SettingError, match=r"DataParallel: deadline must be in \(0, inf\), got 0"):
         DataParallel(SGD(0.1), Alone(), deadline=0)
-    with pytest.raises(SettingError, match="DataParallel wraps optimisers that go step by step, and LBFGS does not"):
+    with pytest.raises(SettingError, match="DataParallel: optimizer must take single steps, which LBFGS does not"):
         DataParallel(LBFGS(), Alone())
-    with pytest.raises(SettingError, match=r"Clip: DataParallel goes outside: DataParallel\(Clip\(...\), ...\)"):
+    with pytest.raises(SettingError, match=r"Clip: DataParallel must be the outermost optimizer: DataParallel\(Clip\("):
         Clip(DataParallel(SGD(0.1), Alone()), norm=1.0)
 
 
@@ -229,7 +229,7 @@ def test_learning_rate_and_steps_are_those_of_the_optimiser_inside():
     optimizer = DataParallel(SGD(0.1), Alone())
     optimizer.learning_rate = 0.2
     assert optimizer.optimizer.learning_rate == optimizer.rate == 0.2
-    assert optimizer.kept is optimizer.optimizer
+    assert optimizer.serializable is optimizer.optimizer
     assert (
         repr(optimizer)
         == "DataParallel(optimizer=SGD(learning_rate=0.2, momentum=0.0, nesterov=False), deadline=300.0)"

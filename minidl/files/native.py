@@ -26,7 +26,7 @@ from ..model import Model
 from ..optimizers import Optimizer, Wrapper
 from ..parameters import Penalty
 from ..sequential import Sequential
-from ..training import Position
+from ..trainer import TrainingState as Position
 from . import strict_json
 from .layout import allocate, finite_arrays, read_weights, refuse_names, weights
 from .tree import Tree, image, open_tree, said, shown
@@ -91,21 +91,21 @@ def config(model: Model, encoder: Encoder) -> dict[str, Any]:
         "dtype": model.dtype.name,
         "input_shape": None if model.input_shape is None else list(model.input_shape),
         "layer": encoder.value("the model", model.layer),
-        "compile": _compile_settings(model, encoder) if model.compiled else None,
+        "compile": _compile_settings(model, encoder),
     }
 
 
 def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Any]:
     return {
         "optimizer": encoder.value("the optimiser", model.optimizer.serializable),
-        "loss": encoder.value("the loss", model.chosen_objective),
+        "loss": encoder.value("the loss", model.loss),
         "metrics": [[name, encoder.value(f"the metric {name}", metric)] for name, metric in model.metrics.items()],
     }
 
 
 def _state(model: Model, encoder: Encoder) -> dict[str, Any]:
-    position = model.training.where() if model.training else model.position
-    begun = model.compiled and model.optimizer.built
+    position = model.trainer.snapshot() if model.trainer else model.position
+    begun = model.optimizer.built
     return {
         "numpy": np.__version__,
         "generator": _generator(model.rng),
@@ -254,8 +254,6 @@ def _compile(model: Model, chosen: dict[str, Any], decoder: Decoder) -> None:
 def _restore_optimizer(model: Model, states: Any, decoder: Decoder) -> None:
     if states == []:
         return
-    if not model.compiled:
-        raise ModelFileError("its optimiser has a state, but its model is not compiled")
     model.prepare_optimizer()
     optimizers = _nested(model.optimizer)
     if not isinstance(states, list) or len(states) != len(optimizers):

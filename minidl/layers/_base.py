@@ -79,6 +79,11 @@ class Layer(Validated):
         self._rng = generator
 
     @property
+    def has_rng(self) -> bool:
+        """True if the layer belongs to a model, whose generator it uses."""
+        return hasattr(self, "_rng")
+
+    @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters of this layer, without those of layers inside, by name, in the order they were made."""
         return {name: member for name, member in _members(self) if isinstance(member, Parameter)}

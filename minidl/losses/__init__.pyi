@@ -4,7 +4,7 @@ from ._crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from ._crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
 from ._crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
 from ._lookup import LOSSES as LOSSES
-from ._lookup import belonging_to as belonging_to
+from ._lookup import default_for as default_for
 from ._lookup import get as get
 from ._regression import Hinge as Hinge
 from ._regression import Huber as Huber

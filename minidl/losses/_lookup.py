@@ -34,7 +34,7 @@ def get(what: str, given: PenalizedLoss | Loss | str) -> PenalizedLoss:
     return given if isinstance(given, PenalizedLoss) else PenalizedLoss(validation.resolve(what, given, Loss, LOSSES))
 
 
-def belonging_to(layer: Layer, y: Any = None) -> Loss:
+def default_for(layer: Layer, y: Any = None) -> Loss:
     """Return the loss that has the layer as its link, else MeanSquaredError.
 
     After Softmax, targets y in one column are taken as class labels.

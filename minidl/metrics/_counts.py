@@ -28,7 +28,7 @@ class Counts(Metric):
 
 @dataclass(eq=False)
 class Precision(Counts):
-    """True positives / predicted positives (p > thresholds), over all entries; 0 if there are none."""
+    """True positives / predicted positives (p > thresholds), over all entries; 0 if the divisor is 0."""
 
     thresholds: float = real("[0, 1]", default=0.5)
 
@@ -41,7 +41,7 @@ class Precision(Counts):
 
 @dataclass(eq=False)
 class Recall(Counts):
-    """True positives (p > thresholds) / positives, over all entries; 0 if there are none."""
+    """True positives (p > thresholds) / positives, over all entries; 0 if the divisor is 0."""
 
     thresholds: float = real("[0, 1]", default=0.5)
 

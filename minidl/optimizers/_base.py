@@ -33,7 +33,6 @@ class Optimizer(Validated):
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
     takes_steps: ClassVar[bool] = True
     outermost: ClassVar[bool] = False
-    training: ClassVar[Any] = None  # the kind of Training that leads it, where that is not the ordinary one
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         self.learning_rate = learning_rate

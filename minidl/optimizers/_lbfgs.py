@@ -21,9 +21,8 @@ class LBFGS(Optimizer):
     max_evaluations   the largest number of evaluations of the objective in one fit; None: no limit
     min_decrease      training ends after an iteration that lowers the objective f by less than min_decrease max(|f|, 1)
 
-    The objective must be the same at every evaluation: no Dropout. There is no learning rate to choose. batch_size does
-    not change the result; some hundreds of rows keep the work in the cache. After fit, `message` is SciPy's reason for
-    ending.
+    The objective must be the same at every evaluation: no Dropout. No learning rate is needed. batch_size does not
+    change the result; some hundreds of rows keep the work in the cache. After fit, `message` is SciPy's reason to end.
     """
 
     memory: int = integer(1, default=10)

@@ -28,9 +28,9 @@ class Wrapper(Optimizer):
         who = type(self).__name__
         inner = type(check_instance(who, "optimizer", self.optimizer, Optimizer)).__name__
         if not self.optimizer.takes_steps:
-            raise SettingError(f"{who}: optimizer must take single steps, which {inner} does not")
+            raise SettingError(f"{who} wraps optimizers that take steps, {inner} does not")
         if self.optimizer.outermost:
-            raise SettingError(f"{who}: {inner} must be the outermost optimizer: {inner}({who}(...), ...)")
+            raise SettingError(f"{who}: {inner} goes outside: {inner}({who}(...), ...)")
         super().__post_init__()
 
     @property

@@ -413,7 +413,7 @@ def test_clip_takes_one_bound():
         Clip(SGD(0.1), norm=0)
     with pytest.raises(SettingError, match="Clip: optimizer must be an Optimizer object, got 'adam'"):
         Clip("adam", norm=1.0)
-    with pytest.raises(SettingError, match="Clip: optimizer must take single steps, which LBFGS does not"):
+    with pytest.raises(SettingError, match="Clip wraps optimizers that take steps, LBFGS does not"):
         Clip(LBFGS(), norm=1.0)
     with pytest.raises(TypeError, match="positional argument"):
         Clip(SGD(0.1), 1.0)  # of which of the three?

@@ -92,7 +92,7 @@ def test_history_has_the_two_parts_of_the_loss():
 
 def test_the_penalty_divides_by_the_rows_of_the_batch():
     model, (W1, W2) = model_with(BinaryCrossentropy() + L2(1.0))
-    model.compile("sgd", model.objective)
+    model.compile("sgd", model.loss)
     model.optimizer.learning_rate = 1e-300  # the weights stay
     x, y = np.zeros((5, 3)), np.zeros(5)
     squares = (W1**2).sum() + (W2**2).sum()

@@ -1,4 +1,4 @@
-"""Normalization: normalized outputs, and moving statistics equal to Keras's. test_activations.py compares with PyTorch."""
+"""Normalization: normalized outputs, Keras's moving statistics. test_activations.py compares with PyTorch."""
 
 import copy
 

@@ -1,8 +1,11 @@
-"""Small inputs and built models for tests of single layers."""
+"""Small inputs and models for tests of layers and optimizers."""
+
+from types import SimpleNamespace
 
 import numpy as np
 
 from minidl import Sequential
+from minidl.layers import Dense, ReLU
 
 
 def rows(m=5, n=3, seed=0):
@@ -15,3 +18,13 @@ def built(*layers, n=3, dtype="float64"):
     model = Sequential(layers, seed=0, dtype=dtype)
     model.build((n,))
     return model
+
+
+def vector(theta):
+    """Return what an optimizer needs of the parameters: theta as one vector, here of one parameter."""
+    return SimpleNamespace(theta=theta, slices={"kernel": slice(None)})
+
+
+def regression(**settings):
+    """Return a model with three outputs for the data of tests/oracles/make_keras_optimizers.py."""
+    return Sequential([Dense(4, **settings), ReLU(), Dense(3)], seed=0, dtype="float64")

@@ -1,4 +1,4 @@
-"""Numbers in their ranges, and Keras's strings."""
+"""Checks of settings: numbers in their intervals, objects, and Keras's strings."""
 
 import math
 from fractions import Fraction
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import SettingError, initializers, losses, metrics, naming, optimizers, validation
-from minidl.callbacks import Callback, History
+from minidl import SettingError, initializers, losses, metrics, optimizers, validation
 from minidl.initializers import HeNormal
 from minidl.layers import Dense, Dropout
 from minidl.losses import BinaryCrossentropy
@@ -24,7 +23,7 @@ def test_integers_of_any_kind_become_ints(value):
 
 
 @pytest.mark.parametrize("value", [0, -1, True, np.True_, 2.0, "3", None, np.array([1, 2]), np.array(2.0), [1]])
-def test_what_is_no_positive_integer_is_refused(value):
+def test_other_values_than_positive_integers_raise_an_error(value):
     with pytest.raises(SettingError, match=r"^Who: n must be an integer of at least 1, got "):
         validation.check_integer("Who", "n", value, 1)
 
@@ -40,7 +39,7 @@ def test_an_interval_means_what_it_means_in_mathematics(value, interval):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "a", None, 1j, [1.0], 10**400, np.array([1.0])])
-def test_what_is_no_finite_number_is_refused(value):
+def test_other_values_than_finite_numbers_raise_an_error(value):
     with pytest.raises(SettingError, match=r"^Who: rate must be in \(-inf, inf\), got "):
         validation.check_real("Who", "rate", value)
 
@@ -62,23 +61,6 @@ def test_only_true_and_false_are_booleans(value):
         validation.check_boolean("Who", "flag", value)
 
 
-# Keras 3.15.1: keras.src.utils.naming.to_snake_case of its own class names
-@pytest.mark.parametrize(
-    ("name", "snake"),
-    [
-        ("Dense", "dense"),
-        ("ReLU", "re_lu"),
-        ("PReLU", "p_re_lu"),
-        ("BatchNormalization", "batch_normalization"),
-        ("Conv2D", "conv2d"),
-        ("LeakyReLU", "leaky_re_lu"),
-        ("Sequential", "sequential"),
-    ],
-)
-def test_snake_case_is_keras_snake_case(name, snake):
-    assert naming.snake_case(name) == snake
-
-
 TABLES = {
     "initializer": (initializers.get, initializers.INITIALIZERS),
     "loss": (losses.get, losses.LOSSES),
@@ -88,7 +70,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("family", TABLES)
-def test_every_string_of_a_table_gives_an_object_of_its_own(family):
+def test_every_string_of_a_table_makes_a_new_object(family):
     get, table = TABLES[family]
     for name in table:
         first, second = get("here", name), get("here", name)
@@ -102,7 +84,7 @@ def test_every_string_of_a_table_gives_an_object_of_its_own(family):
 
 
 @pytest.mark.parametrize("family", TABLES)
-def test_an_unknown_string_is_answered_with_the_known_ones(family):
+def test_an_unknown_string_raises_an_error_with_the_known_ones(family):
     get, table = TABLES[family]
     with pytest.raises(SettingError, match=r"^here: unknown .* 'nonsense'; choose from ") as caught:
         get("here", "nonsense")
@@ -118,14 +100,14 @@ def test_an_unknown_string_is_answered_with_the_known_ones(family):
         (lambda: metrics.named("compile: metrics", [metrics.BinaryAccuracy]), "write BinaryAccuracy()"),
     ],
 )
-def test_a_class_in_place_of_an_object_is_told_so(make, message):
+def test_a_class_instead_of_an_object_gets_a_hint_to_call_it(make, message):
     with pytest.raises(SettingError) as caught:
         make()
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("given_", [3, None, object(), ["sgd"], {"name": "sgd"}, b"sgd"])
-def test_neither_object_nor_string_is_refused(given_):
+def test_other_values_than_objects_and_strings_raise_an_error(given_):
     with pytest.raises(SettingError, match=r"^compile: optimizer must be an Optimizer object or a string, got "):
         optimizers.get("compile: optimizer", given_)
 
@@ -159,11 +141,7 @@ def test_neither_object_nor_string_is_refused(given_):
         (lambda: initializers.RandomNormal(0, -1), "RandomNormal: stddev must be in [0, inf), got -1"),
     ],
 )
-def test_settings_out_of_range_are_refused_where_they_are_made(make, message):
+def test_settings_out_of_range_raise_an_error_when_the_object_is_made(make, message):
     with pytest.raises(SettingError) as caught:
         make()
     assert str(caught.value) == message
-
-
-def test_history_is_a_callback():
-    assert isinstance(History(), Callback)

@@ -114,9 +114,9 @@ def test_no_finite_input_overflows(layer, dtype):
 
 def test_the_derivatives_at_0():
     zero, one = np.zeros((1, 1)), np.ones((1, 1))
-    for layer, slope in ((LeakyReLU(0.2), 0.2), (ELU(0.7), 0.7), (GELU(), 0.5), (SiLU(), 0.5), (Softplus(), 0.5)):
+    for layer, derivative in ((LeakyReLU(0.2), 0.2), (ELU(0.7), 0.7), (GELU(), 0.5), (SiLU(), 0.5), (Softplus(), 0.5)):
         layer.forward(zero)
-        assert layer.backward(one) == pytest.approx(slope, rel=1e-15)
+        assert layer.backward(one) == pytest.approx(derivative, rel=1e-15)
 
 
 # ---- softmax

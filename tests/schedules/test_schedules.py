@@ -29,7 +29,7 @@ def made(number):
 
 
 @pytest.mark.parametrize("number", range(len(SCHEDULES)), ids=NAMES)
-def test_schedules_are_those_of_keras(number):
+def test_schedules_equal_keras(number):
     schedule = made(number)
     with np.load(PATH) as stored:
         expected = stored["schedules"][number]  # Keras 3.15.1, float64
@@ -39,7 +39,7 @@ def test_schedules_are_those_of_keras(number):
 
 
 @pytest.mark.parametrize("number", range(len(SCHEDULES)), ids=NAMES)
-def test_schedules_are_values(number):
+def test_schedules_with_equal_settings_are_equal(number):
     assert made(number) == made(number)
     assert eval(repr(made(number)), {name: getattr(schedules, name) for name in schedules.__all__}) == made(number)
 
@@ -53,7 +53,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("t_mul", [1, 2, 3])
-def test_a_restart_is_at_the_end_of_its_period_to_the_step(t_mul):
+def test_a_restart_is_exactly_at_the_end_of_its_period(t_mul):
     # periods of 5, 5 t_mul, 5 t_mul^2, ...: log(t_mul^n) / log(t_mul), Keras's way, may miss n by a rounding
     schedule, end, length = CosineDecayRestarts(1.0, 5, t_mul=t_mul, m_mul=0.5), 0, 5
     for restart in range(7):
@@ -62,7 +62,7 @@ def test_a_restart_is_at_the_end_of_its_period_to_the_step(t_mul):
         assert schedule(end - 1) < 0.1 * 0.5**restart
 
 
-def test_a_warm_up_comes_before_any_schedule():
+def test_a_warm_up_can_precede_any_schedule():
     schedule = WarmUp(ExponentialDecay(0.4, 10, 0.5), 4)
     assert [schedule(step) for step in range(5)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert schedule(14) == pytest.approx(0.2)
@@ -102,7 +102,7 @@ def test_settings_are_checked(make, message):
         make()
 
 
-def test_a_schedule_of_ones_own_says_what_it_must_write():
+def test_a_custom_schedule_without_call_raises_an_error():
     class Mine(Schedule):
         pass
 

@@ -1,6 +1,7 @@
 """Checks of settings: numbers in their intervals, objects, and Keras's strings."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -9,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidl import SettingError, initializers, losses, metrics, optimizers, validation
-from minidl.initializers import HeNormal
+from minidl.initializers import HeNormal, Initializer
 from minidl.layers import Dense, Dropout
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
+from minidl.validation import Interval, Validated, boolean, choice, instance, integer, real
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3), np.uint8(2), np.array(4)])
@@ -145,3 +147,64 @@ def test_settings_out_of_range_raise_an_error_when_the_object_is_made(make, mess
     with pytest.raises(SettingError) as caught:
         make()
     assert str(caught.value) == message
+
+
+# ---- declared fields
+
+
+@dataclass(frozen=True)
+class Declared(Validated):
+    rate: float = real("[0, 1)")
+    units: int = integer(1, default=3)
+    flag: bool = boolean(default=False, kw_only=True)
+    mode: str = choice("low", "high", default="low", kw_only=True)
+    limit: float | None = real("(0, inf)", default=None, optional=True, kw_only=True)
+    start: Initializer = instance(Initializer, kw_only=True)
+
+
+def declared(rate=0.5, **settings):
+    return Declared(rate, **{"start": HeNormal()} | settings)
+
+
+def test_declared_fields_hold_the_converted_value_also_in_a_frozen_dataclass():
+    made = declared(np.float32(0.5), units=np.int64(2), limit=3)
+    assert made == declared(0.5, units=2, limit=3.0)
+    assert [type(value) for value in (made.rate, made.units, made.limit)] == [float, int, float]
+    assert declared().limit is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rate": 1}, "rate must be in [0, 1), got 1"),
+        ({"units": 0}, "units must be an integer of at least 1, got 0"),
+        ({"flag": 1}, "flag must be True or False, got 1"),
+        ({"mode": "middle"}, "mode must be one of low, high, got 'middle'"),
+        ({"mode": ["low"]}, "mode must be one of low, high, got ['low']"),
+        ({"limit": 0}, "limit must be in (0, inf), got 0"),
+        ({"start": "zeros"}, "start must be an Initializer object, got 'zeros'"),
+        ({"start": HeNormal}, f"start must be an Initializer object, got {HeNormal!r}; write HeNormal()"),
+    ],
+)
+def test_a_declared_field_outside_its_domain_raises_an_error(settings, message):
+    with pytest.raises(SettingError) as caught:
+        declared(**settings)
+    assert str(caught.value) == f"Declared: {message}"
+
+
+def test_a_subclass_checks_inherited_fields_under_its_own_name():
+    @dataclass(frozen=True)
+    class Narrower(Declared):
+        share: float = real("[0, 1]", default=0.0, kw_only=True)
+
+    with pytest.raises(SettingError, match="Narrower: rate must be in"):
+        Narrower(2.0, start=HeNormal())
+    with pytest.raises(SettingError, match="Narrower: share must be in"):
+        Narrower(0.5, start=HeNormal(), share=2)
+
+
+def test_an_interval_knows_its_ends_and_its_text():
+    interval = Interval("(0, inf)")
+    ends = interval.low, interval.high, str(interval), repr(interval)
+    assert ends == (0, math.inf, "(0, inf)", "Interval('(0, inf)')")
+    assert [value in interval for value in (0, 1e-300, 1e300, math.inf, math.nan)] == [False, True, True, False, False]

@@ -1,6 +1,7 @@
 from ._base import Initializer as Initializer
 from ._base import check_initializer as check_initializer
 from ._base import fans as fans
+from ._base import truncated_normal as truncated_normal
 from ._constant import Constant as Constant
 from ._constant import Ones as Ones
 from ._constant import Zeros as Zeros
@@ -11,7 +12,6 @@ from ._matrices import Orthogonal as Orthogonal
 from ._random import RandomNormal as RandomNormal
 from ._random import RandomUniform as RandomUniform
 from ._random import TruncatedNormal as TruncatedNormal
-from ._random import truncated_normal as truncated_normal
 from ._scaled import GlorotNormal as GlorotNormal
 from ._scaled import GlorotUniform as GlorotUniform
 from ._scaled import HeNormal as HeNormal

@@ -1,5 +1,7 @@
 """Matrices with a structure: orthogonal, identity."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

@@ -1,11 +1,13 @@
 """Independent draws from one distribution, whatever the shape."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..validation import check_real, real
-from ._base import Initializer
+from ._base import Initializer, truncated_normal
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,3 @@ class TruncatedNormal(Initializer):
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return self.mean + self.stddev * truncated_normal(shape, rng)
-
-
-def truncated_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Draw z ~ N(0, 1) given |z| < 2: larger values are drawn again. The standard deviation is 0.87962566."""
-    z = rng.standard_normal(shape)
-    while (beyond := np.abs(z) >= 2).any():
-        z[beyond] = rng.standard_normal(np.count_nonzero(beyond))
-    return z

@@ -1,13 +1,14 @@
 """Draws whose variance is scaled by the fans, so that signals keep their size from layer to layer."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..validation import choice, real
-from ._base import Initializer, fans
-from ._random import truncated_normal
+from ._base import Initializer, PlainInitializer, fans, truncated_normal
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,14 @@ class VarianceScaling(Initializer):
         return truncated_normal(shape, rng) * (deviation / 0.87962566103423978)
 
 
-@dataclass(frozen=True)
-class ScaledInitializer(Initializer):
-    """Base class of the initializers below. They have no settings, so they need no dataclass decorator of their own."""
-
-
-class LecunNormal(ScaledInitializer):
+class LecunNormal(PlainInitializer):
     """w ~ N(0, 1 / fan_in): keeps the variance of a linear signal (LeCun et al. 1998). The notebook's 1/sqrt(n)."""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0, math.sqrt(1 / fans(shape)[0]), shape)
 
 
-class LecunUniform(ScaledInitializer):
+class LecunUniform(PlainInitializer):
     """w ~ U[-a, a), a = sqrt(3 / fan_in): the variance of LecunNormal. (LeCun et al. 1998)"""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -57,14 +53,14 @@ class LecunUniform(ScaledInitializer):
         return rng.uniform(-limit, limit, shape)
 
 
-class HeNormal(ScaledInitializer):
+class HeNormal(PlainInitializer):
     """w ~ N(0, 2 / fan_in): the factor 2 makes up for ReLU, which halves the second moment. (He et al. 2015)"""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0, math.sqrt(2 / fans(shape)[0]), shape)
 
 
-class HeUniform(ScaledInitializer):
+class HeUniform(PlainInitializer):
     """w ~ U[-a, a), a = sqrt(6 / fan_in): the variance of HeNormal. (He et al. 2015)"""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -72,14 +68,14 @@ class HeUniform(ScaledInitializer):
         return rng.uniform(-limit, limit, shape)
 
 
-class GlorotNormal(ScaledInitializer):
+class GlorotNormal(PlainInitializer):
     """w ~ N(0, 2 / (fan_in + fan_out)): a compromise between forward and backward signal. (Glorot & Bengio 2010)"""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return rng.normal(0, math.sqrt(2 / sum(fans(shape))), shape)
 
 
-class GlorotUniform(ScaledInitializer):
+class GlorotUniform(PlainInitializer):
     """w ~ U[-a, a), a = sqrt(6 / (fan_in + fan_out)): the variance of GlorotNormal. (Glorot & Bengio 2010)"""
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

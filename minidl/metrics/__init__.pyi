@@ -7,12 +7,12 @@ from ._counts import F1Score as F1Score
 from ._counts import Precision as Precision
 from ._counts import Recall as Recall
 from ._lookup import METRICS as METRICS
-from ._lookup import named as named
 from ._means import Accuracy as Accuracy
 from ._means import BinaryAccuracy as BinaryAccuracy
 from ._means import CategoricalAccuracy as CategoricalAccuracy
 from ._means import MeanAbsoluteError as MeanAbsoluteError
 from ._means import MeanSquaredError as MeanSquaredError
 from ._means import SparseCategoricalAccuracy as SparseCategoricalAccuracy
+from ._names import named as named
 from ._sums import R2Score as R2Score
 from ._sums import Scorer as Scorer

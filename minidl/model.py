@@ -66,13 +66,13 @@ class Model:
         self.metrics: dict[str, Metric] = {}
         self.history = History()
         self.trainer: Trainer | None = None  # of the fit that is running
+        self.position: TrainingState | None = None  # of a loaded model: the place of its training, for `initial_epoch`
         self.input_shape: tuple[int, ...] | None = None
         self.output_shape: tuple[int, ...] = ()
         self._params: Parameters | None = None
         self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
         self._objective: Objective | None = None
         self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
-        self._position: TrainingState | None = None
         self._stopped = False
 
     # ---- build and compile
@@ -208,11 +208,12 @@ class Model:
         state: TrainingState,
         callbacks: CallbackList,
     ) -> None:
+        self.position = None
         self.trainer = trainer = self._new_trainer(train, options, validation, state, callbacks)
         try:
             trainer.run()
         finally:
-            self.trainer, self._position, self._stopped = None, trainer.state, trainer.stopped
+            self.trainer, self._stopped = None, trainer.stopped
 
     def _new_trainer(self, train: Source, options: FitOptions, *others: Any) -> Trainer:
         self.prepare_optimizer()
@@ -251,15 +252,6 @@ class Model:
         self._stopped = bool(stop)
         if self.trainer is not None:
             self.trainer.stopped = bool(stop)
-
-    @property
-    def position(self) -> TrainingState | None:
-        """The place of the last or the saved training, to continue with `fit(initial_epoch=model.position)`."""
-        return self._position if self.trainer is None else self.trainer.state
-
-    @position.setter
-    def position(self, position: TrainingState | None) -> None:
-        self._position = position
 
     # ---- data
 
@@ -429,7 +421,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made during a training is a model, not a second training
-        return vars(self) | {"trainer": None, "_position": self.position}
+        return vars(self) | {"trainer": None}
 
     # ---- files and tables
 

@@ -336,7 +336,7 @@ class Model:
         return self._returned(logs, return_dict)
 
     def _callback_list(self, callbacks: list[Callback], verbose: Any, steps: int | None) -> CallbackList:
-        return CallbackList(callbacks, self, {"verbose": verbose, "steps": steps}) if callbacks else NO_CALLBACKS
+        return CallbackList(callbacks, self, {"verbose": verbose, "steps": steps})
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Return `evaluate` on these rows."""
@@ -366,7 +366,7 @@ class Model:
         size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
         source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
-        callback_list = self._callback_list(watching, verbose, source.steps(size))
+        callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:
             check_out(out, source.rows, self.output_shape, self.dtype)
         elif source.rows is not None:

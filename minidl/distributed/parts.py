@@ -42,7 +42,7 @@ class Part(Source):
 
 
 class Own(Part):
-    """BatchStream that each process makes for itself; after its last one it takes part with none, until all are done."""
+    """Batches that each process makes for itself; one that runs out contributes empty batches until all have finished."""
 
     def __init__(self, whole: BatchStream, most: int) -> None:
         super().__init__(whole, 0, 1)

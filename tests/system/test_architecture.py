@@ -14,6 +14,7 @@ HOUSE = Path(minidl.__file__).parent
 # docs/architecture.md tells the same in words
 ROOMS = [
     "_lazy",
+    "_tables",
     "errors",
     "validation",
     "naming",
@@ -28,11 +29,15 @@ ROOMS = [
     "optimizers",
     "data",
     "objective",
+    "_recording",
     "callbacks",
     "_threads",
+    "evaluation",
     "trainer",
     "lbfgs_trainer",
     "_summary",
+    "_weights",
+    "_building",
     "model",
     "sequential",
     "gradcheck",

@@ -81,3 +81,6 @@ CLASSES: dict[str, type] = {
 }
 
 NAMES = {cls: name for name, cls in CLASSES.items()}
+
+# Names in files of earlier versions
+RENAMED: dict[str, type] = {"losses.Objective": losses.PenalizedLoss}

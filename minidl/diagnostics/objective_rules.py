@@ -7,37 +7,25 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..layers import (
-    ELU,
-    GELU,
     BatchNormalization,
     Dense,
     Dropout,
     Flatten,
     GaussianNoise,
     Layer,
-    LeakyReLU,
     ReLU,
     Sigmoid,
-    SiLU,
     Softmax,
     Softplus,
     Tanh,
 )
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
+from ..registry import LAYERS
 from .findings import Sign
 from .signals import Signals
 
-# What an activation can put out.
 RANGES: dict[type[Layer], tuple[float, float]] = {
-    ReLU: (0, np.inf),
-    Softplus: (0, np.inf),
-    Sigmoid: (0, 1),
-    Softmax: (0, 1),
-    Tanh: (-1, 1),
-    ELU: (-1, np.inf),
-    SiLU: (-0.28, np.inf),
-    GELU: (-0.17, np.inf),
-    LeakyReLU: (-np.inf, np.inf),
+    cls: (entry.output_range.low, entry.output_range.high) for cls, entry in LAYERS.items() if entry.output_range
 }
 PROBABILITIES = (Sigmoid, Softmax)
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5

@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from ..layers import (
-    ELU,
-    GELU,
     BatchNormalization,
     Dense,
     Dropout,
     Flatten,
     GaussianNoise,
     Layer,
-    LeakyReLU,
     ReLU,
     Sigmoid,
-    SiLU,
     Softmax,
     Softplus,
     Tanh,
 )
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
+from ..registry import entry_of
+from ..validation import REAL_LINE
 from ._rule import POOR_TRAINING, POOR_VALIDATION, WRONG_SIZES, Evidence, Observation, rule
 from ._signals import Signals, sequence
 
-# the outputs of an activation
-RANGES: dict[type[Layer], tuple[float, float]] = {
-    ReLU: (0, math.inf),
-    Softplus: (0, math.inf),
-    Sigmoid: (0, 1),
-    Softmax: (0, 1),
-    Tanh: (-1, 1),
-    ELU: (-1, math.inf),
-    SiLU: (-0.28, math.inf),
-    GELU: (-0.17, math.inf),
-    LeakyReLU: (-math.inf, math.inf),
-}
 PROBABILITIES = (Sigmoid, Softmax)
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
 VERY_HIGH = 3.0  # times the first loss that is already high
 
 _Problem = tuple[str, str, str]  # severity, words, advice
-
-
-def _output_range(layer: Layer) -> tuple[float, float] | None:
-    """The range of an activation's outputs; None for other layers."""
-    return RANGES.get(type(layer))
 
 
 # ---- the output activation, the loss and the targets
@@ -88,9 +68,8 @@ def _logits(signals: Signals) -> _Problem | None:
     layers = signals.objective.layers.layers
     if not layers or not isinstance(layers[-1], (ReLU, *PROBABILITIES, Tanh, Softplus)):
         return None
-    low, high = _output_range(layers[-1]) or (-math.inf, math.inf)
-    name = _class(layers[-1])
-    words = f"{name} before the loss keeps the logits in [{low:g}, {high:g}]: some probabilities cannot be reached."
+    name, interval = _class(layers[-1]), entry_of(layers[-1]).output_range
+    words = f"{name} before the loss keeps the logits in {interval}: some probabilities cannot be reached."
     return "error", words, f"Remove {name}."
 
 
@@ -100,7 +79,7 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
     if isinstance(last, PROBABILITIES):
         words = f"{_class(loss)} is made for {link}, but the model ends in {_class(last)}."
         return "warning", words, f"End the model with {link}(), or use the loss made for {_class(last)}."
-    if type(last) is Dense or _output_range(last) is not None or low < 0 or high > 1:
+    if type(last) is Dense or entry_of(last).output_range is not None or low < 0 or high > 1:
         outputs = f"the model ends in {_class(last)} and returns {low:.3g} to {high:.3g}"
         words = f"{_class(loss)} takes probabilities, but {outputs}."
         return "error", words, f"End the model with {link}(), or pass from_logits=True to the loss."
@@ -118,12 +97,11 @@ def _without_link(signals: Signals, loss: Loss, last: Layer) -> _Problem | None:
     if isinstance(loss, Poisson):
         words = f"Poisson takes rates of at least 0, but the smallest output is {lowest:.3g}."
         return ("error", words, "End the model with Softplus().") if lowest < 0 else None
-    low, high = _output_range(last) or (-math.inf, math.inf)
-    y = signals.all_rows.y
-    beyond = float(np.mean((y < low) | (y > high)))
+    y, interval = signals.all_rows.y, entry_of(last).output_range or REAL_LINE
+    beyond = float(np.mean((y < interval.low) | (y > interval.high)))
     if beyond > 0.01:
-        words = f"The model ends in {ending}: {beyond:.0%} of the targets lie outside its range [{low:g}, {high:g}]."
-        return "error", words, f"End the model with Dense alone, or scale the targets to [{low:g}, {high:g}]."
+        words = f"The model ends in {ending}: {beyond:.0%} of the targets lie outside its range {interval}."
+        return "error", words, f"End the model with Dense alone, or scale the targets to {interval}."
     return _classes_as_amounts(signals, loss, last)
 
 

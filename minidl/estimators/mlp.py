@@ -15,23 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 
-from .. import losses, optimizers, validation
+from .. import losses, optimizers, registry, validation
 from ..errors import DataError, SettingError
-from ..layers import (
-    ELU,
-    GELU,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Layer,
-    LeakyReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from ..layers import BatchNormalization, Dense, Dropout, Layer, Sigmoid, Softmax
 from ..losses import BinaryCrossentropy, CategoricalCrossentropy, PenalizedLoss
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
 from ..parameters import Penalty
@@ -43,16 +29,8 @@ from .stopping import Record, StoppingRule
 
 ROWS = 512  # that L-BFGS works on at a time: few enough for the cache
 
-ACTIVATIONS: dict[str, type[Layer] | None] = {
-    "identity": None,
-    "logistic": Sigmoid,
-    "tanh": Tanh,
-    "relu": ReLU,
-    "elu": ELU,
-    "gelu": GELU,
-    "leaky_relu": LeakyReLU,
-    "silu": SiLU,
-    "softplus": Softplus,
+ACTIVATIONS: dict[str, type[Layer] | None] = {"identity": None, "logistic": Sigmoid} | {
+    name: cls for name, cls in registry.ACTIVATIONS.items() if name not in ("sigmoid", "softmax")
 }
 OUTPUTS: dict[str, type[Layer] | None] = {
     "identity": None,

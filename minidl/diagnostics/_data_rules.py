@@ -15,6 +15,7 @@ UNEVEN = 1000.0  # ratio of the largest to the smallest standard deviation of a 
 NOTABLE = 0.1  # share of the rows
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # on few rows, a pattern looks like chance
 RARE, VERY_RARE = 0.2, 0.05  # share of a class, in units of 1 / classes
+UNCLEAR_TARGETS = ("unrelated-targets", "by-heart")  # effects of equal rows with different targets
 CHANCE_LEVEL = 3.0  # standard deviations above the score of shuffled targets; chance reaches it once in a hundred
 
 
@@ -70,9 +71,7 @@ def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     yield Observation(severity, "input", words, "Standardize the inputs.", figures)
 
 
-@rule(
-    "repeated-rows", source="Elangovan et al. 2021", reads=Evidence.BEFORE, explains=("unrelated-targets", "by-heart")
-)
+@rule("repeated-rows", source="Elangovan et al. 2021", reads=Evidence.BEFORE, explains=UNCLEAR_TARGETS)
 def repeated_rows(signals: Signals) -> Iterator[Observation]:
     """Rows of x that occur more than once, with the same target or with different ones."""
     targets: dict[bytes, list[bytes]] = {}

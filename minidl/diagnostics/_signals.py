@@ -65,7 +65,7 @@ class Signals:
     @property
     def last(self) -> Layer:
         """The layer whose output is the model's output."""
-        return self.objective.activation or self.objective.layers.layers[-1]
+        return self.objective.activation or (self.objective.network, *self.objective.layers.layers)[-1]
 
     @cached_property
     def chance(self) -> float:

@@ -182,6 +182,10 @@ def test_inner_layers_and_lbfgs_are_supported():
     assert list(diagnosis.layers) == ["dense", "residual/dense", "dense_1"]
 
 
+def test_a_model_without_layers_is_diagnosed():
+    assert first_rule(diagnose(Sequential([]), X[:, :1], Y)) == "output-and-loss"
+
+
 def test_counts_are_not_classes():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))

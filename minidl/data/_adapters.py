@@ -23,7 +23,7 @@ ClassWeight = Mapping[int, float] | None
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model expects of its data.
+    """The shapes, dtype and labels that a model expects of its data.
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that targets lie in

@@ -42,7 +42,7 @@ class Part(Source):
 
 
 class Own(Part):
-    """Batches that each process makes for itself; one that runs out contributes empty batches until all have finished."""
+    """Batches that each process makes itself; one that runs out contributes empty batches until all have finished."""
 
     def __init__(self, whole: BatchStream, most: int) -> None:
         super().__init__(whole, 0, 1)

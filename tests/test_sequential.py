@@ -28,7 +28,9 @@ def test_a_built_model_is_settled():
     model = Sequential([Dense(3)], name="mine")
     model.build((2,))
     for change in (model.pop, lambda: model.add(ReLU())):
-        with pytest.raises(SettingError, match="mine is built, and its layers cannot change: put clones of them into a new"):
+        with pytest.raises(
+            SettingError, match="mine is built, and its layers cannot change: put clones of them into a new"
+        ):
             change()
     assert len(model.layers) == 1
 

@@ -15,22 +15,9 @@ from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
-from .. import losses
+from .. import losses, registry
 from ..errors import DataError, SettingError
-from ..layers import (
-    ELU,
-    GELU,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Layer,
-    LeakyReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
-)
+from ..layers import BatchNormalization, Dense, Dropout, Layer, Sigmoid
 from ..losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, PenalizedLoss
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
 from ..parameters import Penalty
@@ -44,16 +31,8 @@ from ._target_encoder import OUTPUT_ACTIVATIONS, output_layers
 
 LBFGS_ROWS = 512  # L-BFGS works on so many rows at a time: few enough for the cache
 
-ACTIVATIONS: dict[str, type[Layer] | None] = {
-    "identity": None,
-    "logistic": Sigmoid,
-    "tanh": Tanh,
-    "relu": ReLU,
-    "elu": ELU,
-    "gelu": GELU,
-    "leaky_relu": LeakyReLU,
-    "silu": SiLU,
-    "softplus": Softplus,
+ACTIVATIONS: dict[str, type[Layer] | None] = {"identity": None, "logistic": Sigmoid} | {
+    name: layer for name, layer in registry.ACTIVATIONS.items() if name not in ("sigmoid", "softmax")
 }
 
 
@@ -286,7 +265,8 @@ class MLPClassifier(NetworkClassifierMixin, MLPEstimator):
 
     With the same random_state and arguments it ends at scikit-learn's weights, up to rounding. More arguments:
 
-    activation           one of ACTIVATIONS, a minidl layer, or a list with one for each hidden layer
+    activation           "identity", "logistic", the Keras string of an activation, a minidl layer, or a list of these
+                         with one for each hidden layer
     dropout              the rate in [0, 1) after each hidden layer, or a list of rates
     batch_normalization  True: normalize before each activation
     initializer          an Initializer of the kernels or a Keras string, biases are 0; None: scikit-learn's weights

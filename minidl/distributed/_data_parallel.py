@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -16,49 +17,48 @@ import numpy as np
 
 from ..data import BatchStream, Examples, Source
 from ..errors import ProcessError, SettingError
+from ..evaluation import Figures, update_metrics
 from ..optimizers import Optimizer, Wrapper
-from ..trainer import Figures, Trainer, trainer_for, update_metrics
+from ..trainer import Trainer, trainer_for
 from ..validation import real
-from .meeting import TAIL, Meeting
-from .parts import Own, Part
+from ._collectives import Collectives
+from ._shards import LocalBatches, Shard
 
 
-class ParallelTrainer(Trainer):
+class DataParallelTrainer(Trainer):
     """The trainer of one process among several."""
 
-    meeting: Meeting
+    optimizer: DataParallel
+    collectives: Collectives
     stop_agreed = False
 
     def run(self) -> None:
         """Train; an error or a stop in one process ends the training in all of them."""
-        optimizer, theta = self._data_parallel(), self.objective.params.theta
-        self.meeting = Meeting(optimizer.comm, optimizer.deadline, theta.size, theta.dtype)
+        optimizer, theta = self.optimizer, self.objective.params.theta
+        self.collectives = Collectives(optimizer.comm, optimizer.timeout, theta.size, theta.dtype)
         self._check_same_settings()
         self.source = self._own_source()
-        if self.meeting.rank:
+        if self.collectives.rank:
             self.callbacks = self.callbacks.without_writing()
         try:
-            with _silence() if self.meeting.rank else contextlib.nullcontext():
+            with _silence() if self.collectives.rank else contextlib.nullcontext():
                 super().run()
-            self.meeting.gather()
+            self.collectives.barrier()
         except ProcessError:
             raise
         except BaseException as error:
-            self.meeting.fail(error)
+            self.collectives.fail(error)
             raise
 
     def run_one_step(self, who: str) -> Figures:
         raise SettingError(f"{who}: DataParallel trains in fit, where the processes wait for each other")
 
-    def _data_parallel(self) -> DataParallel:
-        return cast(DataParallel, self.optimizer)
-
     # ---- before the first step
 
     def _check_same_settings(self) -> None:
         """Raise ProcessError if the processes have different settings: they would train different models, or hang."""
-        self.meeting.begin()
-        all_settings = self.meeting.comm.allgather(self._settings())
+        self.collectives.connect()
+        all_settings = self.collectives.comm.allgather(self._settings())
         for rank, settings in enumerate(all_settings):
             for name, value in settings.items():
                 if value != all_settings[0].get(name):
@@ -70,7 +70,7 @@ class ParallelTrainer(Trainer):
         things = {
             "the network": objective.network,
             "the parameters": {path: parameter.shape for path, parameter in objective.params.items()},
-            "the optimizer": self._data_parallel().optimizer,
+            "the optimizer": self.optimizer.optimizer,
             "the objective": objective.terms,
             "the frozen parameters": objective.frozen.size,
             "the metrics": list(self.metrics),
@@ -93,22 +93,22 @@ class ParallelTrainer(Trainer):
 
     def _own_source(self) -> Source:
         if not isinstance(self.source, BatchStream):
-            return Part(self.source, self.meeting.rank, self.meeting.size)
-        steps = self.meeting.comm.allgather(self.source.steps(self.options.batch_size))
+            return Shard(self.source, self.collectives.rank, self.collectives.size)
+        steps = self.collectives.comm.allgather(self.source.steps(self.options.batch_size))
         if None in steps:
             raise SettingError("fit: DataParallel must know the number of batches: pass steps_per_epoch")
-        self._leap()
-        return Own(self.source, max(steps))
+        self._jump_generator()
+        return LocalBatches(self.source, max(steps))
 
     def restore(self) -> None:
         """Start as process 0 does: with its weights, the state of its optimizer, and its place in the training."""
         super().restore()
         optimizers, mine = list(self.optimizer.walk()), None
-        if self.meeting.rank == 0:
+        if self.collectives.rank == 0:
             mine = self.snapshot(), self._weights(), [_state(optimizer) for optimizer in optimizers]
-        self.meeting.gather()
-        self.state, weights, states = self.meeting.comm.bcast(mine)
-        if self.meeting.rank:
+        self.collectives.barrier()
+        self.state, weights, states = self.collectives.comm.bcast(mine)
+        if self.collectives.rank:
             self._set_weights(weights)
             for optimizer, state in zip(optimizers, states, strict=True):
                 vars(optimizer).update(state)
@@ -127,34 +127,30 @@ class ParallelTrainer(Trainer):
     def begin_epoch(self) -> None:
         super().begin_epoch()
         self.seen: list[tuple[np.ndarray, np.ndarray]] = []
-        self.meeting.gather()
-        generator, comm = self.objective.rng.bit_generator, self.meeting.comm
+        self.collectives.barrier()
+        generator, comm = self.objective.rng.bit_generator, self.collectives.comm
         if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
             raise ProcessError("fit: the processes' weights differ; something other than the optimizer changes them")
-        if not isinstance(self.source, Own):
+        if not isinstance(self.source, LocalBatches):
             generator.state, self.state.order = comm.bcast((generator.state, self.state.order))
-            self._leap()
+            self._jump_generator()
 
-    def _leap(self) -> None:
+    def _jump_generator(self) -> None:
         """Move the generator to a sequence of this process: equal numbers would be equal masks for different rows."""
         generator = self.objective.rng.bit_generator
-        if self.meeting.rank:
-            generator.state = cast(np.random.PCG64, generator).jumped(self.meeting.rank).state
+        if self.collectives.rank:
+            generator.state = cast(np.random.PCG64, generator).jumped(self.collectives.rank).state
 
     def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
-        meeting, grad = self.meeting, self.objective.params.grad
-        total = meeting.vector[:-TAIL]
+        collectives, grad = self.collectives, self.objective.params.grad
         data_loss, rows, outputs = 0.0, 0.0, np.empty((0, 1), grad.dtype)
         if len(batch):
             data_loss, rows, outputs = super().data_gradient(batch)
-            np.multiply(grad, rows, out=total)
+            np.multiply(grad, rows, out=collectives.gradient)
         else:
-            total[:] = 0
-        meeting.vector[-TAIL:] = rows, rows * data_loss, self.stopped, 0
-        meeting.add_up()
-        rows, loss_sum, stop, _ = meeting.vector[-TAIL:].tolist()
-        self.stop_agreed = stop > 0
-        np.multiply(total, 1 / rows, out=grad)
+            collectives.gradient[:] = 0
+        rows, loss_sum, self.stop_agreed = collectives.allreduce(rows, rows * data_loss, stop=self.stopped)
+        np.multiply(collectives.gradient, 1 / rows, out=grad)
         return loss_sum / rows, rows, outputs
 
     def measure(self, batch: Examples, outputs: np.ndarray) -> None:
@@ -167,14 +163,14 @@ class ParallelTrainer(Trainer):
 
     def epoch_figures(self) -> Figures:
         """The figures of the rows of all processes, so that callbacks decide the same everywhere."""
-        self.meeting.gather()
-        comm = self.meeting.comm
+        self.collectives.barrier()
+        comm = self.collectives.comm
         if self.metrics:
             self._measure_all(comm.allgather(self.seen))
         if self.objective.state:  # each process has the moving averages of its own rows
             self._set_weights(comm.bcast(self._weights()))
         logs = super().epoch_figures()
-        self.meeting.gather()
+        self.collectives.barrier()
         return cast(Figures, comm.bcast(logs))
 
     def _measure_all(self, seen: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
@@ -185,36 +181,42 @@ class ParallelTrainer(Trainer):
 
     def end_epoch(self) -> Figures:
         logs = super().end_epoch()
-        self.stopped = self.meeting.gather(stop=self.stopped)
+        self.stopped = self.collectives.barrier(stop=self.stopped)
         return logs
 
 
 @dataclass(eq=False)
 class DataParallel(Wrapper):
-    """The optimiser, in every process of an MPI communicator: DataParallel(Adam(1e-3), MPI.COMM_WORLD).
+    """Train in every process of an MPI communicator: DataParallel(Adam(1e-3), MPI.COMM_WORLD).
 
     theta <- optimizer(theta, g),   g the gradient over the rows of all processes
 
-    Every process runs the same script, with the same arrays: of each batch it takes its part, so batch_size is that of
-    all together, and the weights are those of one process up to rounding. Batches that the script makes itself are
-    each process's own; those may differ in number and size. Dropout draws anew in each process; BatchNormalization
-    takes its statistics from each process's rows.
+    Every process runs the same script with the same arrays and works on its shard of each batch. So batch_size counts
+    the rows of all processes, and the weights are those of one process, up to rounding. Batches from a generator belong
+    to the process that makes them; processes may have different numbers and sizes of them. Dropout draws different
+    masks in each process; BatchNormalization uses the statistics of each process's rows.
 
-    Files are written, and lines printed, by process 0 alone. An error in one process is raised in all of them.
+    Only process 0 prints and writes files. An error in one process is raised in all.
 
     comm      an mpi4py communicator
-    deadline  seconds after which a process that keeps the others waiting ends the job
+    timeout   the number of seconds that processes wait for another one before they abort the job
+    deadline  the old name of timeout
 
     Start it with `mpiexec -n 4 python -m mpi4py train.py`. (Goyal et al. 2017)
     """
 
     optimizer: Optimizer
     comm: Any = field(repr=False)
-    deadline: float = real("(0, inf)", default=300.0)
+    timeout: float = real("(0, inf)", default=300.0)
+    deadline: InitVar[float | None] = field(default=None, kw_only=True)
 
     outermost = True
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, deadline: float | None) -> None:
+        if deadline is not None:
+            message = "DataParallel: deadline is deprecated and will be removed in 0.3; use timeout"
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
+            self.timeout = deadline
         super().__post_init__()
         if not all(hasattr(self.comm, name) for name in ("Iallreduce", "allgather", "bcast", "Abort")):
             raise SettingError(f"DataParallel: comm must be an MPI communicator of mpi4py, got {self.comm!r}")
@@ -238,4 +240,4 @@ def _silence() -> Iterator[None]:
         yield
 
 
-trainer_for.register(DataParallel, lambda optimizer: ParallelTrainer)
+trainer_for.register(DataParallel, lambda optimizer: DataParallelTrainer)

@@ -1,4 +1,4 @@
-"""What of every batch falls to one process."""
+"""The rows of each batch that one process works on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 from ..data import BatchStream, Examples, Source
 
 
-class Part(Source):
-    """The part of every batch of `whole` that falls to process `rank` of `size`: as even as can be, perhaps no row."""
+class Shard(Source):
+    """The rows of every batch of `whole` for process `rank` of `size`.
+
+    The shards of a batch differ by at most one row; a shard of a small batch may be empty.
+    """
 
     def __init__(self, whole: Source, rank: int, size: int) -> None:
         self.whole, self.rank, self.size = whole, rank, size
@@ -21,13 +24,13 @@ class Part(Source):
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         if order is None or not isinstance(self.whole, Examples):
             for batch in self.whole.batches(size, order, start):
-                yield batch[self._share(len(batch))]
+                yield batch[self._rows(len(batch))]
             return
-        for first in range(start * size, len(order), size):  # only the rows of this process are copied
-            rows = order[first : first + size]
-            yield self.whole[rows[self._share(len(rows))]]
+        for first in range(start * size, len(order), size):  # copy the rows of this process only
+            numbers = order[first : first + size]
+            yield self.whole[numbers[self._rows(len(numbers))]]
 
-    def _share(self, rows: int) -> slice:
+    def _rows(self, rows: int) -> slice:
         return slice(rows * self.rank // self.size, rows * (self.rank + 1) // self.size)
 
     def steps(self, size: int) -> int | None:
@@ -41,20 +44,20 @@ class Part(Source):
         return self.whole.batch_rows(size)
 
 
-class Own(Part):
-    """Batches that each process makes itself; one that runs out contributes empty batches until all have finished."""
+class LocalBatches(Shard):
+    """Batches that each process makes itself, `count` in an epoch; one that runs out contributes empty batches."""
 
-    def __init__(self, whole: BatchStream, most: int) -> None:
+    def __init__(self, whole: BatchStream, count: int) -> None:
         super().__init__(whole, 0, 1)
-        self.first, self.most = whole.first, most
+        self.empty, self.count = whole.first[:0], count
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         done = start
         for batch in self.whole.batches(size, order, start):
             yield batch
             done += 1
-        for _ in range(done, self.most):
-            yield self.first[:0]
+        for _ in range(done, self.count):
+            yield self.empty
 
     def steps(self, size: int) -> int:
-        return self.most
+        return self.count

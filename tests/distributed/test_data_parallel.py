@@ -1,4 +1,4 @@
-"""Training in several processes: the same weights as in one, and nobody waits for ever."""
+"""Training in several processes: the weights of one process, and no process that hangs."""
 
 import csv
 import os
@@ -9,17 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minidl import Sequential, SettingError
-from minidl.data import BatchStream, Examples
-from minidl.data._batches import RawBatches
 from minidl.distributed import DataParallel
-from minidl.distributed.parts import Own, Part
 from minidl.layers import Dense
 from minidl.optimizers import LBFGS, SGD, Adam, Clip
-from tests.helpers import mpi_programs as together
+from tests.helpers import mpi_programs
 
 MPIEXEC = shutil.which("mpiexec") or shutil.which("mpiexec", path=str(Path(sys.executable).parent))
 
@@ -40,13 +35,13 @@ def start(directory, processes, program, *arguments, module="mpi4py"):
         *arguments,
     ]
     root = Path(__file__).parents[2]
-    surroundings = os.environ | {"PYTHONPATH": str(root), "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(root), "OPENBLAS_NUM_THREADS": "1"}
     command = [MPIEXEC, "-n", str(processes), *python]
-    return subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def left(directory, processes):
-    """What each process has left behind."""
+def saved(directory, processes):
+    """Return the arrays that each process has saved."""
     found = []
     for rank in range(processes):
         with np.load(directory / f"rank{rank}.npz") as stored:
@@ -59,12 +54,12 @@ def left(directory, processes):
 
 @mpi
 @pytest.mark.parametrize("processes", [1, 2, 4])
-def test_any_number_of_processes_ends_at_the_weights_of_one(tmp_path, processes):
-    # batches of 10 and at last of 2 rows in 4 processes: parts of 2 and 3 rows, and of none
-    model, history = together.trained(together.clipped())
+def test_any_number_of_processes_gives_the_weights_of_one_process(tmp_path, processes):
+    # 4 processes share batches of 10 rows and a last one of 2: shards of 2, 3, 1 and 0 rows
+    model, history = mpi_programs.trained(mpi_programs.clipped())
     done = start(tmp_path, processes, "same")
     assert done.returncode == 0, done.stderr
-    results = left(tmp_path, processes)
+    results = saved(tmp_path, processes)
     for result in results:
         assert np.abs(result["theta"] - model.params.theta).max() < 1e-10
         assert result["theta"].tobytes() == results[0]["theta"].tobytes()
@@ -73,12 +68,12 @@ def test_any_number_of_processes_ends_at_the_weights_of_one(tmp_path, processes)
 
 
 @mpi
-def test_batches_of_ones_own_may_differ_in_number_and_size(tmp_path):
-    model = together.network(Adam(0.05))
-    model.fit(together.own_batches([0, 1, 2]), epochs=3, shuffle=False)
-    done = start(tmp_path, 3, "own")
+def test_local_batches_may_differ_in_number_and_size(tmp_path):
+    model = mpi_programs.network(Adam(0.05))
+    model.fit(mpi_programs.local_batches([0, 1, 2]), epochs=3, shuffle=False)
+    done = start(tmp_path, 3, "local")
     assert done.returncode == 0, done.stderr
-    results = left(tmp_path, 3)
+    results = saved(tmp_path, 3)
     assert {int(result["iterations"]) for result in results} == {15}
     for result in results:
         assert np.abs(result["theta"] - model.params.theta).max() < 1e-10
@@ -86,44 +81,21 @@ def test_batches_of_ones_own_may_differ_in_number_and_size(tmp_path):
 
 
 @mpi
-def test_unseeded_models_start_equal_and_drop_different_units(tmp_path):
+def test_models_without_a_seed_start_equal_and_drop_different_units(tmp_path):
     done = start(tmp_path, 3, "unseeded")
     assert done.returncode == 0, done.stderr
-    a, b, c = left(tmp_path, 3)
+    a, b, c = saved(tmp_path, 3)
     for name in ("theta", "mean"):
         assert a[name].tobytes() == b[name].tobytes() == c[name].tobytes()
     assert a["masks"].shape == b["masks"].shape == c["masks"].shape
     assert (a["masks"] != b["masks"]).any() and (b["masks"] != c["masks"]).any() and (a["masks"] != c["masks"]).any()
 
 
-@given(
-    rows=st.integers(1, 40), size=st.integers(1, 50), processes=st.integers(1, 9), shuffle=st.booleans(), data=st.data()
-)
-def test_the_parts_of_a_batch_make_up_the_batch(rows, size, processes, shuffle, data):
-    whole = Examples(np.arange(rows)[:, None], np.arange(rows)[:, None])
-    order = whole.epoch_order(size, np.random.default_rng(rows)) if shuffle else None
-    start = data.draw(st.integers(0, whole.steps(size)))
-    batches = [batch.x[:, 0].tolist() for batch in whole.batches(size, order, start)]
-    parts = [list(Part(whole, rank, processes).batches(size, order, start)) for rank in range(processes)]
-    joined = [np.concatenate([part.x[:, 0] for part in step]).tolist() for step in zip(*parts, strict=True)]
-    assert joined == batches
-    for step in zip(*parts, strict=True):
-        assert max(map(len, step)) - min(map(len, step)) <= 1
-
-
-def test_who_has_fewer_batches_takes_part_without_rows():
-    given = [Examples(np.ones((rows, 2)), np.ones((rows, 1))) for rows in (3, 1)]
-    source = BatchStream(RawBatches("fit", together.Numbered(given)), given[0], lambda batch: batch, None)
-    assert [len(batch) for batch in Own(source, 4).batches(32)] == [3, 1, 0, 0]
-    assert [len(batch) for batch in Own(source, 4).batches(32, start=1)] == [1, 0, 0]
-    assert Own(source, 4).steps(32) == 4
-
-
-# ---- who writes
+# ---- output and files
 
 
 @mpi
-def test_process_0_alone_prints_and_writes(tmp_path):
+def test_only_process_0_prints_and_writes(tmp_path):
     done = start(tmp_path, 3, "writes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Epoch 1/4\n") == 1
@@ -136,28 +108,28 @@ def test_process_0_alone_prints_and_writes(tmp_path):
 
 
 @mpi
-def test_a_training_goes_on_where_all_processes_were(tmp_path):
+def test_a_resumed_training_ends_at_the_same_bits(tmp_path):
     (tmp_path / "crashed").mkdir()
     whole = start(tmp_path, 2, "backup")
     assert whole.returncode == 0, whole.stderr
-    expected = left(tmp_path, 2)
+    expected = saved(tmp_path, 2)
     (tmp_path / "crashed").rmdir()
     crashed = start(tmp_path, 2, "backup")
     assert crashed.returncode != 0 and "power failure" in crashed.stderr
     again = start(tmp_path, 2, "backup")
     assert again.returncode == 0, again.stderr
-    for result, wanted in zip(left(tmp_path, 2), expected, strict=True):
+    for result, wanted in zip(saved(tmp_path, 2), expected, strict=True):
         for name in wanted:
             assert result[name].tobytes() == wanted[name].tobytes(), name
 
 
-# ---- trouble
+# ---- errors
 
 
 @mpi
 @pytest.mark.parametrize("module", ["mpi4py", None])
 @pytest.mark.parametrize(
-    ("program", "words"),
+    ("program", "message"),
     [
         (["trouble", "error"], "1 of 3 processes failed. process 1: ValueError: batch 3 is bad"),
         (["trouble", "exit"], "1 of 3 processes failed. process 1: SystemExit"),
@@ -170,25 +142,25 @@ def test_a_training_goes_on_where_all_processes_were(tmp_path):
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )
-def test_one_process_in_trouble_ends_the_job(tmp_path, program, words, module):
+def test_a_failure_in_one_process_ends_the_job(tmp_path, program, message, module):
     done = start(tmp_path, 3, *program, module=module)
     assert done.returncode != 0
-    assert words in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @mpi
-def test_nan_in_one_process_raises_in_all(tmp_path):
+def test_nan_in_one_process_raises_in_all_processes(tmp_path):
     done = start(tmp_path, 3, "trouble", "nan", module=None)
     assert done.returncode != 0
     assert done.stderr.count("NonFiniteError: fit: the loss is not finite in epoch 1, batch 5") == 3
 
 
 @mpi
-def test_one_process_that_wants_to_stop_stops_all_after_the_same_step(tmp_path):
+def test_a_stop_in_one_process_stops_all_after_the_same_step(tmp_path):
     done = start(tmp_path, 3, "trouble", "stop")
     assert done.returncode == 0, done.stderr
-    a, b, c = left(tmp_path, 3)
+    a, b, c = saved(tmp_path, 3)
     assert int(a["iterations"]) == int(b["iterations"]) == int(c["iterations"]) == 5
     assert a["theta"].tobytes() == b["theta"].tobytes() == c["theta"].tobytes()
 
@@ -196,8 +168,8 @@ def test_one_process_that_wants_to_stop_stops_all_after_the_same_step(tmp_path):
 # ---- settings
 
 
-class Alone:
-    """What an MPI communicator looks like from outside."""
+class OneProcess:
+    """A stand-in for an MPI communicator of one process."""
 
     Iallreduce = allgather = bcast = Abort = isend = None
 
@@ -208,30 +180,35 @@ class Alone:
         return 1
 
 
-def test_data_parallel_refuses_what_cannot_work():
+def test_arguments_that_cannot_work_raise_errors():
     with pytest.raises(SettingError, match="DataParallel: comm must be an MPI communicator of mpi4py, got 'world'"):
         DataParallel(SGD(0.1), "world")
-    with pytest.raises(SettingError, match=r"DataParallel: deadline must be in \(0, inf\), got 0"):
-        DataParallel(SGD(0.1), Alone(), deadline=0)
+    with pytest.raises(SettingError, match=r"DataParallel: timeout must be in \(0, inf\), got 0"):
+        DataParallel(SGD(0.1), OneProcess(), timeout=0)
     with pytest.raises(SettingError, match="DataParallel wraps optimizers that take steps, LBFGS does not"):
-        DataParallel(LBFGS(), Alone())
+        DataParallel(LBFGS(), OneProcess())
     with pytest.raises(SettingError, match=r"Clip: DataParallel goes outside: DataParallel\(Clip\(...\), ...\)"):
-        Clip(DataParallel(SGD(0.1), Alone()), norm=1.0)
+        Clip(DataParallel(SGD(0.1), OneProcess()), norm=1.0)
 
 
-def test_train_on_batch_is_for_one_process():
+def test_train_on_batch_raises_an_error():
     model = Sequential([Dense(1)])
-    model.compile(DataParallel(SGD(0.1), Alone()))
+    model.compile(DataParallel(SGD(0.1), OneProcess()))
     with pytest.raises(SettingError, match="train_on_batch: DataParallel trains in fit"):
         model.train_on_batch(np.ones((3, 2)), np.ones((3, 1)))
 
 
-def test_learning_rate_and_steps_are_those_of_the_optimiser_inside():
-    optimizer = DataParallel(SGD(0.1), Alone())
+def test_learning_rate_and_file_are_those_of_the_wrapped_optimizer():
+    optimizer = DataParallel(SGD(0.1), OneProcess())
     optimizer.learning_rate = 0.2
     assert optimizer.optimizer.learning_rate == optimizer.rate == 0.2
     assert optimizer.serializable is optimizer.optimizer
     assert (
-        repr(optimizer)
-        == "DataParallel(optimizer=SGD(learning_rate=0.2, momentum=0.0, nesterov=False), deadline=300.0)"
+        repr(optimizer) == "DataParallel(optimizer=SGD(learning_rate=0.2, momentum=0.0, nesterov=False), timeout=300.0)"
     )
+
+
+def test_the_old_name_of_timeout_works_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="deadline is deprecated and will be removed in 0.3; use timeout"):
+        optimizer = DataParallel(SGD(0.1), OneProcess(), deadline=5.0)
+    assert optimizer.timeout == 5.0

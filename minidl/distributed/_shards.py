@@ -49,7 +49,7 @@ class LocalBatches(Shard):
 
     def __init__(self, whole: BatchStream, count: int) -> None:
         super().__init__(whole, 0, 1)
-        self.empty, self.count = whole.first[:0], count
+        self.empty, self.count = whole.check(whole.first)[:0], count
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         done = start

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidl.data import BatchStream, Examples
-from minidl.data._batches import RawBatches
 from minidl.distributed._shards import LocalBatches, Shard
 from tests.helpers.mpi_programs import IndexedBatches
 
@@ -27,7 +26,8 @@ def test_the_shards_of_a_batch_make_up_the_batch(rows, size, processes, shuffle,
 
 def test_a_process_with_fewer_batches_yields_empty_ones():
     given = [Examples(np.ones((rows, 2)), np.ones((rows, 1))) for rows in (3, 1)]
-    source = BatchStream(RawBatches("fit", IndexedBatches(given)), given[0], lambda batch: batch, None)
+    source = BatchStream("fit", IndexedBatches(given))
+    source.check = lambda batch: batch
     assert [len(batch) for batch in LocalBatches(source, 4).batches(32)] == [3, 1, 0, 0]
     assert [len(batch) for batch in LocalBatches(source, 4).batches(32, start=1)] == [1, 0, 0]
     assert LocalBatches(source, 4).steps(32) == 4

@@ -14,6 +14,7 @@ from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..naming import join_path
 from ..parameters import Parameters, Penalty
+from ..validation import Interval
 from . import causes
 from .compare import TOLERANCE, closely, refuse_bad_settings, report_on
 from .functions import LayerFunction, LossFunction, PenaltyFunction, PlainFunction
@@ -83,26 +84,30 @@ def check_loss(
 
 def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, LossFunction]:
     forms = {"output": loss}
-    if loss.link is not None and not loss.from_logits:
+    if loss.link is not None and not _takes_logits(loss):
         forms["logits"] = loss.on_logits()
     functions: dict[str, LossFunction] = {}
     for name, form in forms.items():
-        p = _drawn(validation.REAL_LINE if form.from_logits else form.outputs, (rows, outputs), rng)
+        p = _drawn("(-inf, inf)" if _takes_logits(form) else form.outputs, (rows, outputs), rng)
         y = rng.integers(0, outputs, (rows, 1)).astype(float) if form.sparse else _drawn(form.labels, p.shape, rng)
         functions[name] = LossFunction(form, p, y, None)
         functions[f"{name}, weighted"] = LossFunction(form, p, y, rng.uniform(0.5, 2, rows))
-        if (form.labels.low, form.labels.high) == (0, 1):
+        if form.labels == "[0, 1]":
             functions[f"{name}, hard labels"] = LossFunction(form, p, np.round(y), None)
     return functions
 
 
-def _drawn(interval: validation.Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Random numbers well inside the interval."""
+def _drawn(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random numbers well inside an interval such as "[0, inf)"."""
     low, high = interval.low, interval.high
     if math.isfinite(low) and math.isfinite(high):
         return rng.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape)
     numbers = 2 * rng.standard_normal(shape)
     return low + 0.1 + np.abs(numbers) if math.isfinite(low) else numbers
+
+
+def _takes_logits(loss: Loss) -> bool:
+    return bool(getattr(loss, "from_logits", False))
 
 
 def check_layer(

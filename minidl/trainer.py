@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
@@ -22,7 +23,7 @@ from .validation import check_boolean, check_integer
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How `fit` goes through the data.
+    """The passes of `fit` over the data.
 
     batch_size             rows in a batch
     epochs                 the number of the epoch to end with
@@ -64,6 +65,13 @@ class TrainingState:
     penalty_sum: float = 0.0
     stopped: bool = False
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def starting_at(cls, initial_epoch: int | TrainingState) -> TrainingState:
+        """A new state at this epoch, or a copy of a saved state."""
+        if isinstance(initial_epoch, TrainingState):
+            return copy.deepcopy(initial_epoch)
+        return cls(check_integer("fit", "initial_epoch", initial_epoch, 0))
 
 
 @dataclass(eq=False)

@@ -23,7 +23,7 @@ ClassWeight = Mapping[int, float] | None
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model expects of its data.
+    """The shapes, dtype and labels that a model expects of its data.
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that targets lie in
@@ -252,11 +252,11 @@ def adapt_inputs(
     who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: tuple[int, ...] | None
 ) -> Inputs:
     """Return the inputs for what a user passes to `predict`."""
-    if isinstance(x, DiskData):
-        check_no_steps(who, x, steps)
-        return x.inputs(who, row_shape or (), dtype)
-    steps = None if steps is None else check_integer(who, "steps", steps, 1)
     if yields_batches(x):
+        if isinstance(x, DiskData):
+            check_no_steps(who, x, steps)
+            return x.inputs(who, row_shape or (), dtype)
+        steps = None if steps is None else check_integer(who, "steps", steps, 1)
         return BatchInputs(who, x, row_shape, dtype, steps)
     if steps is not None:
         raise SettingError(f"{who}: steps is only for batch sources; use batch_size with arrays")
@@ -274,8 +274,6 @@ def check_no_steps(who: str, data: DiskData, steps: int | None) -> None:
 
 def yields_batches(x: Any) -> bool:
     """Return True if x is an object or a generator that yields batches, not an array or a frame."""
-    if isinstance(x, DiskData):
-        return True
     if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
-    return hasattr(x, "__iter__") or is_indexed(x)
+    return isinstance(x, DiskData) or hasattr(x, "__iter__") or is_indexed(x)

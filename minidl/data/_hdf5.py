@@ -179,14 +179,14 @@ def _joined(parts: list[slice]) -> Iterator[slice]:
 
 
 def _row_bytes(dataset: Any) -> int:
-    return math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
+    return int(math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
 
 
 def _block_rows(dataset: Any) -> int:
     """As many rows as make BLOCK_BYTES, rounded up to whole chunks."""
     rows = max(1, BLOCK_BYTES // _row_bytes(dataset))
-    chunk = dataset.chunks[0] if dataset.chunks else 1
-    return -(-rows // chunk) * chunk
+    chunk: int = dataset.chunks[0] if dataset.chunks else 1
+    return int(-(-rows // chunk) * chunk)
 
 
 class HDF5Batches(Source):

@@ -18,10 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import data
 from ..callbacks import Callback, as_list
 from ..errors import DataError
+from ..evaluation import PREDICT_ROWS
 from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..sequential import Sequential
-from ..training import PREDICT_ROWS
 from .nested import changed, walk
 from .rows import Rows
 
@@ -124,7 +124,7 @@ class Estimator(BaseEstimator):
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
         """What the loss is given, checked: (m, outputs), or the class alone."""
-        loss = self.model_.objective.loss
+        loss = self.model_.objective.terms.loss
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]
         data.check_width("fit", y, self.model_.output_shape, loss.sparse)

@@ -91,7 +91,7 @@ def config(model: Model, encoder: Encoder) -> dict[str, Any]:
         "dtype": model.dtype.name,
         "input_shape": None if model.input_shape is None else list(model.input_shape),
         "layer": encoder.value("the model", model.layer),
-        "compile": _compile_settings(model, encoder) ,
+        "compile": _compile_settings(model, encoder),
     }
 
 

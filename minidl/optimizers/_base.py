@@ -11,9 +11,10 @@ import numpy as np
 from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..validation import Validated
 
 
-class Optimizer:
+class Optimizer(Validated):
     """theta <- theta + step(grad).   A subclass writes
 
     update(theta, grad)  changes theta in place and leaves grad as it is; both are vectors of one length and dtype
@@ -35,6 +36,7 @@ class Optimizer:
         self.__post_init__()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.learning_rate, Schedule):
             self.learning_rate = validation.check_real(
                 type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)"

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import SettingError
 from ..parameters import Parameters
+from ..validation import Validated
 from ._base import Optimizer
 
 
@@ -21,6 +22,7 @@ class Wrapper(Optimizer):
     state_names: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        Validated.__post_init__(self)
         who = type(self).__name__
         if not isinstance(self.optimizer, Optimizer):
             raise SettingError(f"{who}: optimizer must be an Optimizer object, got {self.optimizer!r}")

@@ -55,7 +55,7 @@ def network(widths, start, rates=None, seed=0):
 #
 # Gradient descent needs initial weights. If they are zeros, all units of a layer compute the same thing, receive the
 # same gradient and stay equal; here the output of every ReLU is 0. If they are too large, the first predictions are
-# certain and wrong. Between these extremes are weights that keep the size of the signal from layer to layer: their
+# confident but wrong. Between these extremes are weights that keep the size of the signal from layer to layer: their
 # variance is 1/n, with n the number of inputs, or 2/n before ReLU, which sets half of the signal to 0.
 
 STARTS = {"zeros": Zeros(), "random * 10": RandomNormal(stddev=10.0), "1/sqrt(n)": LecunNormal(), "He": HeNormal()}

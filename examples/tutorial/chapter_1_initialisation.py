@@ -85,7 +85,7 @@ for name, start in STARTS.items():
 
 # %%
 # With zeros the cost stays at ln 2 = 0.6931, the cost of predicting 0.5 for every point. random * 10 starts with
-# certain and wrong predictions, at a cost above a thousand; it learns in jumps and ends with a higher cost than the
+# confident but wrong predictions, at a cost above a thousand; it learns in jumps and ends with a higher cost than the
 # other two. These find the circle, He first.
 
 # sphinx_gallery_thumbnail_number = 2

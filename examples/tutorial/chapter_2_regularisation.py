@@ -86,7 +86,7 @@ cost_curves({name: history for name, (_, history, _) in runs.items()}, key="data
 # %%
 # The result
 # ----------
-# Without a remedy the boundary bends around the wrong labels, with certain predictions. With a remedy it is smoother,
+# Without a remedy the boundary bends around the wrong labels, with confident predictions. With a remedy it is smoother,
 # and pale colors show uncertain predictions where labels contradict each other.
 
 # sphinx_gallery_thumbnail_number = 2

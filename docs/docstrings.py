@@ -25,8 +25,6 @@ INTERNAL = {
     "minidl.callbacks.evaluation_progress",
     "minidl.callbacks.progress",
     "minidl.callbacks.progress_bar",
-    "minidl.layers.build_layer",
-    "minidl.layers.check_layers",
 }
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)
 FORMULA = re.compile(r" (=|<-|->|~) ")

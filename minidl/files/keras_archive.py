@@ -9,29 +9,14 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from ..errors import ModelFileError, NotBuiltError, SettingError
-from ..layers import (
-    ELU,
-    GELU,
-    BatchNormalization,
-    Chain,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Layer,
-    LayerNormalization,
-    LeakyReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from ..layers import Chain, Layer, LeakyReLU, SiLU
 from ..model import Model
+from ..registry import ACTIVATION, ACTIVATIONS, LAYERS, KerasLayer, entry_of
 from ..sequential import Sequential
 from . import strict_json
 from .layout import allocate, finite_arrays, refuse_names, weights
@@ -80,37 +65,21 @@ def _node(class_name: str, config: dict[str, Any], module: str = "keras.layers")
     return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
-ACTIVATIONS: dict[type[Layer], str] = {
-    Sigmoid: "sigmoid",
-    Tanh: "tanh",
-    Softplus: "softplus",
-    SiLU: "silu",
-    GELU: "gelu",
-}
-
-# The settings that both have under the same name, and what Keras must be told besides.
-SHARED: dict[type[Layer], tuple[tuple[str, ...], dict[str, Any]]] = {
-    BatchNormalization: (("momentum", "epsilon", "center", "scale"), {"axis": -1}),
-    Dense: (("units", "use_bias"), {"activation": "linear"}),
-    Dropout: (("rate",), {}),
-    ELU: (("alpha",), {}),
-    Flatten: ((), {}),
-    GaussianNoise: (("stddev",), {}),
-    LayerNormalization: (("epsilon", "center", "scale"), {"axis": -1}),
-    LeakyReLU: (("negative_slope",), {}),
-    ReLU: ((), {}),
-    Softmax: ((), {"axis": -1}),
-}
-
-
 def _to_keras(layer: Layer) -> tuple[str, dict[str, Any]]:
-    kind = type(layer)
-    if kind in ACTIVATIONS and not getattr(layer, "approximate", False):
-        return "Activation", {"activation": ACTIVATIONS[kind]}
-    if kind not in SHARED:
+    entry = entry_of(layer)
+    keras = entry.keras
+    if not isinstance(keras, KerasLayer) or _lost_settings(layer, keras):
         raise SettingError(f"save: {layer!r} has no counterpart in Keras; save to a name in .h5 instead")
-    names, more = SHARED[kind]
-    return kind.__name__, {name: getattr(layer, name) for name in names} | more
+    config = {name: getattr(layer, name) for name in keras.settings} | dict(keras.constants)
+    if keras is ACTIVATION:
+        config["activation"] = entry.activation
+    return keras.class_name or type(layer).__name__, config
+
+
+def _lost_settings(layer: Layer, keras: KerasLayer) -> list[str]:
+    """The settings that change what the layer computes and that Keras's layer lacks."""
+    kept = [field for field in fields(layer) if field.name not in keras.settings and not field.name.endswith(LEFT_OUT)]
+    return [field.name for field in kept if getattr(layer, field.name) != field.default]
 
 
 # ---- from Keras
@@ -198,20 +167,21 @@ def _chain(config: dict[str, Any]) -> tuple[Chain, tuple[int, ...] | None]:
     return Chain(*layers), tuple(shape)
 
 
+def _activation(cls: type[Layer]) -> list[Layer]:
+    return [cls()]
+
+
 FUNCTIONS: dict[str, Callable[[], list[Layer]]] = {
-    "linear": lambda: [],
-    "relu": lambda: [ReLU()],
-    "leaky_relu": lambda: [LeakyReLU(0.2)],
-    "elu": lambda: [ELU()],
-    "softmax": lambda: [Softmax()],
+    **{name: partial(_activation, cls) for name, cls in ACTIVATIONS.items()},
+    "linear": list,
+    "leaky_relu": lambda: [LeakyReLU(0.2)],  # Keras's function has another default than its layer
     "swish": lambda: [SiLU()],
-    "sigmoid": lambda: [Sigmoid()],
-    "tanh": lambda: [Tanh()],
-    "softplus": lambda: [Softplus()],
-    "silu": lambda: [SiLU()],
-    "gelu": lambda: [GELU()],
 }
-KINDS = {kind.__name__: kind for kind in SHARED}
+KINDS: dict[str, tuple[type[Layer], KerasLayer]] = {
+    cls.__name__: (cls, entry.keras)
+    for cls, entry in LAYERS.items()
+    if isinstance(entry.keras, KerasLayer) and entry.keras.class_name is None
+}
 
 # What says how a layer begins and is trained, or is a name.
 LEFT_OUT = ("name", "seed", "build_config", "_initializer", "_regularizer", "_constraint", "renorm_momentum")
@@ -247,9 +217,10 @@ def _from_keras(class_name: str, config: dict[str, Any]) -> list[Layer]:
         return after
     if class_name not in KINDS:
         raise ModelFileError(f"Keras's {shown(class_name)} has no counterpart in minidl")
-    taken = {setting: config.pop(setting) for setting in SHARED[KINDS[class_name]][0] if setting in config}
+    cls, keras = KINDS[class_name]
+    taken = {setting: config.pop(setting) for setting in keras.settings if setting in config}
     _refuse_rest(class_name, config)
-    return [KINDS[class_name](**taken, name=own), *after]
+    return [cls(**taken, name=own), *after]
 
 
 def _refuse_rest(class_name: str, config: dict[str, Any]) -> None:

@@ -10,27 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
-from ..layers import (
-    ELU,
-    GELU,
-    BatchNormalization,
-    Chain,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Layer,
-    LayerNormalization,
-    LeakyReLU,
-    ReLU,
-    Residual,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from ..layers import Layer
 from ..model import Model
+from ..registry import IDENTITY, Operator, entry_of
 from . import atomic
 from .extras import extra
 
@@ -86,9 +68,16 @@ class Graph:
 
     def layer(self, layer: Layer, x: str) -> str:
         """A layer applied to x."""
-        if type(layer) not in OPERATORS:
+        onnx = entry_of(layer).onnx
+        if isinstance(onnx, str):
+            return BUILDERS[onnx](self, layer, x)
+        if not isinstance(onnx, Operator):
             raise SettingError(f"export_onnx: {layer!r} is none of the layers that ONNX files are made of")
-        return OPERATORS[type(layer)](self, layer, x)
+        settings: dict[str, Any] = {
+            key: getattr(layer, of) if isinstance(of, str) else of for key, of in onnx.attributes.items()
+        }
+        constants = [self.constant(layer.parameters[name].value) for name in onnx.parameters]
+        return self.node(onnx.name, x, *constants, **settings)
 
 
 def _chain(graph: Graph, chain: Any, x: str) -> str:
@@ -137,22 +126,13 @@ def _gelu(graph: Graph, layer: Any, x: str) -> str:
     return graph.node("Mul", x, gate)
 
 
-OPERATORS: dict[type[Layer], Callable[[Graph, Any, str], str]] = {
-    BatchNormalization: _batch_normalization,
-    Chain: _chain,
-    Dense: _dense,
-    Dropout: lambda graph, layer, x: x,
-    ELU: lambda graph, layer, x: graph.node("Elu", x, alpha=layer.alpha),
-    Flatten: lambda graph, layer, x: graph.node("Flatten", x, axis=1),
-    GELU: _gelu,
-    GaussianNoise: lambda graph, layer, x: x,
-    LayerNormalization: _layer_normalization,
-    LeakyReLU: lambda graph, layer, x: graph.node("LeakyRelu", x, alpha=layer.negative_slope),
-    ReLU: lambda graph, layer, x: graph.node("Relu", x),
-    Residual: lambda graph, layer, x: graph.node("Add", x, _chain(graph, layer, x)),
-    SiLU: lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
-    Sigmoid: lambda graph, layer, x: graph.node("Sigmoid", x),
-    Softmax: lambda graph, layer, x: graph.node("Softmax", x, axis=-1),
-    Softplus: lambda graph, layer, x: graph.node("Softplus", x),
-    Tanh: lambda graph, layer, x: graph.node("Tanh", x),
+BUILDERS: dict[str, Callable[[Graph, Any, str], str]] = {
+    IDENTITY: lambda graph, layer, x: x,
+    "batch_normalization": _batch_normalization,
+    "chain": _chain,
+    "dense": _dense,
+    "gelu": _gelu,
+    "layer_normalization": _layer_normalization,
+    "residual": lambda graph, layer, x: graph.node("Add", x, _chain(graph, layer, x)),
+    "silu": lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .. import initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from .. import initializers, losses, metrics, optimizers, regularizers, schedules
+from ..registry import LAYERS
 
 CLASSES: dict[str, type] = {
+    **{f"layers.{cls.__name__}": cls for cls in LAYERS},
     "initializers.Constant": initializers.Constant,
     "initializers.GlorotNormal": initializers.GlorotNormal,
     "initializers.GlorotUniform": initializers.GlorotUniform,
@@ -20,23 +22,6 @@ CLASSES: dict[str, type] = {
     "initializers.TruncatedNormal": initializers.TruncatedNormal,
     "initializers.VarianceScaling": initializers.VarianceScaling,
     "initializers.Zeros": initializers.Zeros,
-    "layers.BatchNormalization": layers.BatchNormalization,
-    "layers.Chain": layers.Chain,
-    "layers.Dense": layers.Dense,
-    "layers.Dropout": layers.Dropout,
-    "layers.ELU": layers.ELU,
-    "layers.Flatten": layers.Flatten,
-    "layers.GELU": layers.GELU,
-    "layers.GaussianNoise": layers.GaussianNoise,
-    "layers.LayerNormalization": layers.LayerNormalization,
-    "layers.LeakyReLU": layers.LeakyReLU,
-    "layers.ReLU": layers.ReLU,
-    "layers.Residual": layers.Residual,
-    "layers.SiLU": layers.SiLU,
-    "layers.Sigmoid": layers.Sigmoid,
-    "layers.Softmax": layers.Softmax,
-    "layers.Softplus": layers.Softplus,
-    "layers.Tanh": layers.Tanh,
     "losses.BinaryCrossentropy": losses.BinaryCrossentropy,
     "losses.CategoricalCrossentropy": losses.CategoricalCrossentropy,
     "losses.Hinge": losses.Hinge,
@@ -81,3 +66,6 @@ CLASSES: dict[str, type] = {
 }
 
 NAMES = {cls: name for name, cls in CLASSES.items()}
+
+# Names in files of earlier versions
+RENAMED: dict[str, type] = {"losses.Objective": losses.PenalizedLoss}

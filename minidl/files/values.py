@@ -27,7 +27,7 @@ from ..metrics import Metric
 from ..optimizers import Optimizer
 from ..parameters import Penalty
 from ..schedules import Schedule
-from .tables import CLASSES, NAMES
+from .tables import CLASSES, NAMES, RENAMED
 from .tree import HDF5_TYPES, said, shown
 
 SERIES = 8  # lists of more numbers than this lie in arrays
@@ -159,7 +159,7 @@ class Decoder:
 
     def _object(self, given: dict[str, Any]) -> Any:
         name = given["class"]
-        cls = (CLASSES.get(name) or self.customs.get(name)) if isinstance(name, str) else None
+        cls = {**self.customs, **RENAMED, **CLASSES}.get(name) if isinstance(name, str) else None
         if not isinstance(cls, type):
             remedy = "if it is yours, pass custom_objects={name: class}"
             raise ModelFileError(f"it names the class {shown(name)}, which is unknown here; {remedy}")

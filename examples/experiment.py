@@ -115,7 +115,7 @@ def from_address(parameters, base, prefix=""):
         value = looked_up(name, text) if isinstance(text, str) else None
         if value is None:
             allowed = ", ".join(map(str, VALUES[name]))
-            refused.append(f"There is no {prefix}{name}={text}; there are {allowed}.")
+            refused.append(f"unknown value {prefix}{name}={text}; choose from {allowed}.")
         else:
             found[name] = value
     return replace(base, **found), refused
@@ -306,7 +306,7 @@ def main():
     options.add_argument("settings", nargs="*", metavar="name=value", help=f"of {', '.join(VALUES)}")
     given = dict(text.partition("=")[::2] for text in options.parse_args().settings)
     setting, refused = from_address(given, Setting())
-    refused += [f"There is no setting {name}; there are {', '.join(VALUES)}." for name in given if name not in VALUES]
+    refused += [f"unknown setting {name}; choose from {', '.join(VALUES)}." for name in given if name not in VALUES]
     if refused:
         options.error(" ".join(refused))
     print(code(setting), "", sep="\n")

@@ -54,8 +54,8 @@ with app.setup:
 
     FIGURES = {
         "cost": "loss",
-        "of it data": "data_loss",
-        "of it penalty": "penalty",
+        "of which data": "data_loss",
+        "of which penalty": "penalty",
         "train accuracy": "accuracy",
         "test cost": "val_loss",
         "test accuracy": "val_accuracy",

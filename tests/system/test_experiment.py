@@ -73,15 +73,15 @@ def test_an_invalid_address_is_rejected_with_a_message(name, text):
     setting, messages = from_address({name: text}, Setting())
     assert setting == Setting()
     assert len(messages) == 1
-    assert messages[0].startswith(f"There is no {name}={text}; there are {VALUES[name][0]}, ")
+    assert messages[0].startswith(f"unknown value {name}={text}; choose from {VALUES[name][0]}, ")
 
 
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ("epoch=30", "There is no setting epoch; there are data, noise, points,"),
-        ("initializer=hee", "There is no initializer=hee; there are zeros, random,"),
-        ("epochs", "There is no epochs=; there are 10, 100,"),
+        ("epoch=30", "unknown setting epoch; choose from data, noise, points,"),
+        ("initializer=hee", "unknown value initializer=hee; choose from zeros, random,"),
+        ("epochs", "unknown value epochs=; choose from 10, 100,"),
     ],
 )
 def test_an_invalid_argument_ends_the_script_before_training(monkeypatch, capsys, argument, sentence):
@@ -91,7 +91,7 @@ def test_an_invalid_argument_ends_the_script_before_training(monkeypatch, capsys
     printed = capsys.readouterr()
     assert ended.value.code == 2
     assert printed.out == ""
-    assert f"error: {sentence}" in printed.err and printed.err.count("There is no") == 1
+    assert f"error: {sentence}" in printed.err and printed.err.count("unknown") == 1
 
 
 @given(st.text(), st.text())

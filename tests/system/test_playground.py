@@ -126,8 +126,8 @@ def test_an_invalid_address_is_rejected_with_a_message(opened):
     page = opened("epochs=100&seed=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&units=10,5")
     messages = page.locator(".trouble").all_inner_texts()
     assert [message.split(";")[0] for message in messages] == [
-        "There is no seed=<img src=x onerror=alert(1)>",
-        "There is no units=10,5",
+        "unknown value seed=<img src=x onerror=alert(1)>",
+        "unknown value units=10,5",
     ]
     assert parameters(page) == {"epochs": ["100"]}
 

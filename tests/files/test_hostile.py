@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from minidl import ModelFileError, Sequential, load_model
 from minidl.callbacks import EarlyStopping, ModelCheckpoint
-from minidl.files import native, strict_json
+from minidl.files import _minidl_format, _strict_json
 from minidl.layers import BatchNormalization, Dense, Dropout, ReLU, Sigmoid
 from minidl.optimizers import Adam
 
@@ -64,7 +64,7 @@ def good(tmp_path_factory):
 def resealed(content):
     content = bytearray(content)
     body = memoryview(content)[512:]
-    struct.pack_into("<8sIQ32s", content, 0, native.MAGIC, 1, len(body), hashlib.sha256(body).digest())
+    struct.pack_into("<8sIQ32s", content, 0, _minidl_format.MAGIC, 1, len(body), hashlib.sha256(body).digest())
     return bytes(content)
 
 
@@ -131,7 +131,7 @@ def test_bytes_that_are_no_whole_model_are_refused(good, tmp_path, case):
 def test_5_every_truncation_is_refused(good):
     for length in range(len(good)):
         with pytest.raises(ModelFileError):
-            native.from_content(good[:length], {}, None)
+            _minidl_format.decode_model(good[:length], {})
 
 
 def test_8_every_flipped_bit_is_refused(tmp_path):
@@ -140,15 +140,15 @@ def test_8_every_flipped_bit_is_refused(tmp_path):
     for bit in range(8 * len(content)):
         content[bit // 8] ^= 1 << bit % 8
         with pytest.raises(ModelFileError):
-            native.digest(content)
+            _minidl_format.checked_digest(content)
         content[bit // 8] ^= 1 << bit % 8
-    native.digest(content)
+    _minidl_format.checked_digest(content)
 
 
 def test_9_what_is_no_regular_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", Path("/dev/null")):
-        with pytest.raises(ModelFileError, match="it is no regular file"):
+        with pytest.raises(ModelFileError, match="not a regular file"):
             load_model(path)
     with pytest.raises(OSError, match=re.escape(str(tmp_path))):  # PermissionError on Windows
         load_model(tmp_path)
@@ -171,7 +171,7 @@ def test_13_a_file_that_changes_while_it_is_read_is_refused(good, tmp_path, monk
 
     path.write_bytes(good)
     monkeypatch.setattr(os, "fstat", then_change)
-    with pytest.raises(ModelFileError, match="it changed while it was read"):
+    with pytest.raises(ModelFileError, match="the file changed while it was read"):
         load_model(path)
 
 
@@ -377,23 +377,23 @@ WORDS = {  # what is said of some of them
     "24 hard-link alias": "vars/1 and /layers/batch_normalization/vars/0 are the same object",
     "32 chunks alone": "/layers/dense/vars/0 is chunked or virtual; wanted a contiguous array",
     "47 >f4": "/layers/dense/vars/0 is not of type float32",
-    "60 a group": "/layers/dense/vars/0 is no array",
-    "60 a dataset for a group": "/layers/dense is no group",
+    "60 a group": "/layers/dense/vars/0 is not an array",
+    "60 a dataset for a group": "/layers/dense is not a group",
     "65 transposed": r"/layers/dense/vars/0 has shape \(3, 2\), wanted \(2, 3\)",
     "66 NaN": r"/layers/dense/vars/0 \(dense/kernel\) is not finite in float32",
     "71 config missing": "/minidl/config is missing",
-    "73 two axes": "/minidl/config is no array of bytes",
-    "100 a layer more": "/layers holds 5 things, wanted 4",
-    "39 attribute of the root": ": / has attributes, which do not belong there",
-    "78 duplicate keys": r"/minidl/config is not JSON as it is written here \(a key stands twice\)",
-    "79 NaN": r"\(NaN is no number\)",
+    "73 two axes": "/minidl/config is not an array of bytes",
+    "100 a layer more": "/layers holds 5 objects, wanted 4",
+    "39 attribute of the root": ": / has attributes; minidl writes none",
+    "78 duplicate keys": r"/minidl/config is not the strict JSON that minidl writes \(a key is repeated\)",
+    "79 NaN": r"\(NaN is not a JSON number\)",
     "81 41 digits": r"\(an integer has 41 digits\)",
     "82-87 units 0": "layers.Dense cannot be made: Dense: units must be an integer of at least 1, got 0",
-    "89-91 layers.Layer": "it names the class 'layers.Layer', which is unknown here; if it is yours, pass",
+    "89-91 layers.Layer": "it names the unknown class 'layers.Layer'; if it is yours, pass",
     "93 extra key": r"layers.Dense has the settings \['bias_initializer', .*'kernel', .*, not \['bias_initializer'",
-    "epoch true": "its configuration holds True where int belongs",
+    "epoch true": "its configuration holds True, wanted int",
     "generator": r"its generator is \[1, 2, 3\], wanted four integers",
-    "two keys": r"holds the keys \['array', 'tuple'\], which mean nothing",
+    "two keys": r"holds the unknown keys \['array', 'tuple'\]",
     "99 no m": r"the state of Adam holds \{.*\}, wanted the keys iterations, m, v",
 }
 
@@ -658,7 +658,7 @@ def test_a_state_larger_than_the_file_is_refused_before_it_is_allocated(tmp_path
 
 def test_a_saved_numpy_version_other_than_this_is_said(good, tmp_path):
     forged(tmp_path / "m.h5", good, state(numpy="1.0\x1b"))
-    with pytest.warns(UserWarning, match=r"saved with NumPy '1.0\\x1b', this is .*: it goes on, but not to the bit"):
+    with pytest.warns(UserWarning, match=r"saved with NumPy '1.0\\x1b', this is .*: it resumes, but not to the bit"):
         load_model(tmp_path / "m.h5")
 
 
@@ -668,11 +668,11 @@ def test_a_saved_numpy_version_other_than_this_is_said(good, tmp_path):
 @given(st.binary(max_size=60))
 def test_any_bytes_are_json_or_refused(raw):
     try:
-        parsed = strict_json.parse("it", raw)
+        parsed = _strict_json.parse("it", raw)
     except ModelFileError as error:
         assert str(error).isprintable()
     else:
-        assert strict_json.parse("it", strict_json.dump(parsed)) == parsed
+        assert _strict_json.parse("it", _strict_json.dump(parsed)) == parsed
 
 
 VALUES = st.recursive(
@@ -687,20 +687,20 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_is_written_is_read(value):
-    assert strict_json.parse("it", strict_json.dump(value)) == value
+    assert _strict_json.parse("it", _strict_json.dump(value)) == value
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, {"a": [-np.inf]}, {1: "\ud800"}])
 def test_what_json_has_no_text_for_is_not_written(value):
     with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
-        strict_json.dump(value)
+        _strict_json.dump(value)
 
 
 def test_how_deep_and_how_long_json_may_be():
-    assert strict_json.parse("it", b"[" * 100 + b"]" * 100) is not None
-    assert strict_json.parse("it", b"[[]]" + b" " * 9) == [[]]
-    assert strict_json.parse("it", b"9" * 40) == 10**40 - 1
-    assert strict_json.parse("it", b"[" + b"[],{}," * 200 + b"0]")[-1] == 0  # many brackets, none deep
+    assert _strict_json.parse("it", b"[" * 100 + b"]" * 100) is not None
+    assert _strict_json.parse("it", b"[[]]" + b" " * 9) == [[]]
+    assert _strict_json.parse("it", b"9" * 40) == 10**40 - 1
+    assert _strict_json.parse("it", b"[" + b"[],{}," * 200 + b"0]")[-1] == 0  # many brackets, none deep
 
 
 def test_only_one_room_for_models_imports_h5py():
@@ -708,5 +708,5 @@ def test_only_one_room_for_models_imports_h5py():
 
     folder = Path(minidl.files.__file__).parent
     assert {path.name for path in folder.glob("*.py") if "import h5py" in path.read_text(encoding="utf-8")} == {
-        "tree.py"
+        "_hdf5_reader.py"
     }

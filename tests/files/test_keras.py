@@ -268,7 +268,7 @@ def test_the_state_of_another_optimiser_is_left_out_with_a_warning(tmp_path):
     model.save_weights(tmp_path / "m.weights.h5")
     other.compile("sgd")
     other.build((1,))
-    with pytest.warns(UserWarning, match="the optimiser's 6 arrays are none of SGD's; they are left out"):
+    with pytest.warns(UserWarning, match="the file's 6 optimizer arrays do not fit SGD; they are left out"):
         other.load_weights(tmp_path / "m.weights.h5")
     assert np.array_equal(model.params.theta, other.params.theta)
 
@@ -452,9 +452,9 @@ HOSTILE_WEIGHTS = {
     "a name that does not print": (lambda file: file.create_group("layers/a\x1b"), r"/layers holds the name 'a\\x1b'"),
     "a layer with a cell": (
         lambda file: file.create_group("layers/dense/cell"),
-        "dense holds 'cell': there is no such",
+        "dense holds 'cell'; minidl has no such layer",
     ),
-    "steps below 0": (replaced("optimizer/vars/0", np.int64(-1)), "its optimiser has done -1 steps"),
+    "steps below 0": (replaced("optimizer/vars/0", np.int64(-1)), "its optimizer has done -1 steps"),
     "a rate that is NaN": (replaced("optimizer/vars/1", np.float32("nan")), "and its learning rate is nan"),
     "a rate below 0": (replaced("optimizer/vars/1", np.float32(-1)), "and its learning rate is -1"),
     "a slot of another shape": (replaced("optimizer/vars/2", np.zeros(3)), r"vars/2 has shape \(3,\), wanted \(3, 2\)"),

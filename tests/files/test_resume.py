@@ -240,7 +240,7 @@ def test_the_backup_of_another_training_is_refused(tmp_path, other, part):
     model().fit(X, Y, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
     if not other.compiled:
         other.compile(Adam(0.05), metrics=["auc"])
-    with pytest.raises(SettingError, match=f"is the backup of another training: its {part} differs; remove the file"):
+    with pytest.raises(SettingError, match=f"belongs to another training: its {part} differs; remove the file"):
         other.fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
@@ -248,13 +248,13 @@ def test_a_model_file_that_is_no_backup_is_refused(tmp_path):
     first = model()
     first.fit(X, Y)
     first.save(tmp_path / "training.h5")
-    with pytest.raises(ModelFileError, match="it was saved outside a fit, so there is none to go on with"):
+    with pytest.raises(ModelFileError, match="it was saved outside a fit; there is no training to resume"):
         model().fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
 @pytest.mark.parametrize("idle", [model(), Sequential([Dense(1)])], ids=["compiled", "not compiled"])
 def test_outside_a_fit_there_is_nothing_to_restore(tmp_path, idle):
-    with pytest.raises(SettingError, match="restore_training: no fit of sequential is running; model = load_model"):
+    with pytest.raises(SettingError, match="restore_training: sequential is not being trained; use model = load_model"):
         idle.restore_training(tmp_path / "training.h5")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential, load_model
-from minidl.files import atomic
+from minidl.files import _atomic
 from minidl.layers import Dense
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, limits and modes of POSIX")
@@ -43,7 +43,7 @@ def left_over(directory):
 
 
 @contextmanager
-def no_root():
+def without_root():
     """As a user who may not write everywhere."""
     user = os.geteuid()
     if user == 0:
@@ -59,7 +59,7 @@ def test_101_a_read_only_directory():
         place = Path(name)
         model(1).save(place / "m.h5")
         place.chmod(0o555)
-        with no_root(), pytest.raises(PermissionError):
+        with without_root(), pytest.raises(PermissionError):
             model(2).save(place / "m.h5")
         place.chmod(0o700)
         assert value_in(place / "m.h5") == 1
@@ -83,7 +83,7 @@ def test_102_a_directory_as_target(tmp_path, monkeypatch):
 
 def test_102_a_pipe_as_target(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileExistsError, match="pipe is a device or a pipe, whose place a file would take"):
+    with pytest.raises(FileExistsError, match="pipe is a device or a pipe, which a file would replace"):
         model().save(tmp_path / "pipe")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
@@ -121,7 +121,7 @@ def test_103_109_an_error_at_every_step_is_raised_and_the_old_file_stays(tmp_pat
     owner = Path if call == "replace" else os
     monkeypatch.setattr(owner, call, fail)
     with pytest.raises(error, match="planted"):
-        atomic.write(path, b"new")
+        _atomic.write(path, b"new")
     monkeypatch.undo()
     assert value_in(path) == 1
     assert left_over(tmp_path) == []
@@ -160,7 +160,7 @@ def test_104_killed_at_random_moments(tmp_path):
 @pytest.mark.slow
 def test_104_killed_500_times(tmp_path):
     assert killed_saves(tmp_path / "m.h5", 500, seed=1) == 500
-    old = time.time() - 2 * atomic.DAY
+    old = time.time() - 2 * _atomic.DAY
     left = left_over(tmp_path)
     for name in left:
         os.utime(tmp_path / name, (old, old))
@@ -236,7 +236,7 @@ def test_112_the_temporary_file_lies_beside_the_target(tmp_path, monkeypatch):
     opened = []
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, *arguments: opened.append(Path(path)) or real(path, *arguments))
-    atomic.write(tmp_path / "m.h5", b"content")
+    _atomic.write(tmp_path / "m.h5", b"content")
     assert {path.parent for path in opened} <= {tmp_path, tmp_path.parent}
     assert opened[0].parent == tmp_path
 
@@ -246,7 +246,7 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     for owner, name in ((os, "fsync"), (Path, "replace")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *a, real=real, name=name: events.append(name) or real(*a))
-    atomic.write(tmp_path / "m.h5", b"content")
+    _atomic.write(tmp_path / "m.h5", b"content")
     assert events == ["fsync", "replace", "fsync"]  # the file, its name, the directory
 
 

@@ -12,7 +12,7 @@ from minidl.losses import (
     CategoricalCrossentropy,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
-    belonging_to,
+    default_for,
 )
 
 LOGITS = CategoricalCrossentropy(from_logits=True)
@@ -157,7 +157,7 @@ def test_settings_are_checked(make, message):
     ],
 )
 def test_the_loss_that_belongs_to_layer_and_targets(layer, y, loss):
-    assert belonging_to(layer, y) == loss
+    assert default_for(layer, y) == loss
 
 
 @pytest.mark.parametrize("y", [LABELS, LABELS[:, None], LABELS.astype(float), LABELS.tolist(), ONE_HOT, ONE_HOT > 0])
@@ -204,7 +204,7 @@ def test_with_and_without_the_link_the_gradients_are_the_same(loss):
 def test_one_hot_rows_for_class_labels():
     with pytest.raises(ShapeError) as caught:
         classifier("sparse_categorical_crossentropy").fit(X, ONE_HOT)
-    expected = "fit: y has 3 numbers a row, this loss wants the class alone"
+    expected = "fit: y has 3 numbers in a row, this loss takes one class number"
     assert str(caught.value) == f"{expected}; for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
 
 
@@ -213,7 +213,7 @@ def test_class_labels_for_one_hot_rows(y):
     with pytest.raises(ShapeError) as caught:
         classifier("categorical_crossentropy").fit(X, y)
     hint = "If they are class numbers: SparseCategoricalCrossentropy takes them as they are"
-    assert str(caught.value) == f"fit: y has 1 numbers a row, the model puts out 3. {hint}"
+    assert str(caught.value) == f"fit: y has 1 numbers in a row, the model has 3 outputs. {hint}"
 
 
 @pytest.mark.parametrize("wrong", [3, -1, 0.5])
@@ -222,7 +222,7 @@ def test_labels_that_are_no_class(wrong):
     y[4] = wrong
     with pytest.raises(DataError) as caught:
         classifier().fit(X, y)
-    assert str(caught.value) == f"fit: y holds {wrong:g}; the model puts out 3 classes, numbered 0 to 2"
+    assert str(caught.value) == f"fit: y holds {wrong:g}; the model has 3 classes, numbered 0 to 2"
 
 
 def test_y_flat_and_in_a_column_mean_the_same():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data import Batches, Examples, Source
+from ..data import BatchStream, Examples, Source
 
 
 class Part(Source):
@@ -15,8 +15,8 @@ class Part(Source):
     def __init__(self, whole: Source, rank: int, size: int) -> None:
         self.whole, self.rank, self.size = whole, rank, size
 
-    def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
-        return self.whole.order(size, rng)
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        return self.whole.epoch_order(size, rng)
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         if order is None or not isinstance(self.whole, Examples):
@@ -42,9 +42,9 @@ class Part(Source):
 
 
 class Own(Part):
-    """Batches that each process makes for itself; after its last one it takes part with none, until all are done."""
+    """BatchStream that each process makes for itself; after its last one it takes part with none, until all are done."""
 
-    def __init__(self, whole: Batches, most: int) -> None:
+    def __init__(self, whole: BatchStream, most: int) -> None:
         super().__init__(whole, 0, 1)
         self.first, self.most = whole.first, most
 

@@ -1,4 +1,4 @@
-"""The optimiser that several processes share, and the loop of each of them."""
+"""The optimizer that several processes share, and the trainer in each of them."""
 
 from __future__ import annotations
 
@@ -14,173 +14,178 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..callbacks import History
-from ..data import Batches, Examples, Source
+from ..data import BatchStream, Examples, Source
 from ..errors import ProcessError, SettingError
-from ..metrics import Metric
 from ..optimizers import Optimizer, Wrapper
-from ..training import Training
-from ..validation import check_real as number
+from ..trainer import Figures, Trainer, trainer_for, update_metrics
+from ..validation import real
 from .meeting import TAIL, Meeting
 from .parts import Own, Part
 
 
-class ParallelTraining(Training):
-    """The loop of one process among several."""
+class ParallelTrainer(Trainer):
+    """The trainer of one process among several."""
 
     meeting: Meeting
     stop_agreed = False
 
-    def run(self) -> History:
-        """Train; whatever ends it, ends it in every process."""
-        optimizer, theta = self._optimizer(), self.model.params.theta
+    def run(self) -> None:
+        """Train; an error or a stop in one process ends the training in all of them."""
+        optimizer, theta = self._data_parallel(), self.objective.params.theta
         self.meeting = Meeting(optimizer.comm, optimizer.deadline, theta.size, theta.dtype)
-        self._agree_on_settings()
+        self._check_same_settings()
         self.source = self._own_source()
         if self.meeting.rank:
-            self.hooks = self.hooks.without_writing()
+            self.callbacks = self.callbacks.without_writing()
         try:
             with _silence() if self.meeting.rank else contextlib.nullcontext():
-                history = super().run()
+                super().run()
             self.meeting.gather()
         except ProcessError:
             raise
         except BaseException as error:
             self.meeting.fail(error)
             raise
-        return history
 
-    def one_step(self, who: str) -> dict[str, Any]:
+    def run_one_step(self, who: str) -> Figures:
         raise SettingError(f"{who}: DataParallel trains in fit, where the processes wait for each other")
 
-    def _optimizer(self) -> DataParallel:
-        return cast(DataParallel, self.model.optimizer)
+    def _data_parallel(self) -> DataParallel:
+        return cast(DataParallel, self.optimizer)
 
     # ---- before the first step
 
-    def _agree_on_settings(self) -> None:
-        """Refuse processes that were given different things: they would train different models, or wait for ever."""
+    def _check_same_settings(self) -> None:
+        """Raise ProcessError if the processes have different settings: they would train different models, or hang."""
         self.meeting.begin()
         all_settings = self.meeting.comm.allgather(self._settings())
         for rank, settings in enumerate(all_settings):
             for name, value in settings.items():
                 if value != all_settings[0].get(name):
                     pair = f"{value} in process {rank}, {all_settings[0].get(name)} in process 0"
-                    raise ProcessError(f"fit: {name} is {pair}; hand all processes the same")
+                    raise ProcessError(f"fit: {name} is {pair}; give all processes the same")
 
-    def _settings(self) -> dict[str, Any]:
-        model = self.model
+    def _settings(self) -> dict[str, str]:
+        objective = self.objective
         things = {
-            "the network": model.layer,
-            "the parameters": {path: parameter.shape for path, parameter in model.params.items()},
-            "the optimiser": self._optimizer().optimizer,
-            "the objective": model.objective,
-            "the metrics": list(model.metrics),
-            "the callbacks": [type(callback).__name__ for callback in self.hooks.callbacks],
+            "the network": objective.network,
+            "the parameters": {path: parameter.shape for path, parameter in objective.params.items()},
+            "the optimizer": self._data_parallel().optimizer,
+            "the objective": objective.terms,
+            "the frozen parameters": objective.frozen.size,
+            "the metrics": list(self.metrics),
+            "the callbacks": [type(callback).__name__ for callback in self.callbacks.callbacks],
             "the checksum of the data": self._fingerprint(),
             "NumPy's version": np.__version__,
             "minidl's version": version("minidl"),
+            "dtype": objective.params.theta.dtype,
         }
         for name in ("batch_size", "epochs", "shuffle", "validation_freq"):
-            things[name] = getattr(self, name)
-        words = {name: re.sub(r" at 0x\w+", "", str(thing)) for name, thing in things.items()}
-        return words | {"dtype": str(model.dtype)}
+            things[name] = getattr(self.options, name)
+        return {name: re.sub(r" at 0x\w+", "", str(thing)) for name, thing in things.items()}
 
     def _fingerprint(self) -> str:
-        """Of the rows, where they are arrays in memory, which every process is handed whole."""
+        """A checksum of arrays in memory, which every process has whole."""
         if not isinstance(self.source, Examples):
             return type(self.source).__name__
         arrays = [a for a in (self.source.x, self.source.y, self.source.weight) if a is not None]
         return ", ".join(f"{a.shape} {_checksum(a):08x}" for a in arrays)
 
     def _own_source(self) -> Source:
-        if not isinstance(self.source, Batches):
+        if not isinstance(self.source, BatchStream):
             return Part(self.source, self.meeting.rank, self.meeting.size)
-        steps = self.meeting.comm.allgather(self.source.steps(self.batch_size))
+        steps = self.meeting.comm.allgather(self.source.steps(self.options.batch_size))
         if None in steps:
-            raise SettingError("fit: DataParallel must know how many batches there are: pass steps_per_epoch")
+            raise SettingError("fit: DataParallel must know the number of batches: pass steps_per_epoch")
         self._leap()
         return Own(self.source, max(steps))
 
-    def _put_back(self) -> None:
-        """Start as process 0 does: with its weights, its optimiser's memory, and its place in the training."""
-        super()._put_back()
-        optimizers, mine = list(_inside(self.model.optimizer)), None
+    def restore(self) -> None:
+        """Start as process 0 does: with its weights, the state of its optimizer, and its place in the training."""
+        super().restore()
+        optimizers, mine = list(self.optimizer.walk()), None
         if self.meeting.rank == 0:
-            mine = self.where(), self.model.get_weights(), [_memory(optimizer) for optimizer in optimizers]
+            mine = self.snapshot(), self._weights(), [_state(optimizer) for optimizer in optimizers]
         self.meeting.gather()
-        self.position, weights, memories = self.meeting.comm.bcast(mine)
+        self.state, weights, states = self.meeting.comm.bcast(mine)
         if self.meeting.rank:
-            self.model.set_weights(weights)
-            for optimizer, memory in zip(optimizers, memories, strict=True):
-                vars(optimizer).update(memory)
-            super()._put_back()
+            self._set_weights(weights)
+            for optimizer, state in zip(optimizers, states, strict=True):
+                vars(optimizer).update(state)
+        super().restore()
+
+    def _weights(self) -> list[np.ndarray]:
+        return [self.objective.params.theta, *(array for _, _, array in self.objective.state)]
+
+    def _set_weights(self, weights: list[np.ndarray]) -> None:
+        self.objective.params.theta[:] = weights[0]
+        for (layer, name, _), array in zip(self.objective.state, weights[1:], strict=True):
+            setattr(layer, name, array)
 
     # ---- epochs and steps
 
-    def _begin_epoch(self) -> None:
-        super()._begin_epoch()
+    def begin_epoch(self) -> None:
+        super().begin_epoch()
         self.seen: list[tuple[np.ndarray, np.ndarray]] = []
         self.meeting.gather()
-        generator, comm = self.model.rng.bit_generator, self.meeting.comm
-        if len(set(comm.allgather(_checksum(self.model.params.theta)))) > 1:
-            raise ProcessError("fit: the processes' weights differ; something changes them outside of the optimiser")
+        generator, comm = self.objective.rng.bit_generator, self.meeting.comm
+        if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
+            raise ProcessError("fit: the processes' weights differ; something other than the optimizer changes them")
         if not isinstance(self.source, Own):
-            generator.state, self.position.order = comm.bcast((generator.state, self.position.order))
+            generator.state, self.state.order = comm.bcast((generator.state, self.state.order))
             self._leap()
 
     def _leap(self) -> None:
-        """Draw on from a place of one's own: the same numbers would be the same dropout masks for different rows."""
-        generator = self.model.rng.bit_generator
+        """Move the generator to a sequence of this process: equal numbers would be equal masks for different rows."""
+        generator = self.objective.rng.bit_generator
         if self.meeting.rank:
             generator.state = cast(np.random.PCG64, generator).jumped(self.meeting.rank).state
 
-    def _data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
-        meeting, grad = self.meeting, self.model.params.grad
-        summed = meeting.vector[:-TAIL]
-        data_loss, rows, z = 0.0, 0.0, np.empty((0, *self.model.output_shape), grad.dtype)
+    def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        meeting, grad = self.meeting, self.objective.params.grad
+        total = meeting.vector[:-TAIL]
+        data_loss, rows, outputs = 0.0, 0.0, np.empty((0, 1), grad.dtype)
         if len(batch):
-            data_loss, rows, z = super()._data_gradient(batch)
-            np.multiply(grad, rows, out=summed)
+            data_loss, rows, outputs = super().data_gradient(batch)
+            np.multiply(grad, rows, out=total)
         else:
-            summed[:] = 0
-        meeting.vector[-TAIL:] = rows, rows * data_loss, self.model.stop_training, 0
+            total[:] = 0
+        meeting.vector[-TAIL:] = rows, rows * data_loss, self.stopped, 0
         meeting.add_up()
         rows, loss_sum, stop, _ = meeting.vector[-TAIL:].tolist()
         self.stop_agreed = stop > 0
-        np.multiply(summed, 1 / rows, out=grad)
-        return loss_sum / rows, rows, z
+        np.multiply(total, 1 / rows, out=grad)
+        return loss_sum / rows, rows, outputs
 
-    def _measure(self, batch: Examples, z: np.ndarray) -> None:
+    def measure(self, batch: Examples, outputs: np.ndarray) -> None:
         if len(batch):
-            super()._measure(batch, z)  # what is shown in the middle of an epoch is of this process's rows
-            self.seen.append((batch.y, z))
+            super().measure(batch, outputs)  # figures within an epoch are those of this process's rows
+            self.seen.append((batch.y, outputs))
 
-    def _stopped(self) -> bool:
+    def should_stop(self) -> bool:
         return self.stop_agreed
 
-    def _epoch_figures(self) -> dict[str, Any]:
-        """The figures of all processes' rows; with the same numbers, callbacks decide the same everywhere."""
+    def epoch_figures(self) -> Figures:
+        """The figures of the rows of all processes, so that callbacks decide the same everywhere."""
         self.meeting.gather()
-        comm, model = self.meeting.comm, self.model
-        if model.metrics:
+        comm = self.meeting.comm
+        if self.metrics:
             self._measure_all(comm.allgather(self.seen))
-        if model.layer.named_state():  # moving averages are of the rows that each process has seen
-            model.set_weights(comm.bcast(model.get_weights()))
-        logs = super()._epoch_figures()
+        if self.objective.state:  # each process has the moving averages of its own rows
+            self._set_weights(comm.bcast(self._weights()))
+        logs = super().epoch_figures()
         self.meeting.gather()
-        return comm.bcast(logs)
+        return cast(Figures, comm.bcast(logs))
 
     def _measure_all(self, seen: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
-        metrics: list[Metric] = list(self.model.metrics.values())
-        for metric in metrics:
+        for metric in self.metrics.values():
             metric.reset()
-        for y, z in (pair for of_process in seen for pair in of_process):
-            super()._measure(Examples(y, y), z)
+        for y, outputs in (pair for of_process in seen for pair in of_process):
+            update_metrics(self.metrics, self.objective, Examples(y, y), outputs)
 
-    def _end_epoch(self) -> dict[str, Any]:
-        logs = super()._end_epoch()
-        self.model.stop_training = self.meeting.gather(stop=self.model.stop_training)
+    def end_epoch(self) -> Figures:
+        logs = super().end_epoch()
+        self.stopped = self.meeting.gather(stop=self.stopped)
         return logs
 
 
@@ -205,29 +210,21 @@ class DataParallel(Wrapper):
 
     optimizer: Optimizer
     comm: Any = field(repr=False)
-    deadline: float = 300.0
+    deadline: float = real("(0, inf)", default=300.0)
 
-    training = ParallelTraining
+    outermost = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not all(hasattr(self.comm, name) for name in ("Iallreduce", "allgather", "bcast", "Abort")):
             raise SettingError(f"DataParallel: comm must be an MPI communicator of mpi4py, got {self.comm!r}")
-        self.deadline = number("DataParallel", "deadline", self.deadline, "(0, inf)")
 
     @property
-    def kept(self) -> Optimizer:
-        return self.optimizer.kept
+    def serializable(self) -> Optimizer:
+        return self.optimizer.serializable
 
 
-def _inside(optimizer: Optimizer) -> Iterator[Optimizer]:
-    """The optimiser, and those that it wraps."""
-    yield optimizer
-    if isinstance(optimizer, Wrapper):
-        yield from _inside(optimizer.optimizer)
-
-
-def _memory(optimizer: Optimizer) -> dict[str, Any]:
+def _state(optimizer: Optimizer) -> dict[str, Any]:
     return {name: getattr(optimizer, name) for name in optimizer.state_names}
 
 
@@ -239,3 +236,6 @@ def _checksum(array: np.ndarray) -> int:
 def _silence() -> Iterator[None]:
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         yield
+
+
+trainer_for.register(DataParallel, lambda optimizer: ParallelTrainer)

@@ -18,10 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import data
 from ..callbacks import Callback, as_list
 from ..errors import DataError
+from ..evaluation import PREDICT_ROWS
 from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..sequential import Sequential
-from ..training import PREDICT_ROWS
 from .nested import changed, walk
 from .rows import Rows
 
@@ -104,7 +104,7 @@ class Estimator(BaseEstimator):
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _weights(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-        return data.weights("fit", sample_weight, None, np.empty((len(y), 1)))
+        return data.row_weights("fit", sample_weight, None, np.empty((len(y), 1)))
 
     def _fit_model(
         self,
@@ -124,10 +124,10 @@ class Estimator(BaseEstimator):
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
         """What the loss is given, checked: (m, outputs), or the class alone."""
-        loss = self.model_.objective.loss
+        loss = self.model_.objective.terms.loss
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]
-        data.same_width("fit", y, self.model_.output_shape, loss.sparse)
+        data.check_width("fit", y, self.model_.output_shape, loss.sparse)
         return data.targets("fit", y, loss.labels, self.model_.dtype)
 
     def _train_all(self, rows: Rows) -> None:

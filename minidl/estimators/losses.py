@@ -8,6 +8,7 @@ import numpy as np
 
 from ..layers import Layer
 from ..losses import BinaryCrossentropy, Loss
+from ..validation import Interval
 
 
 @dataclass(eq=False)
@@ -51,8 +52,8 @@ class PoissonDeviance(Loss):
     of_logarithms: bool = False
 
     link = Exponential
-    labels = "[0, inf)"
-    outputs = "(0, inf)"
+    labels = Interval("[0, inf)")
+    outputs = Interval("(0, inf)")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z, p = (p, np.exp(p)) if self.of_logarithms else (np.log(p), p)

@@ -213,7 +213,7 @@ class MLP(Arguments):
         warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
     def _train(self, rows: Rows, epochs: int, validate: Callable[[], float] | None = None) -> None:
-        counted = self.n_outputs_ if isinstance(self.model_.objective.loss, SquaredError) else 1
+        counted = self.n_outputs_ if isinstance(self.model_.objective.terms.loss, SquaredError) else 1
         if self._led_by_scipy():
             rule, size = Record(self, len(rows), counted), ROWS
         else:

@@ -14,9 +14,9 @@ from ..data import Examples
 
 @dataclass
 class Weighed(Examples):
-    """Rows whose weights have the mean 1, and count for `mass` rows: a row of weight 2 counts like two rows."""
+    """Rows whose weights have the mean 1, and count for `total_weight` rows: a row of weight 2 counts like two rows."""
 
-    mass: float = 0.0
+    total_weight: float = 0.0
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Rows(Examples):
         weight = None if self.weight is None else self.weight[places]
         return Rows(self.x[places], self.y[places], weight, self.random_state)
 
-    def order(self, size: int, rng: np.random.Generator) -> np.ndarray:
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray:
         self.places = self.places[self.random_state.permutation(len(self))]
         return self.places
 
@@ -56,8 +56,8 @@ class Rows(Examples):
         if self.weight is None:
             return Examples(x, y)
         weight = self.weight[part]
-        mass = float(weight.sum())
-        return Weighed(x, y, weight * (len(weight) / mass), mass)
+        total_weight = float(weight.sum())
+        return Weighed(x, y, weight * (len(weight) / total_weight), total_weight)
 
     @cached_property
     def whole(self) -> Examples:

@@ -90,7 +90,7 @@ def _node(class_name: str, config: Settings, module: str = "keras.layers") -> Js
 
 
 def decode_model(content: bytes) -> Sequential:
-    """Make the model in an archive, not compiled."""
+    """Make the model in an archive, without compile settings."""
     parts = _read_parts(content)
     if len(parts[CONFIG]) > CONFIG_BYTES:
         raise ModelFileError(f"{CONFIG} has {len(parts[CONFIG])} bytes, more than {CONFIG_BYTES}")
@@ -107,7 +107,7 @@ def decode_model(content: bytes) -> Sequential:
         allocate(model, shape, len(content))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ModelFileError(str(error)) from None
-    set_weights(model, parts[WEIGHTS])
+    set_weights(model, parts[WEIGHTS], optimizer=False)
     return model
 
 

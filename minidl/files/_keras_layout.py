@@ -103,7 +103,7 @@ def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) ->
 def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:
     """Build a model with parameters 0. Raises ModelFileError if its weights do not fit in a file of `size` bytes."""
     _check_size(model.layer, row_shape, size)
-    model.allocate(row_shape, lambda params: None)
+    model.allocate(row_shape)
 
 
 def _check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:

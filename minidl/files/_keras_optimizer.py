@@ -60,8 +60,8 @@ def _slot_arrays(model: Model, slots: Slots) -> Iterator[SlotArray]:
 
 def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
     """Return the arrays by path; none for an optimizer that has not started, or that Keras lacks."""
-    optimizer = _without_clip(model.optimizer) if model.compiled else None
-    if optimizer is None or not optimizer.built or (slots := _slots(optimizer)) is None:
+    optimizer = _without_clip(model.optimizer)
+    if not optimizer.built or (slots := _slots(optimizer)) is None:
         return {}
     arrays = [np.array(optimizer.iterations, np.int64)]
     if not callable(optimizer.learning_rate):
@@ -74,7 +74,7 @@ def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
 def read_optimizer(file: HDF5Reader, model: Model) -> Setter:
     """Read and check the optimizer's state; the function returned sets it. Warns if it is that of another optimizer."""
     count = file.count(FOLDER)
-    if not count or not model.compiled:
+    if not count:
         return lambda: None
     model.prepare_optimizer()
     optimizer = _without_clip(model.optimizer)

@@ -26,7 +26,7 @@ from ..model import Model
 from ..optimizers import Optimizer
 from ..parameters import Penalty
 from ..sequential import Sequential
-from ..training import Position
+from ..trainer import TrainingState
 from . import _strict_json
 from ._hdf5_reader import HDF5Reader, open_hdf5, to_hdf5
 from ._json_codec import Customs, Decoder, Encoder, Json
@@ -39,7 +39,7 @@ HEADER = struct.Struct("<8sIQ32s")
 USER_BLOCK = 512
 CONFIG_BYTES, STATE_BYTES = 2**17, 2**20  # at most, of JSON
 MODELS: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
-POSITION = tuple(field.name for field in fields(Position))
+POSITION = tuple(field.name for field in fields(TrainingState))
 WEIGHTS_ONLY = "save_weights saves the weights"
 
 # ---- the seal
@@ -111,33 +111,30 @@ def configuration(model: Model, encoder: Encoder) -> dict[str, Json]:
         "dtype": model.dtype.name,
         "input_shape": None if model.input_shape is None else list(model.input_shape),
         "layer": encoder.encode("the model", model.layer),
-        "compile": _compile_settings(model, encoder) if model.compiled else None,
+        "compile": _compile_settings(model, encoder),
     }
 
 
 def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Json]:
     return {
-        "optimizer": encoder.encode("the optimizer", model.optimizer.kept),
-        "loss": encoder.encode("the loss", model.chosen_objective),
+        "optimizer": encoder.encode("the optimizer", model.optimizer.serializable),
+        "loss": encoder.encode("the loss", model.loss),
         "metrics": [[name, encoder.encode(f"the metric {name}", metric)] for name, metric in model.metrics.items()],
     }
 
 
 def _state(model: Model, encoder: Encoder) -> dict[str, Json]:
-    begun = model.compiled and model.optimizer.built
-    position = model.training.where() if model.training else model.position
+    optimizers = model.optimizer.serializable.walk() if model.optimizer.built else ()
+    position = model.trainer.snapshot() if model.trainer else model.position
     return {
         "numpy": np.__version__,
         "generator": _generator(model.rng),
-        "optimizer": [
-            _encode_fields(optimizer, optimizer.state_names, encoder)
-            for optimizer in (model.optimizer.kept.walk() if begun else ())
-        ],
+        "optimizer": [_encode_fields(optimizer, optimizer.state_names, encoder) for optimizer in optimizers],
         "position": None if position is None else _encode_fields(position, POSITION, encoder),
     }
 
 
-def _encode_fields(holder: Optimizer | Position, names: Iterable[str], encoder: Encoder) -> dict[str, Json]:
+def _encode_fields(holder: Optimizer | TrainingState, names: Iterable[str], encoder: Encoder) -> dict[str, Json]:
     who = type(holder).__name__
     return {name: encoder.encode(f"{who}.{name}", getattr(holder, name)) for name in names}
 
@@ -269,7 +266,7 @@ def _generator_state(given: Json) -> dict[str, Any]:
     }
 
 
-def _position(given: Json, numpy_version: Json, decoder: Decoder) -> Position:
+def _position(given: Json, numpy_version: Json, decoder: Decoder) -> TrainingState:
     kinds = {"epoch": int, "batch": int, "rows": float, "data_sum": float, "penalty_sum": float, "stopped": bool}
     _checked_keys("position", given, set(POSITION))
     values: dict[str, Any] = {name: decoder.decode_as(kind, given[name]) for name, kind in kinds.items()}
@@ -282,4 +279,4 @@ def _position(given: Json, numpy_version: Json, decoder: Decoder) -> Position:
     if numpy_version != np.__version__:
         versions = f"NumPy {abbreviate(numpy_version)}, this is {np.__version__}"
         warnings.warn(f"the training was saved with {versions}: it resumes, but not to the bit", stacklevel=5)
-    return Position(**values, order=order, states=states)
+    return TrainingState(**values, order=order, states=states)

@@ -37,8 +37,8 @@ def load_model(
     max_bytes: int = 2**31,
     sha256: str | None = None,
 ) -> Model:
-    """Load a model as it was saved, with the place in its training as `model.position`. From a .keras archive it is
-    not compiled.
+    """Load a model as it was saved, with the place in its training as `model.position`. A .keras archive has
+    no compile settings.
 
     custom_objects  {name: class or function}, for layers, losses, ... that are not minidl's
     max_bytes       larger files are rejected

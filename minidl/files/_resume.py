@@ -19,18 +19,18 @@ def restore_training(model: Model, path: str | Path) -> None:
     loss, metrics or optimizer differ, or if no fit is running; ModelFileError for a file that is damaged, or that was
     saved outside a fit.
     """
-    if model.training is None:
+    if model.trainer is None:
         remedy = "use model = load_model(path), then fit(initial_epoch=model.position)"
         raise SettingError(f"restore_training: {model.name} is not being trained; {remedy}")
     encoder = Encoder()
     wanted = _comparable(configuration(model, encoder))
     with errors_name("restore_training", path):
         saved = decode_model(read_bytes(path), encoder.customs)
-        if saved.position is None or not saved.compiled:
+        if saved.position is None:
             raise ModelFileError("it was saved outside a fit; there is no training to resume")
     _check_same(path, wanted, _comparable(configuration(saved, Encoder())))
     _copy_state(saved, model)
-    model.training.position = saved.position
+    model.trainer.state = saved.position
 
 
 def _comparable(config: dict[str, Json]) -> dict[str, Json]:
@@ -58,7 +58,7 @@ def _copy_state(saved: Model, model: Model) -> None:
     ):
         target.set(source.array)
     model.rng.bit_generator.state = saved.rng.bit_generator.state
-    for one, other in zip(saved.optimizer.walk(), model.optimizer.kept.walk(), strict=True):
+    for one, other in zip(saved.optimizer.walk(), model.optimizer.serializable.walk(), strict=True):
         for name in one.state_names:
             setattr(other, name, getattr(one, name))
     model.optimizer.learning_rate = saved.optimizer.learning_rate

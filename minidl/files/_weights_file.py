@@ -42,7 +42,7 @@ def save_weights(model: Model, path: str | Path) -> None:
 def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> None:
     """Set the weights from a .weights.h5 of Keras 3 or of minidl, from a model file of minidl, or from safetensors.
 
-    From .weights.h5 a compiled model takes the optimizer's state too. Everything is checked before the first weight is
+    From .weights.h5 the model takes the optimizer's state too. Everything is checked before the first weight is
     set. Raises ModelFileError for a file whose weights are not exactly those of this model.
     """
     model.params  # noqa: B018  raises NotBuiltError
@@ -56,12 +56,13 @@ def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> N
         set_weights(model, content)
 
 
-def set_weights(model: Model, content: bytes) -> None:
-    """Set the weights, and the optimizer's state, from an HDF5 file in Keras's layout."""
+def set_weights(model: Model, content: bytes, *, optimizer: bool = True) -> None:
+    """Set the weights, and on request the optimizer's state, from an HDF5 file in Keras's layout."""
     weights = weights_by_path(model.layer)
     with open_hdf5(content) as file:
         _check_paths(set(_array_paths(file, "")), weights)
-        setters = [read_weights(file, weights, FLOATS), read_optimizer(file, model)]
+        setters = [read_weights(file, weights, FLOATS)]
+        setters += [read_optimizer(file, model)] if optimizer else []
     for assign in setters:
         assign()
 

@@ -14,6 +14,7 @@ from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..naming import join_path
 from ..parameters import Parameters, Penalty
+from ..validation import Interval
 from . import causes
 from .compare import TOLERANCE, closely, refuse_bad_settings, report_on
 from .functions import LayerFunction, LossFunction, PenaltyFunction, PlainFunction
@@ -96,9 +97,9 @@ def _loss_functions(loss: Loss, outputs: int, rows: int, rng: np.random.Generato
     return functions
 
 
-def _drawn(interval: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _drawn(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Random numbers well inside an interval such as "[0, inf)"."""
-    low, high = (float(end) for end in interval[1:-1].split(","))
+    low, high = interval.low, interval.high
     if math.isfinite(low) and math.isfinite(high):
         return rng.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape)
     numbers = 2 * rng.standard_normal(shape)

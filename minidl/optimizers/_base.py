@@ -11,9 +11,10 @@ import numpy as np
 from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..validation import Validated
 
 
-class Optimizer:
+class Optimizer(Validated):
     """theta <- theta + step(grad).   A subclass writes
 
     update(theta, grad)  changes theta in place and leaves grad as it is; both are vectors of one length and dtype
@@ -27,13 +28,15 @@ class Optimizer:
     learning_rate: Any
     iterations: int
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
-    training: ClassVar[Any] = None  # the kind of Training that leads it, where that is not the ordinary one
+    outermost: ClassVar[bool] = False  # True for a wrapper that no other wrapper may contain
+    takes_steps: ClassVar[bool] = True  # False if `update` cannot be called
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         self.learning_rate = learning_rate
         self.__post_init__()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.learning_rate, Schedule):
             self.learning_rate = validation.check_real(
                 type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)"
@@ -63,8 +66,8 @@ class Optimizer:
         return sum(np.size(value) for value in state if value is not None)
 
     @property
-    def kept(self) -> Optimizer:
-        """What a file keeps of it: the optimiser without what belongs to this process alone."""
+    def serializable(self) -> Optimizer:
+        """The optimizer to serialise, without process-local wrappers."""
         return self
 
     def build(self, params: Parameters) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minidl import Sequential, SettingError
-from minidl.data import Batches, Examples
+from minidl.data import BatchStream, Examples
+from minidl.data._batches import RawBatches
 from minidl.distributed import DataParallel
 from minidl.distributed.parts import Own, Part
 from minidl.layers import Dense
@@ -100,7 +101,7 @@ def test_unseeded_models_start_equal_and_drop_different_units(tmp_path):
 )
 def test_the_parts_of_a_batch_make_up_the_batch(rows, size, processes, shuffle, data):
     whole = Examples(np.arange(rows)[:, None], np.arange(rows)[:, None])
-    order = whole.order(size, np.random.default_rng(rows)) if shuffle else None
+    order = whole.epoch_order(size, np.random.default_rng(rows)) if shuffle else None
     start = data.draw(st.integers(0, whole.steps(size)))
     batches = [batch.x[:, 0].tolist() for batch in whole.batches(size, order, start)]
     parts = [list(Part(whole, rank, processes).batches(size, order, start)) for rank in range(processes)]
@@ -112,7 +113,7 @@ def test_the_parts_of_a_batch_make_up_the_batch(rows, size, processes, shuffle, 
 
 def test_who_has_fewer_batches_takes_part_without_rows():
     given = [Examples(np.ones((rows, 2)), np.ones((rows, 1))) for rows in (3, 1)]
-    source = Batches("fit", together.Numbered(given), lambda batch: batch)
+    source = BatchStream(RawBatches("fit", together.Numbered(given)), given[0], lambda batch: batch, None)
     assert [len(batch) for batch in Own(source, 4).batches(32)] == [3, 1, 0, 0]
     assert [len(batch) for batch in Own(source, 4).batches(32, start=1)] == [1, 0, 0]
     assert Own(source, 4).steps(32) == 4
@@ -165,7 +166,7 @@ def test_a_training_goes_on_where_all_processes_were(tmp_path):
         (["trouble", "drift"], "the processes' weights differ"),
         (["gone"], "process 1 has ended"),
         (["other_data"], "the checksum of the data is"),
-        (["other_settings"], "the optimiser is Adam(learning_rate=0.02"),
+        (["other_settings"], "the optimizer is Adam(learning_rate=0.02"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
 )
@@ -212,7 +213,7 @@ def test_data_parallel_refuses_what_cannot_work():
         DataParallel(SGD(0.1), "world")
     with pytest.raises(SettingError, match=r"DataParallel: deadline must be in \(0, inf\), got 0"):
         DataParallel(SGD(0.1), Alone(), deadline=0)
-    with pytest.raises(SettingError, match="DataParallel wraps optimisers that go step by step, and LBFGS does not"):
+    with pytest.raises(SettingError, match="DataParallel wraps optimizers that take steps, LBFGS does not"):
         DataParallel(LBFGS(), Alone())
     with pytest.raises(SettingError, match=r"Clip: DataParallel goes outside: DataParallel\(Clip\(...\), ...\)"):
         Clip(DataParallel(SGD(0.1), Alone()), norm=1.0)
@@ -229,7 +230,7 @@ def test_learning_rate_and_steps_are_those_of_the_optimiser_inside():
     optimizer = DataParallel(SGD(0.1), Alone())
     optimizer.learning_rate = 0.2
     assert optimizer.optimizer.learning_rate == optimizer.rate == 0.2
-    assert optimizer.kept is optimizer.optimizer
+    assert optimizer.serializable is optimizer.optimizer
     assert (
         repr(optimizer)
         == "DataParallel(optimizer=SGD(learning_rate=0.2, momentum=0.0, nesterov=False), deadline=300.0)"

@@ -225,7 +225,7 @@ def test_loss_penalty_optimiser_and_dtype_are_minidls():
         "huber", (5,), penalty=L1(0.1), optimizer=Clip(RMSprop(0.01), norm=1.0), dtype="float32", random_state=0
     ).fit(*DIABETES)
     assert estimator.model_.params.theta.dtype == estimator.predict(DIABETES[0]).dtype == np.float32
-    assert estimator.model_.objective.penalties == (L1(0.1),)
+    assert estimator.model_.objective.terms.penalties == (L1(0.1),)
     assert isinstance(estimator.model_.optimizer.optimizer, RMSprop)
     assert MLPRegressor(max_iter=1).fit(DIABETES[0].astype("float32"), DIABETES[1]).coefs_[0].dtype == np.float32
     for loss in ("mse", "sparse_categorical_crossentropy"):
@@ -354,7 +354,7 @@ def test_networks_that_do_not_fit_are_refused():
         ([Dense(1)], r"the network must end in a Sigmoid or a Softmax, but ends in Dense\(units=1"),
         ([], "the network must end in a Sigmoid or a Softmax, but has no layers"),
         (Dense(1), r"Sequential takes a list of layers, as in Sequential\(\[Dense\(1\)\]\), got Dense"),
-        ([Dense(3), Softmax()], "y has 1 numbers a row, the model puts out 3"),
+        ([Dense(3), Softmax()], "y has 1 numbers in a row, the model has 3 outputs"),
     ]
     for layers, message in wrong:
         with pytest.raises(ValueError, match=message):

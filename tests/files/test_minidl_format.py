@@ -111,7 +111,7 @@ def test_a_model_around_one_layer_comes_back(tmp_path):
     model.save(tmp_path / "m.h5")
     loaded = load_model(tmp_path / "m.h5")
     assert type(loaded) is Model
-    assert (loaded.name, loaded.seed, loaded.compiled) == ("lonely model", 1, False)
+    assert (loaded.name, loaded.seed, loaded.loss) == ("lonely model", 1, None)
     assert np.array_equal(loaded.predict(X), model.predict(X))
 
 

@@ -123,9 +123,7 @@ def test_a_bar_more_or_less_does_not_matter(tmp_path, capsys):
 def test_other_callbacks_than_before_are_refused(tmp_path):
     model().fit(X, Y, callbacks=[EarlyStopping("loss"), ModelCheckpoint(tmp_path / "m.h5")])
     loaded = load_model(tmp_path / "m.h5")
-    with pytest.raises(
-        SettingError, match=r"^fit: the training to go on with has a callback 0 EarlyStopping, this one has"
-    ):
+    with pytest.raises(SettingError, match=r"^fit: the saved training has a callback 0 EarlyStopping, this one does"):
         loaded.fit(X, Y, initial_epoch=loaded.position)
 
 
@@ -133,7 +131,7 @@ def test_a_state_of_no_such_name_is_refused(tmp_path):
     model().fit(X, Y, callbacks=ModelCheckpoint(tmp_path / "m.h5"))
     loaded = load_model(tmp_path / "m.h5")
     loaded.position.states["callback 0 History"] = {"__class__": 3}
-    with pytest.raises(SettingError, match="callback 0 History of the training to go on with remembers __class__, not"):
+    with pytest.raises(SettingError, match="callback 0 History of the saved training has the state __class__, not"):
         loaded.fit(X, Y, initial_epoch=loaded.position, callbacks=ModelCheckpoint(tmp_path / "m.h5"))
 
 
@@ -207,7 +205,7 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
     assert np.array_equal(first.params.theta, second.params.theta)
     assert second.optimizer.learning_rate == first.optimizer.learning_rate == 0.05
-    assert capsys.readouterr().out == verbose * f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
+    assert capsys.readouterr().out == verbose * f"Continuing from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
 def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):
@@ -238,7 +236,7 @@ def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):
 )
 def test_the_backup_of_another_training_is_refused(tmp_path, other, part):
     model().fit(X, Y, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
-    if not other.compiled:
+    if other.loss is None and not other.metrics:
         other.compile(Adam(0.05), metrics=["auc"])
     with pytest.raises(SettingError, match=f"belongs to another training: its {part} differs; remove the file"):
         other.fit(X, Y, callbacks=BackupAndRestore(tmp_path))

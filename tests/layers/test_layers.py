@@ -334,11 +334,12 @@ class Everything:
         self.model = Sequential([layer.clone() for layer in layers], seed=3, dtype="float64")
         self.model.compile(loss=MeanSquaredError())
         self.model.build(x.shape[1:])
+        body = self.model.objective.layers
         for _, layer in self.model.layer.walk():
             layer.is_first = False
             if isinstance(layer, Chain):
                 layer.start = 0
-        self.model.body.is_first, self.model.body.start = False, 0
+        body.is_first, body.start = False, 0
         self.model.backpropagate(x, y)
 
 

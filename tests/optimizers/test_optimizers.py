@@ -104,7 +104,7 @@ def test_an_optimizer_has_one_model():
     first, second = Sequential([Dense(1)]), Sequential([Dense(1)])
     first.compile(optimizer)
     first.fit(x, y)
-    with pytest.raises(SettingError, match=r"compile: SGD.* already trains a model, and remembers its steps"):
+    with pytest.raises(SettingError, match=r"compile: SGD.* is already in use by another model"):
         second.compile(optimizer)
 
 
@@ -115,7 +115,7 @@ def test_an_optimizer_compiled_into_two_models_is_refused_at_the_second_fit():
     first.compile(optimizer)
     second.compile(optimizer)
     first.fit(x, y)
-    with pytest.raises(SettingError, match=r"fit: SGD.* already trains a model"):
+    with pytest.raises(SettingError, match=r"fit: SGD.* is already in use by another model"):
         second.fit(x, y)
 
 
@@ -376,7 +376,7 @@ def test_lbfgs_has_no_learning_rate_to_set():
 def test_lbfgs_is_for_steady_objectives():
     model = regression()
     model.compile(LBFGS(), "mse")
-    with pytest.raises(SettingError, match="LBFGS runs through all batches many times, a generator only once"):
+    with pytest.raises(SettingError, match="LBFGS needs all batches many times, a generator yields them once"):
         model.fit((batch for batch in [(X, Y)]), epochs=2)
     with pytest.raises(SettingError, match="LBFGS has no single steps"):
         model.train_on_batch(X, Y)
@@ -413,7 +413,7 @@ def test_clip_takes_one_bound():
         Clip(SGD(0.1), norm=0)
     with pytest.raises(SettingError, match="Clip: optimizer must be an Optimizer object, got 'adam'"):
         Clip("adam", norm=1.0)
-    with pytest.raises(SettingError, match="Clip wraps optimisers that go step by step, and LBFGS does not"):
+    with pytest.raises(SettingError, match="Clip wraps optimizers that take steps, LBFGS does not"):
         Clip(LBFGS(), norm=1.0)
     with pytest.raises(TypeError, match="positional argument"):
         Clip(SGD(0.1), 1.0)  # of which of the three?

@@ -5,75 +5,33 @@ from __future__ import annotations
 from .. import initializers, losses, metrics, optimizers, regularizers, schedules
 from ..registry import LAYERS
 
-_FAMILIES: dict[str, tuple[type, ...]] = {
-    "initializers": (
-        initializers.Constant,
-        initializers.GlorotNormal,
-        initializers.GlorotUniform,
-        initializers.HeNormal,
-        initializers.HeUniform,
-        initializers.Identity,
-        initializers.LecunNormal,
-        initializers.LecunUniform,
-        initializers.Ones,
-        initializers.Orthogonal,
-        initializers.RandomNormal,
-        initializers.RandomUniform,
-        initializers.TruncatedNormal,
-        initializers.VarianceScaling,
-        initializers.Zeros,
-    ),
-    "layers": tuple(LAYERS),
-    "losses": (
-        losses.BinaryCrossentropy,
-        losses.CategoricalCrossentropy,
-        losses.Hinge,
-        losses.Huber,
-        losses.MeanAbsoluteError,
-        losses.MeanSquaredError,
-        losses.PenalizedLoss,
-        losses.Poisson,
-        losses.SparseCategoricalCrossentropy,
-    ),
-    "metrics": (
-        metrics.AUC,
-        metrics.Accuracy,
-        metrics.BinaryAccuracy,
-        metrics.CategoricalAccuracy,
-        metrics.F1Score,
-        metrics.MeanAbsoluteError,
-        metrics.MeanSquaredError,
-        metrics.Precision,
-        metrics.R2Score,
-        metrics.Recall,
-        metrics.Scorer,
-        metrics.SparseCategoricalAccuracy,
-    ),
-    "optimizers": (
-        optimizers.AMSGrad,
-        optimizers.Adagrad,
-        optimizers.Adam,
-        optimizers.AdamW,
-        optimizers.Clip,
-        optimizers.LBFGS,
-        optimizers.MovingAverage,
-        optimizers.Nadam,
-        optimizers.RMSprop,
-        optimizers.SGD,
-    ),
-    "regularizers": (regularizers.L1, regularizers.L1L2, regularizers.L2),
-    "schedules": (
-        schedules.CosineDecay,
-        schedules.CosineDecayRestarts,
-        schedules.ExponentialDecay,
-        schedules.InverseTimeDecay,
-        schedules.PiecewiseConstantDecay,
-        schedules.PolynomialDecay,
-        schedules.WarmUp,
-    ),
-}
+_INITIALIZERS = """
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
+    RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+"""
+_LOSSES = """
+    BinaryCrossentropy CategoricalCrossentropy Hinge Huber MeanAbsoluteError MeanSquaredError PenalizedLoss Poisson
+    SparseCategoricalCrossentropy
+"""
+_METRICS = """
+    AUC Accuracy BinaryAccuracy CategoricalAccuracy F1Score MeanAbsoluteError MeanSquaredError Precision R2Score Recall
+    Scorer SparseCategoricalAccuracy
+"""
+_OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
+_REGULARIZERS = "L1 L1L2 L2"
+_SCHEDULES = """
+    CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay WarmUp
+"""
 
-CLASSES = {f"{family}.{cls.__name__}": cls for family, classes in _FAMILIES.items() for cls in classes}
+CLASSES: dict[str, type] = {
+    **{f"layers.{cls.__name__}": cls for cls in LAYERS},
+    **{f"initializers.{name}": getattr(initializers, name) for name in _INITIALIZERS.split()},
+    **{f"losses.{name}": getattr(losses, name) for name in _LOSSES.split()},
+    **{f"metrics.{name}": getattr(metrics, name) for name in _METRICS.split()},
+    **{f"optimizers.{name}": getattr(optimizers, name) for name in _OPTIMIZERS.split()},
+    **{f"regularizers.{name}": getattr(regularizers, name) for name in _REGULARIZERS.split()},
+    **{f"schedules.{name}": getattr(schedules, name) for name in _SCHEDULES.split()},
+}
 NAMES = {cls: name for name, cls in CLASSES.items()}
 
 # Names in files of earlier versions

@@ -48,7 +48,7 @@ def open_hdf5(content: bytes) -> Iterator[HDF5Reader]:
 
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            yield HDF5Reader(file.id, len(content))
+            yield HDF5Reader(h5py, file, len(content))
     except ModelFileError:
         raise
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:
@@ -58,9 +58,9 @@ def open_hdf5(content: bytes) -> Iterator[HDF5Reader]:
 class HDF5Reader:
     """The groups and arrays of an open file, by paths such as "/layers/dense/vars/0"."""
 
-    def __init__(self, root: Handle, size: int) -> None:
-        self.root, self.size = root, size
-        self.groups: dict[str, Handle] = {"": root}
+    def __init__(self, h5py: Any, file: Any, size: int) -> None:
+        self.h5py, self.size = h5py, size
+        self.groups: dict[str, Handle] = {"": file.id}
         self.addresses: dict[int, str] = {}  # of the objects found so far, to detect two names of one object
         self.claimed = 0  # bytes of the arrays so far
 
@@ -84,8 +84,7 @@ class HDF5Reader:
 
     def check_only(self, wanted: set[str]) -> None:
         """Raise ModelFileError if the file holds anything besides these arrays and their groups, or an attribute."""
-        import h5py
-
+        h5py = self.h5py
         members: dict[str, set[str]] = {}
         for path in wanted:
             while path:
@@ -100,17 +99,19 @@ class HDF5Reader:
 
     # ---- arrays
 
-    def length(self, path: str) -> int:
-        """Return the length of a one-dimensional array of bytes."""
+    def bytes(self, path: str, limit: int) -> bytes:
+        """Check and read a one-dimensional array of at most `limit` bytes."""
         space = self._dataset(path).get_space()
         if space.get_simple_extent_ndims() != 1:
             raise ModelFileError(f"{path} is not an array of bytes")
-        return int(space.get_simple_extent_dims()[0])
+        (length,) = space.get_simple_extent_dims()
+        if length > limit:
+            raise ModelFileError(f"{path} has {length} bytes, more than {limit}")
+        return self.array(path, ("uint8",), (length,)).tobytes()
 
     def check_array(self, path: str, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> str:
         """Raise ModelFileError unless the array is plain, of one of the types and of the shape. Return its type."""
-        import h5py
-
+        h5py = self.h5py
         dataset = self._dataset(path)
         settings, space, held = dataset.get_create_plist(), dataset.get_space(), dataset.get_type()
         if settings.get_layout() not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
@@ -135,10 +136,8 @@ class HDF5Reader:
 
     def read(self, path: str, into: np.ndarray) -> None:
         """Read an array that `check_array` has accepted into another one of its shape."""
-        import h5py
-
         if into.size:
-            self._dataset(path).read(h5py.h5s.ALL, h5py.h5s.ALL, into)
+            self._dataset(path).read(self.h5py.h5s.ALL, self.h5py.h5s.ALL, into)
 
     def array(self, path: str, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
         """Check and read an array of one of the types and of the shape."""
@@ -150,28 +149,23 @@ class HDF5Reader:
 
     def _group(self, path: str) -> Handle | None:
         """The group, None if it is missing. Every name on the way must be a hard link to a group of its own."""
-        import h5py
-
         if path not in self.groups:
             parent, _, name = path.rpartition("/")
             holder = self._group(parent)
-            found = holder is not None and self._check_link(holder, path, name, h5py.h5o.TYPE_GROUP)
-            self.groups[path] = h5py.h5o.open(holder, name.encode()) if found else None
+            found = holder is not None and self._check_link(holder, path, name, self.h5py.h5o.TYPE_GROUP)
+            self.groups[path] = self.h5py.h5o.open(holder, name.encode()) if found else None
         return self.groups[path]
 
     def _dataset(self, path: str) -> Handle:
-        import h5py
-
         parent, _, name = path.rpartition("/")
         group = self._group(parent)
-        if group is None or not self._check_link(group, path, name, h5py.h5o.TYPE_DATASET):
+        if group is None or not self._check_link(group, path, name, self.h5py.h5o.TYPE_DATASET):
             raise ModelFileError(f"{path} is missing")
-        return h5py.h5o.open(group, name.encode())
+        return self.h5py.h5o.open(group, name.encode())
 
     def _check_link(self, group: Handle, path: str, name: str, kind: int) -> bool:
         """Return False if the name is missing. Raise ModelFileError for anything but a hard link to this kind."""
-        import h5py
-
+        h5py = self.h5py
         key = name.encode()
         if not group.links.exists(key):
             return False

@@ -1,12 +1,10 @@
 """Settings and state as JSON values, and back. Numbers, strings, None and lists are themselves; other values are
 
-    {"class": name, setting: value, ...}          an object made of its settings: a layer, a loss, ...
-    {"function": name}                            a function of the user's
-    {"tuple": [...]}, {"dict": [[key, value], ...]}, {"float": "nan"}, {"float32": 0.1}
-    {"array": [number, dtype, shape]}             an array, stored in the file at /minidl/arrays/<number>
-    {"series": [number, dtype, length]}           a long list of numbers, stored in the same way
-
-The object of a frozen layer also has the key "trainable", with the value false.
+{"class": name, setting: value, ...}          an object made of its settings: a layer, a loss, ...
+{"function": name}                            a function of the user's
+{"tuple": [...]}, {"dict": [[key, value], ...]}, {"float": "nan"}, {"float32": 0.1}
+{"array": [number, dtype, shape]}             an array, stored in the file at /minidl/arrays/<number>
+{"series": [number, dtype, length]}           a long list of numbers, stored in the same way
 """
 
 from __future__ import annotations

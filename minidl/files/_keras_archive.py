@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from ..errors import ModelFileError, NotBuiltError, SettingError
 from ..layers import Chain, Layer, LeakyReLU, SiLU
 from ..model import Model
-from ..registry import ACTIVATION, ACTIVATIONS, LAYERS, KerasLayer, entry_of
+from ..registry import ACTIVATION, ACTIVATIONS, LAYERS, KerasLayer, entry_of, reason
 from ..sequential import Sequential
 from . import _strict_json
 from ._hdf5_reader import to_hdf5
@@ -55,24 +55,29 @@ def encode_model(model: Model) -> bytes:
 def _sequential_node(chain: Chain, name: str, shape: tuple[int, ...], dtype: str) -> Json:
     nodes = [_node("InputLayer", {"name": f"{name}_input", "batch_shape": [None, *shape], "dtype": dtype})]
     for (child, layer), output_shape in zip(chain.children.items(), chain.shapes, strict=True):
-        if isinstance(layer, Chain) and type(layer) is Chain:
+        if type(layer) is Chain:
             nodes.append(_sequential_node(layer, child, shape, dtype))
         else:
             nodes.append(_layer_node(layer, child, dtype))
         shape = output_shape
-    return _node("Sequential", {"name": name, "layers": nodes}, module="keras")
+    return _node("Sequential", {"name": name, "layers": nodes} | _trainable_setting(chain), module="keras")
 
 
 def _layer_node(layer: Layer, name: str, dtype: str) -> Json:
     entry = entry_of(layer)
     keras = entry.keras
     if not isinstance(keras, KerasLayer) or _lost_settings(layer, keras):
-        raise SettingError(f"save: {layer!r} has no counterpart in Keras; save to a name in .h5 instead")
-    config: Settings = {"name": name, "dtype": dtype}
+        raise SettingError(f"save: {layer!r} has no counterpart in Keras{reason(keras)}; save to a name in .h5 instead")
+    config: Settings = {"name": name, "dtype": dtype} | _trainable_setting(layer)
     config |= {setting: getattr(layer, setting) for setting in keras.settings} | dict(keras.constants)
     if keras is ACTIVATION:
         config["activation"] = entry.activation
     return _node(keras.class_name or type(layer).__name__, config)
+
+
+def _trainable_setting(layer: Layer) -> Settings:
+    """Keras's setting of a frozen layer. In Keras all layers of a frozen container are frozen."""
+    return {} if any(inner.trainable for _, inner in layer.walk()) else {"trainable": False}
 
 
 def _lost_settings(layer: Layer, keras: KerasLayer) -> list[str]:
@@ -133,15 +138,13 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
 
 def _checked_node(node: Json) -> tuple[str, Settings]:
     """Return class name and settings of a layer. Raises ModelFileError for other values and for custom classes."""
-    if (
-        not isinstance(node, dict)
-        or not isinstance(node.get("class_name"), str)
-        or not isinstance(node.get("config"), dict)
-    ):
+    keys = ("class_name", "config", "registered_name")
+    name, config, registered = (node.get(key) if isinstance(node, dict) else None for key in keys)
+    if not isinstance(name, str) or not isinstance(config, dict):
         raise ModelFileError(f"{CONFIG} holds {abbreviate(node)}, wanted a layer")
-    if node.get("registered_name") is not None and node.get("registered_name") != node["class_name"]:
-        raise ModelFileError(f"{abbreviate(node['registered_name'])} is a custom class; minidl reads Keras's own")
-    return node["class_name"], node["config"]
+    if registered not in (None, name):
+        raise ModelFileError(f"{abbreviate(registered)} is a custom class; minidl reads Keras's own")
+    return name, config
 
 
 def _dtype(policy: Json) -> str:
@@ -166,7 +169,9 @@ def _chain(config: Settings) -> tuple[Chain, tuple[int, ...] | None]:
             layers.append(_chain(settings)[0])
         else:
             layers += _layers(class_name, dict(settings))
-    return Chain(*layers), None if batch_shape is None else _row_shape(batch_shape)
+    chain = Chain(*layers)
+    _freeze(config, [chain])
+    return chain, None if batch_shape is None else _row_shape(batch_shape)
 
 
 def _row_shape(batch_shape: Json) -> tuple[int, ...]:
@@ -191,7 +196,7 @@ FUNCTIONS: dict[str, Callable[[], Layer]] = {
 
 # Settings that must have one of these values, or be absent, for the layer to compute what minidl's does
 FIXED: Mapping[str, tuple[Any, ...]] = {
-    "trainable": (True,),
+    "trainable": (True, False),
     "axis": (-1, [-1]),
     "activation": ("linear",),
     "max_value": (None,),
@@ -207,19 +212,31 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
 
 def _layers(class_name: str, config: Settings) -> list[Layer]:
     """Make the layers of minidl that compute what a layer of Keras does."""
-    name = config.get("name")
     _dtype(config.pop("dtype", None))  # half precision computes other numbers; float32 or float64 is the model's choice
     may_activate = class_name in ("Dense", "Activation")
     activation = _activation(class_name, config.pop("activation", "linear")) if may_activate else []
-    if class_name == "Activation":
-        _check_rest(class_name, config)
-        return activation
+    layers = activation if class_name == "Activation" else [_layer(class_name, config), *activation]
+    _check_rest(class_name, config)
+    _freeze(config, layers)
+    return layers
+
+
+def _layer(class_name: str, config: Settings) -> Layer:
+    """Make one layer, and take its settings out of the dict."""
     if class_name not in CLASSES:
         raise ModelFileError(f"Keras's {abbreviate(class_name)} has no counterpart in minidl")
     cls, keras = CLASSES[class_name]
     settings = {setting: config.pop(setting) for setting in keras.settings if setting in config}
-    _check_rest(class_name, config)
-    return [cls(**settings, name=name if isinstance(name, str) else None), *activation]
+    name = config.get("name")
+    return cls(**settings, name=name if isinstance(name, str) else None)
+
+
+def _freeze(config: Settings, layers: Iterable[Layer]) -> None:
+    trainable = config.get("trainable", True)
+    if not isinstance(trainable, bool):
+        raise ModelFileError(f"a layer's trainable is {abbreviate(trainable)}, wanted true or false")
+    for layer in () if trainable else layers:
+        layer.trainable = False
 
 
 def _activation(class_name: str, function: Json) -> list[Layer]:

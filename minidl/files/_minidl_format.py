@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields
 from typing import Any
 
@@ -104,7 +104,8 @@ def configuration(model: Model, encoder: Encoder) -> dict[str, Json]:
         name, known = type(model).__name__, " and ".join(MODELS)
         raise SettingError(f"save: {name} is a subclass; files hold {known} themselves; {WEIGHTS_ONLY}")
     check_names(model.name, model.layer)
-    return {
+    frozen = [path for path, layer in model.layer.walk() if not layer.trainable]
+    config = {
         "model": kind,
         "name": model.name,
         "seed": model.seed,
@@ -113,6 +114,7 @@ def configuration(model: Model, encoder: Encoder) -> dict[str, Json]:
         "layer": encoder.encode("the model", model.layer),
         "compile": _compile_settings(model, encoder),
     }
+    return config | ({"frozen": frozen} if frozen else {})
 
 
 def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Json]:
@@ -160,7 +162,7 @@ def decode_model(raw: bytes, customs: Customs, sha256: str | None = None) -> Mod
 
 def _read_model(file: HDF5Reader, customs: Customs) -> Model:
     decoder = Decoder(customs, lambda number, dtype, shape: file.array(f"/minidl/arrays/{number}", (dtype,), shape))
-    config = _read_json(file, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS)
+    config = _read_json(file, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS, {"frozen"})
     state = _read_json(file, "/minidl/state", STATE_BYTES, _STATE_KEYS)
     model = _unbuilt_model(config, decoder)
     paths = {"/minidl/config", "/minidl/state"}
@@ -169,6 +171,8 @@ def _read_model(file: HDF5Reader, customs: Customs) -> Model:
         weights = weights_by_path(model.layer)
         read_weights(file, weights, (model.dtype.name,))()
         paths |= set(weights)
+    if "frozen" in config:
+        _freeze(model.layer, config["frozen"])
     if state["optimizer"] != []:
         if config["input_shape"] is None or config["compile"] is None:
             raise ModelFileError("its optimizer has a state, but its model is not built and compiled")
@@ -184,14 +188,14 @@ _COMPILE_KEYS = {"optimizer", "loss", "metrics"}
 _STATE_KEYS = {"numpy", "generator", "optimizer", "position"}
 
 
-def _read_json(file: HDF5Reader, path: str, limit: int, keys: set[str]) -> dict[str, Json]:
-    if (length := file.length(path)) > limit:
-        raise ModelFileError(f"{path} has {length} bytes, more than {limit}")
-    return _checked_keys(path, _strict_json.parse(path, file.array(path, ("uint8",), (length,)).tobytes()), keys)
+def _read_json(
+    file: HDF5Reader, path: str, limit: int, keys: set[str], optional: Set[str] = frozenset()
+) -> dict[str, Json]:
+    return _checked_keys(path, _strict_json.parse(path, file.bytes(path, limit)), keys, optional)
 
 
-def _checked_keys(what: str, given: Json, keys: set[str]) -> dict[str, Json]:
-    if not isinstance(given, dict) or set(given) != keys:
+def _checked_keys(what: str, given: Json, keys: set[str], optional: Set[str] = frozenset()) -> dict[str, Json]:
+    if not isinstance(given, dict) or set(given) - optional != keys:
         raise ModelFileError(f"{what} holds {abbreviate(given)}, wanted the keys {', '.join(sorted(keys))}")
     return given
 
@@ -228,6 +232,14 @@ def _compile(model: Model, settings: dict[str, Json], decoder: Decoder) -> None:
     model.metrics = dict(metrics)
 
 
+def _freeze(layer: Layer, paths: Json) -> None:
+    layers = dict(layer.walk())
+    if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path in layers for path in paths):
+        raise ModelFileError(f"its frozen layers are {abbreviate(paths)}, wanted paths of layers")
+    for path, inner in layers.items():  # containers first, since they set the flag of all layers inside
+        inner.trainable = path not in paths
+
+
 def _restore_optimizer(model: Model, states: Json, decoder: Decoder) -> None:
     model.prepare_optimizer()
     optimizers = list(model.optimizer.walk())
@@ -257,13 +269,8 @@ def _generator_state(given: Json) -> dict[str, Any]:
         raise ModelFileError(f"its generator is {abbreviate(given)}, wanted four integers")
     if not all(0 <= n < limit for n, limit in zip(given, limits, strict=True)):
         raise ModelFileError("the numbers of its generator are out of range")
-    state, increment, has_uint32, uinteger = given
-    return {
-        "bit_generator": "PCG64",
-        "state": {"state": state, "inc": increment},
-        "has_uint32": has_uint32,
-        "uinteger": uinteger,
-    }
+    state = {"state": given[0], "inc": given[1]}
+    return {"bit_generator": "PCG64", "state": state, "has_uint32": given[2], "uinteger": given[3]}
 
 
 def _position(given: Json, numpy_version: Json, decoder: Decoder) -> TrainingState:

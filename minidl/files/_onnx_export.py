@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import NotBuiltError, SettingError
 from ..layers import GELU, BatchNormalization, Chain, Dense, Layer, LayerNormalization, Residual
 from ..model import Model
-from ..registry import IDENTITY, Operator, entry_of
+from ..registry import IDENTITY, Operator, entry_of, reason
 from . import _atomic
 from ._optional import requires
 
@@ -71,7 +71,7 @@ class Graph:
         if isinstance(onnx, str):
             return BUILDERS[onnx](self, layer, x)
         if not isinstance(onnx, Operator):
-            raise SettingError(f"export_onnx: {layer!r} has no counterpart in ONNX")
+            raise SettingError(f"export_onnx: {layer!r} has no counterpart in ONNX{reason(onnx)}")
         constants = [self.constant(layer.parameters[name].value) for name in onnx.parameters]
         settings = onnx.attributes.items()
         attributes = {key: getattr(layer, value) if isinstance(value, str) else value for key, value in settings}

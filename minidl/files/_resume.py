@@ -41,7 +41,7 @@ def _comparable(config: dict[str, Json]) -> dict[str, Json]:
         optimizer = optimizer["optimizer"]
     if not isinstance(optimizer.get("learning_rate"), dict):
         optimizer.pop("learning_rate", None)
-    return {key: config[key] for key in ("layer", "dtype", "input_shape")} | compiled
+    return {key: config.get(key) for key in ("layer", "frozen", "dtype", "input_shape")} | compiled
 
 
 def _check_same(path: str | Path, wanted: dict[str, Json], found: dict[str, Json]) -> None:

@@ -129,9 +129,9 @@ def test_103_109_an_error_at_every_step_is_raised_and_the_old_file_stays(tmp_pat
 
 # ---- 104 to 107: others at the same time
 
-SAVE_FOR_EVER = """
+SAVE_WITHOUT_END = """
 import sys
-from tests.files.test_save import model
+from tests.files.test_atomic import model
 number = 0
 while True:
     number += 1
@@ -144,7 +144,7 @@ def killed_saves(path, kills, seed):
     """How often a process that saved without end was killed, the file being whole each time."""
     rng = np.random.default_rng(seed)
     for _ in range(kills):
-        process = subprocess.Popen([sys.executable, "-c", SAVE_FOR_EVER, str(path)], stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", SAVE_WITHOUT_END, str(path)], stdout=subprocess.PIPE)
         process.stdout.readline()  # it has begun
         time.sleep(rng.uniform(0, 0.02))
         process.kill()
@@ -189,7 +189,7 @@ def test_105_106_two_savers_and_a_reader(tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_107_a_reader_keeps_the_file_it_has_opened(tmp_path):
+def test_107_an_open_file_keeps_its_contents(tmp_path):
     path = tmp_path / "m.h5"
     model(1).save(path)
     old = path.read_bytes()
@@ -250,7 +250,7 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     assert events == ["fsync", "replace", "fsync"]  # the file, its name, the directory
 
 
-def test_what_killed_saves_left_is_swept_up_after_a_day(tmp_path):
+def test_leftovers_of_killed_saves_are_removed_after_a_day(tmp_path):
     for name, days in ((".minidl-old.tmp", 1.01), (".minidl-new.tmp", 0.99), ("mine.tmp", 9)):
         (tmp_path / name).touch()
         then = time.time() - days * 24 * 60 * 60

@@ -38,7 +38,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     return __getattr__, lambda: sorted(places), sorted(places)
 
 
-def show(package: str, **modules: str) -> None:
+def show(package: str, modules: dict[str, str]) -> None:
     """Let an inner package show names from outer ones: {name: module}."""
     _outer_names[package] = modules
 

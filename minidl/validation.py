@@ -144,8 +144,12 @@ class Validated:
     """Base of the dataclasses whose fields declare their domain: every value is checked when an object is made."""
 
     def __post_init__(self) -> None:
-        who = type(self).__name__
-        for declared in getattr(self, "__dataclass_fields__", {}).values():
-            if "check" in declared.metadata:
-                value = declared.metadata["check"](who, declared.name, getattr(self, declared.name))
-                object.__setattr__(self, declared.name, value)  # also where the dataclass is frozen
+        for name, value in check_fields(self).items():
+            object.__setattr__(self, name, value)  # also where the dataclass is frozen
+
+
+def check_fields(holder: Any) -> dict[str, Any]:
+    """Check the fields of a dataclass object that declare their domain. Return the values to keep by field name."""
+    who, declared = type(holder).__name__, getattr(holder, "__dataclass_fields__", {})
+    checks = {name: field.metadata["check"] for name, field in declared.items() if "check" in field.metadata}
+    return {name: check(who, name, getattr(holder, name)) for name, check in checks.items()}

@@ -220,7 +220,7 @@ def test_weights_are_copies_in_keras_order():
     ("change", "message"),
     [
         (lambda w: None, "set_weights takes a list of arrays, as get_weights returns it, got None"),
-        (lambda w: w[:3], "set_weights: got 3 arrays, sequential has 4: dense/kernel, dense/bias, dense_1/kernel"),
+        (lambda w: w[:3], "set_weights: got 3 arrays for 4 weights: dense/kernel, dense/bias, dense_1/kernel"),
         (lambda w: [w[0].T, *w[1:]], "set_weights: dense/kernel has shape (2, 3), got (3, 2)"),
         (lambda w: [*w[:3], [np.nan]], "set_weights: dense_1/bias[0] is nan; every value must be finite"),
         (lambda w: [*w[:3], [1e39]], "set_weights: dense_1/bias[0] is 1e+39, too large for float32"),

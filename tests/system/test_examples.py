@@ -76,7 +76,7 @@ def test_every_broken_layer_is_found(outputs):
 def test_what_is_wrong_with_each_network_is_said(outputs):
     zeros, large, slow, table = outputs["why_not_learning.py"][0].split("\n\n")
     assert "compute the same thing" in zeros
-    assert "Standardise the inputs" in large
+    assert "Standardize the inputs" in large
     assert "A learning rate of 0.0001 is too low" in slow
     assert [line.split()[0] for line in table.splitlines()] == ["variant", "zeros", "random", "He"]
 

@@ -1,4 +1,4 @@
-"""Saving is all or nothing: whatever goes wrong, the old file is whole.   Numbers 101 to 112 of the hostile corpus."""
+"""Saving replaces a file at once or not at all. Numbers 101 to 112 of the corpus of hostile files."""
 
 import multiprocessing
 import os
@@ -88,7 +88,7 @@ def test_102_a_pipe_as_target(tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_103_a_disk_that_fills_at_every_possible_write(tmp_path):
+def test_103_a_full_disk_at_every_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "m.h5"
     model(1).save(path)
     size, old = path.stat().st_size, path.read_bytes()
@@ -232,7 +232,7 @@ def test_111_any_name_that_a_file_can_have(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_112_the_temporary_file_lies_beside_the_target(tmp_path, monkeypatch):
+def test_112_the_temporary_file_is_beside_the_target(tmp_path, monkeypatch):
     opened = []
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, *arguments: opened.append(Path(path)) or real(path, *arguments))

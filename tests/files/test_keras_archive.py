@@ -33,7 +33,13 @@ def test_forty_random_architectures_go_to_keras_and_back(keras, tmp_path, seed):
 @pytest.mark.peers
 @pytest.mark.parametrize(
     "layer",
-    ["Conv1D(2, 1)", "PReLU()", "Dense(2, activation='softsign')", "ReLU(max_value=6.0)", "Softmax(axis=1)"],
+    [
+        "Conv1D(2, 1)",
+        "UnitNormalization()",
+        "Dense(2, activation='softsign')",
+        "ReLU(max_value=6.0)",
+        "Softmax(axis=1)",
+    ],
 )
 def test_a_layer_or_setting_that_minidl_lacks_is_named(keras, tmp_path, layer):
     shape = (3, 2) if layer.startswith("Conv") else (3,)

@@ -10,43 +10,35 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, cast
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._weights import Weight
 from ..errors import ModelFileError, NonFiniteError, SettingError
 from ..layers import Chain, Layer
 from ..model import Model
 from ..naming import join_path, snake_case, unique
-from ..parameters import Parameter
 from ._hdf5_reader import FLOATS, HDF5Reader
 from ._untrusted import abbreviate
 
-Weights = Mapping[str, "Weight"]
+Weights = Mapping[str, "StoredWeight"]
 Setter = Callable[[], None]
 
 
-class Weight(NamedTuple):
-    """A weight: its path in the model, and the attribute of the parameter or layer that holds it."""
+@dataclass(frozen=True)
+class StoredWeight(Weight):
+    """A weight with its path in the model."""
 
-    name: str
-    holder: Parameter | Layer
-    attribute: str
-
-    @property
-    def array(self) -> np.ndarray:
-        return cast(np.ndarray, getattr(self.holder, self.attribute))
-
-    def set(self, array: np.ndarray) -> None:
-        setattr(self.holder, self.attribute, array)
+    name: str = field(kw_only=True)
 
 
-def weights_by_path(layer: Layer) -> dict[str, Weight]:
+def weights_by_path(layer: Layer) -> dict[str, StoredWeight]:
     """Return the weights of a model's layer by their paths in the file."""
     return dict(_weights_inside(layer if type(layer) is Chain else Chain(layer), "", ""))
 
 
-def _weights_inside(container: Layer, group: str, path: str) -> Iterator[tuple[str, Weight]]:
+def _weights_inside(container: Layer, group: str, path: str) -> Iterator[tuple[str, StoredWeight]]:
     taken: set[str] = set()
     for name, layer in container.children.items():
         key = unique(_key(layer), taken)
@@ -54,9 +46,9 @@ def _weights_inside(container: Layer, group: str, path: str) -> Iterator[tuple[s
         yield from _weights_of(layer, f"{group}/layers/{key}", join_path(path, name))
 
 
-def _weights_of(layer: Layer, group: str, path: str) -> Iterator[tuple[str, Weight]]:
-    own = [Weight(f"{path}/{name}", parameter, "value") for name, parameter in layer.parameters.items()]
-    own += [Weight(f"{path}/{name}", layer, name) for name in layer.state_names]
+def _weights_of(layer: Layer, group: str, path: str) -> Iterator[tuple[str, StoredWeight]]:
+    own = [StoredWeight(parameter, name=f"{path}/{name}") for name, parameter in layer.parameters.items()]
+    own += [StoredWeight(layer, name, name=f"{path}/{name}") for name in layer.state_names]
     yield from ((f"{group}/vars/{number}", weight) for number, weight in enumerate(own))
     yield from _weights_inside(layer, group, path)
 

@@ -234,10 +234,11 @@ def _compile(model: Model, settings: dict[str, Json], decoder: Decoder) -> None:
 
 def _freeze(layer: Layer, paths: Json) -> None:
     layers = dict(layer.walk())
-    if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path in layers for path in paths):
+    frozen = {path for path in paths if isinstance(path, str)} if isinstance(paths, list) else set()
+    if not frozen or len(frozen) != len(paths) or not frozen <= set(layers):
         raise ModelFileError(f"its frozen layers are {abbreviate(paths)}, wanted paths of layers")
     for path, inner in layers.items():  # containers first, since they set the flag of all layers inside
-        inner.trainable = path not in paths
+        inner.trainable = path not in frozen
 
 
 def _restore_optimizer(model: Model, states: Json, decoder: Decoder) -> None:

@@ -12,7 +12,7 @@ from ..model import Model
 from ..parameters import Parameter
 from . import _atomic, _minidl_format
 from ._hdf5_reader import FLOATS, HDF5Reader, open_hdf5, to_hdf5
-from ._keras_layout import Weight, Weights, finite_arrays, read_weights, weights_by_path
+from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, weights_by_path
 from ._keras_optimizer import optimizer_arrays, read_optimizer
 from ._optional import requires
 from ._untrusted import abbreviate, describe_error, errors_name, read_bytes
@@ -100,7 +100,7 @@ def _set_from_safetensors(model: Model, content: bytes) -> None:
         weight.set(checked[name])
 
 
-def _checked(weight: Weight, array: np.ndarray) -> np.ndarray:
+def _checked(weight: StoredWeight, array: np.ndarray) -> np.ndarray:
     """The array for a weight: a parameter takes the model's dtype, the state of a layer the one it was saved in."""
     if array.shape != weight.array.shape or array.dtype.name not in FLOATS:
         kind = f"{array.dtype} {array.shape}"

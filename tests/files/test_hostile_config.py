@@ -163,6 +163,7 @@ CONFIGS = {
     "frozen layers that are a string": top(frozen="dense"),
     "a frozen layer that is missing": top(frozen=["dense", "conv"]),
     "a frozen layer that is a number": top(frozen=[0]),
+    "a frozen layer that is listed twice": top(frozen=["dense", "dense"]),
     "a layer that is trainable by itself": layer(0, trainable=False),
     "generator": state(generator=[1, 2, 3]),
     "generator strings": state(generator=["1", "2", "0", "0"]),

@@ -586,10 +586,10 @@ class Promises(Layer):
 @pytest.mark.parametrize(
     ("promised", "made", "message"),
     [
-        (None, None, r"Promises: build must return the shape of a row it puts out, as \(3,\), got None"),
-        (2, None, "Promises: build must return the shape of a row it puts out"),
-        ([2], None, "Promises: build must return the shape of a row it puts out"),
-        ((0,), None, "Promises: build must return the shape of a row it puts out"),
+        (None, None, r"Promises: build must return the shape of an output row, such as \(3,\), got None"),
+        (2, None, "Promises: build must return the shape of an output row"),
+        ([2], None, "Promises: build must return the shape of an output row"),
+        ((0,), None, "Promises: build must return the shape of an output row"),
         ((1,), lambda x: x.sum(axis=1), r"Promises: forward returns an array of shape \(2,\) for 2 rows, but build"),
         ((1,), lambda x: x, r"but build returned the row shape \(1,\)"),
         ((1,), lambda x: None, "Promises: forward returns None for 2 rows"),

@@ -34,11 +34,10 @@ from minidl.losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
-    Penalty,
     Poisson,
     SparseCategoricalCrossentropy,
 )
-from minidl.regularizers import L1, L1L2, L2
+from minidl.regularizers import L1, L1L2, L2, Penalty
 
 LAYERS = [  # a layer, and the shape of its input's rows
     (BatchNormalization(), 4),
@@ -143,7 +142,7 @@ def test_penalty(penalty):
     ids=["layers", "losses", "regularizers"],
 )
 def test_every_class_has_a_row_with_every_option(room, base, rows):
-    public = {kind for name, kind in vars(room).items() if name[0] != "_" and isinstance(kind, type)}
+    public = {kind for name in dir(room) if name[0] != "_" and isinstance(kind := getattr(room, name), type)}
     missing = {kind.__name__ for kind in public if issubclass(kind, base) and kind is not base}
     missing -= {type(row).__name__ for row in rows}
     assert not missing, f"give these a row in {__name__}: {missing}"

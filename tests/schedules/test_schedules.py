@@ -29,7 +29,7 @@ def made(number):
 
 
 @pytest.mark.parametrize("number", range(len(SCHEDULES)), ids=NAMES)
-def test_schedules_are_those_of_keras(number):
+def test_schedules_equal_keras(number):
     schedule = made(number)
     with np.load(PATH) as stored:
         expected = stored["schedules"][number]  # Keras 3.15.1, float64
@@ -39,9 +39,9 @@ def test_schedules_are_those_of_keras(number):
 
 
 @pytest.mark.parametrize("number", range(len(SCHEDULES)), ids=NAMES)
-def test_schedules_are_values(number):
+def test_schedules_with_equal_settings_are_equal(number):
     assert made(number) == made(number)
-    assert eval(repr(made(number)), vars(schedules)) == made(number)
+    assert eval(repr(made(number)), {name: getattr(schedules, name) for name in schedules.__all__}) == made(number)
 
 
 def test_by_hand():
@@ -53,7 +53,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("t_mul", [1, 2, 3])
-def test_a_restart_is_at_the_end_of_its_period_to_the_step(t_mul):
+def test_a_restart_is_exactly_at_the_end_of_its_period(t_mul):
     # periods of 5, 5 t_mul, 5 t_mul^2, ...: log(t_mul^n) / log(t_mul), Keras's way, may miss n by a rounding
     schedule, end, length = CosineDecayRestarts(1.0, 5, t_mul=t_mul, m_mul=0.5), 0, 5
     for restart in range(7):
@@ -62,7 +62,7 @@ def test_a_restart_is_at_the_end_of_its_period_to_the_step(t_mul):
         assert schedule(end - 1) < 0.1 * 0.5**restart
 
 
-def test_a_warm_up_comes_before_any_schedule():
+def test_a_warm_up_can_precede_any_schedule():
     schedule = WarmUp(ExponentialDecay(0.4, 10, 0.5), 4)
     assert [schedule(step) for step in range(5)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert schedule(14) == pytest.approx(0.2)
@@ -89,8 +89,8 @@ def test_rates_stay_between_their_ends(step):
         (lambda: CosineDecay(0.1, 10, alpha=2), r"CosineDecay: alpha must be in \[0, 1\], got 2"),
         (lambda: CosineDecay(0.1, 10, warmup_target=-1), r"CosineDecay: warmup_target must be in \(0, inf\), got -1"),
         (lambda: CosineDecayRestarts(0.1, 10, 0.5), r"CosineDecayRestarts: t_mul must be in \[1, inf\), got 0.5"),
-        (lambda: PiecewiseConstantDecay([5, 5], [1, 2, 3]), r"boundaries must rise, got \(5.0, 5.0\)"),
-        (lambda: PiecewiseConstantDecay([5], [1]), "one value more than boundaries, got 1 boundaries and 1 values"),
+        (lambda: PiecewiseConstantDecay([5, 5], [1, 2, 3]), r"boundaries must increase, got \(5.0, 5.0\)"),
+        (lambda: PiecewiseConstantDecay([5], [1]), "values must be one more than boundaries, got 1 boundaries and"),
         (lambda: PiecewiseConstantDecay([5], [1, 0]), r"each of values must be in \(0, inf\), got 0"),
         (lambda: WarmUp(0.1, 5), "WarmUp: schedule must be a Schedule object, got 0.1"),
         (lambda: WarmUp(ExponentialDecay(0.1, 10, 0.5), 0), "WarmUp: steps must be an integer of at least 1, got 0"),
@@ -102,7 +102,7 @@ def test_settings_are_checked(make, message):
         make()
 
 
-def test_a_schedule_of_ones_own_says_what_it_must_write():
+def test_a_custom_schedule_without_call_raises_an_error():
     class Mine(Schedule):
         pass
 

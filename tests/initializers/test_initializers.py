@@ -1,4 +1,4 @@
-"""Where parameters start: moments, bounds and fans, on samples large enough to tell."""
+"""Initializers: moments, bounds and fans, on samples large enough to tell."""
 
 import math
 
@@ -90,14 +90,14 @@ def test_the_truncated_normal_has_the_variance_and_the_bound_of_keras():
     assert agrees(w, deviation, kurtosis=3 - 0.6344632828703505)
 
 
-def test_truncated_normal_lies_within_two_deviations_and_keeps_what_is_left():
+def test_truncated_normal_lies_within_two_deviations():
     w = draw(TruncatedNormal(mean=1, stddev=0.3))
     assert 0.999 * 0.6 < np.abs(w - 1).max() < 0.6
     # scipy.stats.truncnorm(-2, 2) 1.17.1: standard deviation 0.8796256610342398, excess kurtosis -0.6344632828703505
     assert agrees(w - 1, 0.3 * 0.8796256610342398, kurtosis=3 - 0.6344632828703505)
 
 
-def test_the_truncated_normal_is_distributed_as_scipy_says():
+def test_the_truncated_normal_has_the_distribution_of_scipy():
     z = initializers.truncated_normal((200_000,), np.random.default_rng(0))
     assert stats.kstest(z, stats.truncnorm(-2, 2).cdf).pvalue > 1e-6
 
@@ -127,7 +127,7 @@ def test_identity():
 
 
 @pytest.mark.parametrize(("initializer", "shape"), [(Orthogonal(), (3,)), (Identity(), (3,)), (Identity(), (2, 2, 2))])
-def test_what_is_no_matrix_is_refused(initializer, shape):
+def test_shapes_that_are_not_matrices_raise_an_error(initializer, shape):
     name = type(initializer).__name__
     with pytest.raises(ShapeError, match=f"{name} makes matrices, but the parameter has shape .* try "):
         initializer(shape, np.random.default_rng(0))
@@ -165,7 +165,7 @@ def test_constants(initializer, value):
     ("shape", "expected"),
     [((), (1, 1)), ((7,), (7, 7)), ((3, 5), (3, 5)), ((2, 3, 5), (6, 10)), ((3, 3, 4, 8), (36, 72))],
 )
-def test_fans_are_those_of_keras(shape, expected):
+def test_fans_equal_keras(shape, expected):
     assert fans(shape) == expected
 
 
@@ -186,7 +186,7 @@ def test_the_strings_are_those_of_keras():
     assert sorted(initializers.INITIALIZERS) == keras.split()
 
 
-def test_an_initializer_of_ones_own_says_what_it_must_write():
+def test_a_custom_initializer_without_call_raises_an_error():
     class Mine(Initializer):
         pass
 
@@ -194,6 +194,6 @@ def test_an_initializer_of_ones_own_says_what_it_must_write():
         Mine()((2,), np.random.default_rng(0))
 
 
-def test_a_parameter_outside_a_model_has_no_storage():
-    with pytest.raises(NotBuiltError, match="it gets it when its model is built"):
+def test_a_parameter_outside_a_model_has_no_values():
+    with pytest.raises(NotBuiltError, match="this parameter has no values yet: build its model first"):
         _ = Parameter((2,), "zeros").value

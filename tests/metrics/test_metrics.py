@@ -1,4 +1,4 @@
-"""Figures to watch."""
+"""Metrics against Keras and scikit-learn, by hand, in batches of any size."""
 
 import copy
 
@@ -44,7 +44,7 @@ def fed(metric, y, p, batch=None):
 @pytest.mark.parametrize(
     "number", range(len(METRICS)), ids=[f"{name} {options} {y}" for name, options, y, _ in METRICS]
 )
-def test_metrics_are_those_of_keras(number):
+def test_metrics_equal_keras(number):
     name, options, y, p = METRICS[number]
     with np.load(PATH) as stored:
         assert str(stored["keras_version"]) == "3.15.1"
@@ -69,18 +69,18 @@ NUMBERS, GUESSES = drawn()["numbers"], drawn()["guesses"]
     ],
     ids=["binary_accuracy", "accuracy", "precision", "recall", "f1_score"],
 )
-def test_two_classes_as_in_scikit_learn(ours, theirs):
+def test_metrics_of_two_classes_equal_scikit_learn(ours, theirs):
     assert fed(ours, BITS, PROBABILITIES, 7) == pytest.approx(theirs(BITS, PROBABILITIES > 0.5), rel=1e-14)
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
-def test_several_classes_as_in_scikit_learn(average):
+def test_metrics_of_several_classes_equal_scikit_learn(average):
     expected = sklearn.metrics.f1_score(LABELS, SHARES.argmax(axis=1), average=average)
     for y in (LABELS, ONE_HOT):
         assert fed(F1Score(average), y, SHARES, 7) == pytest.approx(expected, rel=1e-14)
 
 
-def test_the_area_comes_as_close_to_scikit_learns_as_its_thresholds_allow():
+def test_the_area_is_as_close_to_scikit_learns_as_its_thresholds_allow():
     # at 200,001 thresholds no two of 50 probabilities share one, so the curve has every point
     exact = sklearn.metrics.roc_auc_score(BITS, PROBABILITIES)
     assert fed(AUC(200_001), BITS, PROBABILITIES, 7) == pytest.approx(exact, rel=1e-14)
@@ -88,13 +88,13 @@ def test_the_area_comes_as_close_to_scikit_learns_as_its_thresholds_allow():
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
-def test_r2_keeps_its_digits_far_from_zero(offset):
+def test_r2_is_accurate_far_from_zero(offset):
     y, p = NUMBERS.astype(float) + offset, GUESSES.astype(float) + offset
     assert fed(R2Score(), y, p, 7) == pytest.approx(sklearn.metrics.r2_score(y, p), rel=1e-9)
 
 
 @pytest.mark.parametrize(("p", "expected"), [([[2.0], [2.0]], 1), ([[2.0], [3.0]], 0)])
-def test_r2_of_targets_that_are_all_the_same(p, expected):
+def test_r2_of_equal_targets(p, expected):
     assert fed(R2Score(), [[2.0], [2.0]], p) == sklearn.metrics.r2_score([2.0, 2.0], p) == expected
 
 
@@ -107,7 +107,7 @@ def accuracy(y, p, **settings):
     return metric.result()
 
 
-def test_accuracy_is_the_share_of_right_entries():
+def test_accuracy_is_the_fraction_of_right_entries():
     assert accuracy([[0], [1], [1], [0]], [[0.2], [0.9], [0.1], [0.7]]) == 0.5
 
 
@@ -144,12 +144,12 @@ def test_precision_and_recall_by_hand():
     assert fed(Recall(thresholds=0.1), y, p) == 1
 
 
-def test_an_output_that_is_no_number_lies_above_no_threshold():
+def test_an_output_that_is_nan_is_above_no_threshold():
     # by hand: with it at the bottom, one of the two pairs (0.3, NaN), (0.3, 0.8) is in order
     assert fed(AUC(), [[1], [1], [0]], [[np.nan], [0.8], [0.3]]) == 0.5
 
 
-def test_the_area_of_a_perfect_a_reversed_and_a_constant_guess():
+def test_the_area_of_perfect_reversed_and_constant_predictions():
     y = [[0], [0], [1], [1]]
     assert fed(AUC(), y, [[0.1], [0.2], [0.8], [0.9]]) == 1
     assert fed(AUC(), y, [[0.9], [0.8], [0.2], [0.1]]) == 0
@@ -159,13 +159,13 @@ def test_the_area_of_a_perfect_a_reversed_and_a_constant_guess():
 @pytest.mark.parametrize(
     "metric", [Precision(), Recall(), F1Score(), F1Score("weighted"), F1Score("micro"), AUC()], ids=repr
 )
-def test_without_any_positive_the_figure_is_0(metric):
+def test_without_positives_the_metric_is_0(metric):
     assert metric.result() == 0
     assert fed(metric, [[0], [0]], [[0.1], [0.2]]) == 0
 
 
 @pytest.mark.parametrize(("y", "p"), [(BITS, PROBABILITIES), (LABELS, SHARES), (ONE_HOT, SHARES)])
-def test_accuracy_is_what_keras_takes_it_for(y, p):
+def test_accuracy_chooses_the_metric_that_keras_chooses(y, p):
     # Keras 3.15.1, compile_utils.get_metric: by the widths of y and p
     kind = BinaryAccuracy() if p.shape[1] == 1 else CategoricalAccuracy()
     assert fed(Accuracy(), y, p, 7) == fed(kind, y, p)
@@ -187,7 +187,7 @@ def test_class_labels_are_never_broadcast(metric):
 
 
 @pytest.mark.parametrize("metric", EVERY, ids=named("ids", EVERY))
-def test_the_named_state_is_all_there_is_to_go_on_from(metric):
+def test_a_metric_continues_from_its_named_state(metric):
     metric.reset()
     metric.update(BITS[:20], PROBABILITIES[:20])
     saved = {name: copy.deepcopy(getattr(metric, name)) for name in metric.state_names}
@@ -201,12 +201,12 @@ def test_the_named_state_is_all_there_is_to_go_on_from(metric):
 
 
 @pytest.mark.parametrize("metric", EVERY, ids=named("ids", EVERY))
-def test_without_any_row_the_figure_is_0(metric):
+def test_without_rows_the_metric_is_0(metric):
     metric.reset()
     assert metric.result() == 0
 
 
-def test_errors_are_better_small_all_else_large():
+def test_only_errors_are_better_if_smaller():
     down = {type(metric) for metric in EVERY if metric.direction == "down"}
     assert down == {MeanSquaredError, MeanAbsoluteError}
 
@@ -214,7 +214,7 @@ def test_errors_are_better_small_all_else_large():
 # ---- functions of others
 
 
-def test_a_function_sees_all_rows_and_one_column_flat():
+def test_a_function_gets_all_rows_and_one_column_as_a_vector():
     seen = []
 
     def share_of_ones(y, p):
@@ -226,7 +226,7 @@ def test_a_function_sees_all_rows_and_one_column_flat():
     assert seen == [((ROWS,), (ROWS,)), ((ROWS,), (ROWS, 4))]
 
 
-def test_scorers_of_scikit_learn_watch_a_training():
+def test_functions_of_scikit_learn_are_recorded_in_history():
     x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
     model = Sequential([Dense(1), Sigmoid()], seed=0)
     model.compile(metrics=["accuracy", sklearn.metrics.roc_auc_score, sklearn.metrics.brier_score_loss])
@@ -252,7 +252,7 @@ class Noting(Callback):
         self.names["epoch"] |= set(logs)
 
 
-def test_scorers_wait_for_the_end_of_the_epoch():
+def test_functions_are_computed_at_the_end_of_the_epoch():
     # in batches of 4, most have one class: there roc_auc_score would warn
     x, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) > 50
     model, noting = Sequential([Dense(1), Sigmoid()], seed=0), Noting()
@@ -262,7 +262,7 @@ def test_scorers_wait_for_the_end_of_the_epoch():
     assert {"roc_auc_score", "val_roc_auc_score"} < noting.names["epoch"]
 
 
-def test_class_labels_and_their_figures_in_a_training():
+def test_metrics_of_class_labels_in_a_training():
     x = np.random.default_rng(0).normal(size=(ROWS, 3))
     model = Sequential([Dense(4), Softmax()], seed=0)
     model.compile(
@@ -278,7 +278,7 @@ def test_class_labels_and_their_figures_in_a_training():
 # ---- names and settings
 
 
-def test_names_are_those_typed_or_the_class():
+def test_a_name_is_the_string_as_typed_or_the_class_in_snake_case():
     # Keras 3.15.1: metrics=["acc"] is recorded as "acc", BinaryAccuracy() as "binary_accuracy"
     assert list(named("compile", ["acc", BinaryAccuracy()])) == ["acc", "binary_accuracy"]
     assert list(named("compile", "accuracy")) == ["accuracy"]
@@ -287,7 +287,7 @@ def test_names_are_those_typed_or_the_class():
     assert list(named("compile", given)) == ["auc", "f1_score", "r2_score", "mae", "roc_auc_score", "log_loss"]
 
 
-def test_metrics_of_one_name_are_numbered_and_the_objectives_names_are_refused():
+def test_equal_names_are_numbered_and_names_of_the_objective_raise_an_error():
     assert list(named("compile", [Precision(0.3), Precision(0.6), "acc", "acc"])) == [
         "precision",
         "precision_1",
@@ -298,11 +298,11 @@ def test_metrics_of_one_name_are_numbered_and_the_objectives_names_are_refused()
     def loss(y_true, y_pred):
         return 42.0
 
-    with pytest.raises(SettingError, match="compile: loss is the objective's own name in History"):
+    with pytest.raises(SettingError, match="compile: History already has an entry loss; rename the metric"):
         named("compile", loss)
 
 
-def test_a_class_is_no_function():
+def test_a_class_instead_of_an_object_raises_an_error():
     with pytest.raises(SettingError, match=r"compile: metrics must be a Metric object or a string, .*; write AUC\(\)"):
         named("compile: metrics", AUC)
 
@@ -324,7 +324,7 @@ def test_settings_are_checked(make, message):
 
 
 @pytest.mark.parametrize("call", [lambda m: m.reset(), lambda m: m.update(None, None), lambda m: m.result()])
-def test_a_metric_of_ones_own_says_what_it_must_write(call):
+def test_a_custom_metric_without_its_methods_raises_an_error(call):
     class Mine(Metric):
         pass
 
@@ -345,7 +345,7 @@ def test_a_metric_that_can_be_called_stays_a_metric():
     assert fed(metric, [[0, 1], [0, 1]], [[1.0, 2.0], [3.0, 4.0]]) == 3
 
 
-def test_a_mean_of_ones_own_says_what_it_must_write():
+def test_a_custom_mean_metric_without_values_raises_an_error():
     class Mine(MeanMetric):
         pass
 

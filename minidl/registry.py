@@ -127,11 +127,16 @@ _ENTRIES = (
     LayerEntry(Flatten, keras=KerasLayer(), onnx=Operator("Flatten", {"axis": 1})),
     # containers
     LayerEntry(Chain, keras=KerasLayer(class_name="Sequential"), onnx="chain"),
-    LayerEntry(Residual, keras=Unsupported("a Sequential of Keras adds nothing to its input"), onnx="residual"),
+    LayerEntry(Residual, keras=Unsupported("a Sequential does not add its input"), onnx="residual"),
 )
 
 LAYERS: dict[type[Layer], LayerEntry] = {entry.cls: entry for entry in _ENTRIES}
 ACTIVATIONS: dict[str, type[Layer]] = {entry.activation: entry.cls for entry in _ENTRIES if entry.activation}
+
+
+def reason(counterpart: object) -> str:
+    """Return " (the reason)" of an Unsupported, else ""."""
+    return f" ({counterpart.reason})" if isinstance(counterpart, Unsupported) else ""
 
 
 def entry_of(layer: Layer) -> LayerEntry:

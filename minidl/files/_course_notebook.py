@@ -1,4 +1,4 @@
-"""The notebook's `parameters` dictionary: W1 (n1, n0), b1 (n1, 1), W2, b2, ...   Its columns are minidl's rows."""
+"""The `parameters` dictionary of the course's notebook: W1 (n1, n0), b1 (n1, 1), W2, b2, ... (examples are columns)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..sequential import Sequential
 
 
 def to_notebook(model: Model) -> dict[str, np.ndarray]:
-    """W1, b1, W2, b2, ...: kernel transposed and bias as a column, copies, of every Dense in its order."""
+    """Return W1, b1, W2, b2, ...: copies of the transposed kernel, and of the bias as a column, of every Dense."""
     if not model.built:
         raise NotBuiltError(f"to_notebook: {model.name} has no parameters yet: call build or fit first")
     found: dict[str, np.ndarray] = {}
@@ -28,19 +28,20 @@ def to_notebook(model: Model) -> dict[str, np.ndarray]:
 
 
 def from_notebook(parameters: Mapping[str, Any], *, seed: int | None = None, dtype: Any = "float64") -> Sequential:
-    """The notebook's network with these parameters: (Dense, ReLU) as often as needed, then Dense, Sigmoid.
+    """Make the notebook's network with these parameters: (Dense, ReLU) as often as needed, then Dense, Sigmoid.
 
-    Raises ShapeError where the matrices are none that follow each other.
+    Raises ShapeError if the shapes do not fit together.
     """
     depth = len(parameters) // 2
-    wanted = [f"{letter}{number}" for number in range(1, depth + 1) for letter in "Wb"]
-    if not depth or set(parameters) != set(wanted):
+    names = [f"{letter}{number}" for number in range(1, depth + 1) for letter in "Wb"]
+    if not depth or set(parameters) != set(names):
         raise ShapeError(
             f"from_notebook: parameters must be W1, b1, W2, b2, ..., got {', '.join(map(str, parameters))}"
         )
-    kernels = [numeric("from_notebook", f"W{i}", parameters[f"W{i}"]).T for i in range(1, depth + 1)]
-    biases = [numeric("from_notebook", f"b{i}", parameters[f"b{i}"]).reshape(-1) for i in range(1, depth + 1)]
-    _refuse_loose(kernels, biases)
+    arrays = {name: numeric("from_notebook", name, parameters[name]) for name in names}
+    kernels = [arrays[f"W{i}"].T for i in range(1, depth + 1)]
+    biases = [arrays[f"b{i}"].reshape(-1) for i in range(1, depth + 1)]
+    _check_shapes(kernels, biases)
     layers = [layer for kernel in kernels for layer in (Dense(kernel.shape[1]), ReLU())]
     model = Sequential([*layers[:-1], Sigmoid()], seed=seed, dtype=dtype)
     model.build(kernels[0].shape[:1])
@@ -48,13 +49,13 @@ def from_notebook(parameters: Mapping[str, Any], *, seed: int | None = None, dty
     return model
 
 
-def _refuse_loose(kernels: list[np.ndarray], biases: list[np.ndarray]) -> None:
-    """Refuse matrices that are not (n_l, n_(l-1)), and biases that have not n_l numbers."""
+def _check_shapes(kernels: list[np.ndarray], biases: list[np.ndarray]) -> None:
+    """Raise ShapeError unless each W has shape (n_l, n_(l-1)) and each b has n_l numbers."""
     width = None
     for number, (kernel, bias) in enumerate(zip(kernels, biases, strict=True), 1):
         if kernel.ndim != 2 or width not in (None, kernel.shape[0]):
-            before = "of two axes" if width is None else f"(n{number}, {width})"
-            raise ShapeError(f"from_notebook: W{number} has shape {kernel.T.shape}, wanted {before}")
+            wanted = "two axes" if width is None else f"(n{number}, {width})"
+            raise ShapeError(f"from_notebook: W{number} has shape {kernel.T.shape}, wanted {wanted}")
         width = kernel.shape[1]
         if bias.shape != (width,):
             raise ShapeError(f"from_notebook: b{number} has {bias.size} numbers, W{number} has {width} rows")

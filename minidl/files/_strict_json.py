@@ -1,43 +1,46 @@
-"""JSON as a file from a stranger may hold it: one reading for each text, nothing that runs away, nothing special."""
+"""Strict JSON: every text has one meaning, and reading it takes little time and memory."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ModelFileError
-from .tree import said
+from ._untrusted import describe_error
 
-DEPTH = 100  # of brackets; Python's own reader gives up, without a good word, somewhere beyond 1,000
+DEPTH = 100  # of brackets; Python's own reader fails beyond 1,000, with an obscure error
 DIGITS = 40  # the state of NumPy's generator has 39
 
 
 def parse(part: str, raw: bytes) -> Any:
-    """What the JSON text says. Refused are other encodings, repeated keys, NaN, numbers beyond reach, deep nesting."""
+    """Parse JSON in UTF-8. `part` names it in errors.
+
+    Raises ModelFileError for another encoding, repeated keys, NaN, numbers that are too large, and deep nesting.
+    """
     try:
         text = raw.decode("utf-8")
-        _refuse_deep(text)
+        _check_depth(text)
         parsed = json.loads(
             text,
             object_pairs_hook=_unique_keys,
-            parse_constant=_no_constant,
+            parse_constant=_reject_constant,
             parse_int=_short_integer,
             parse_float=_finite_float,
         )
-        dump(parsed)  # half of a surrogate pair can be written in JSON, but it is no text
+        dump(parsed)  # fails for half of a surrogate pair, which JSON can express and UTF-8 cannot
     except ValueError as error:  # of the decoder and of the encoder too
-        raise ModelFileError(f"{part} is not JSON as it is written here ({said(error)})") from None
+        raise ModelFileError(f"{part} is not the strict JSON that minidl writes ({describe_error(error)})") from None
     return parsed
 
 
 def dump(value: Any) -> bytes:
-    """The value as JSON in UTF-8: the same value, the same bytes."""
+    """Format the value as JSON in UTF-8: the same value gives the same bytes."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
 
-def _refuse_deep(text: str) -> None:
-    # brackets inside strings count too: no honest file has many
+def _check_depth(text: str) -> None:
+    # brackets inside strings count too: no file written by minidl has many
     depth = 0
     for character in text:
         if character in "[{":
@@ -51,12 +54,12 @@ def _refuse_deep(text: str) -> None:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return found
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _short_integer(digits: str) -> int:
@@ -68,5 +71,5 @@ def _short_integer(digits: str) -> int:
 def _finite_float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"{digits} is beyond every float")
+        raise ValueError(f"{digits} is too large for a float")
     return number

@@ -1,4 +1,4 @@
-"""Saving is all or nothing: whatever goes wrong, the old file is whole.   Numbers 101 to 112 of the hostile corpus."""
+"""Saving replaces a file at once or not at all. Numbers 101 to 112 of the corpus of hostile files."""
 
 import multiprocessing
 import os
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential, load_model
-from minidl.files import atomic
+from minidl.files import _atomic
 from minidl.layers import Dense
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, limits and modes of POSIX")
@@ -43,7 +43,7 @@ def left_over(directory):
 
 
 @contextmanager
-def no_root():
+def without_root():
     """As a user who may not write everywhere."""
     user = os.geteuid()
     if user == 0:
@@ -59,7 +59,7 @@ def test_101_a_read_only_directory():
         place = Path(name)
         model(1).save(place / "m.h5")
         place.chmod(0o555)
-        with no_root(), pytest.raises(PermissionError):
+        with without_root(), pytest.raises(PermissionError):
             model(2).save(place / "m.h5")
         place.chmod(0o700)
         assert value_in(place / "m.h5") == 1
@@ -83,12 +83,12 @@ def test_102_a_directory_as_target(tmp_path, monkeypatch):
 
 def test_102_a_pipe_as_target(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileExistsError, match="pipe is a device or a pipe, whose place a file would take"):
+    with pytest.raises(FileExistsError, match="pipe is a device or a pipe, which a file would replace"):
         model().save(tmp_path / "pipe")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_103_a_disk_that_fills_at_every_possible_write(tmp_path):
+def test_103_a_full_disk_at_every_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "m.h5"
     model(1).save(path)
     size, old = path.stat().st_size, path.read_bytes()
@@ -121,7 +121,7 @@ def test_103_109_an_error_at_every_step_is_raised_and_the_old_file_stays(tmp_pat
     owner = Path if call == "replace" else os
     monkeypatch.setattr(owner, call, fail)
     with pytest.raises(error, match="planted"):
-        atomic.write(path, b"new")
+        _atomic.write(path, b"new")
     monkeypatch.undo()
     assert value_in(path) == 1
     assert left_over(tmp_path) == []
@@ -129,9 +129,9 @@ def test_103_109_an_error_at_every_step_is_raised_and_the_old_file_stays(tmp_pat
 
 # ---- 104 to 107: others at the same time
 
-SAVE_FOR_EVER = """
+SAVE_WITHOUT_END = """
 import sys
-from tests.files.test_save import model
+from tests.files.test_atomic import model
 number = 0
 while True:
     number += 1
@@ -144,7 +144,7 @@ def killed_saves(path, kills, seed):
     """How often a process that saved without end was killed, the file being whole each time."""
     rng = np.random.default_rng(seed)
     for _ in range(kills):
-        process = subprocess.Popen([sys.executable, "-c", SAVE_FOR_EVER, str(path)], stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", SAVE_WITHOUT_END, str(path)], stdout=subprocess.PIPE)
         process.stdout.readline()  # it has begun
         time.sleep(rng.uniform(0, 0.02))
         process.kill()
@@ -160,7 +160,7 @@ def test_104_killed_at_random_moments(tmp_path):
 @pytest.mark.slow
 def test_104_killed_500_times(tmp_path):
     assert killed_saves(tmp_path / "m.h5", 500, seed=1) == 500
-    old = time.time() - 2 * atomic.DAY
+    old = time.time() - 2 * _atomic.DAY
     left = left_over(tmp_path)
     for name in left:
         os.utime(tmp_path / name, (old, old))
@@ -189,7 +189,7 @@ def test_105_106_two_savers_and_a_reader(tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_107_a_reader_keeps_the_file_it_has_opened(tmp_path):
+def test_107_an_open_file_keeps_its_contents(tmp_path):
     path = tmp_path / "m.h5"
     model(1).save(path)
     old = path.read_bytes()
@@ -232,11 +232,11 @@ def test_111_any_name_that_a_file_can_have(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_112_the_temporary_file_lies_beside_the_target(tmp_path, monkeypatch):
+def test_112_the_temporary_file_is_beside_the_target(tmp_path, monkeypatch):
     opened = []
     real = os.open
     monkeypatch.setattr(os, "open", lambda path, *arguments: opened.append(Path(path)) or real(path, *arguments))
-    atomic.write(tmp_path / "m.h5", b"content")
+    _atomic.write(tmp_path / "m.h5", b"content")
     assert {path.parent for path in opened} <= {tmp_path, tmp_path.parent}
     assert opened[0].parent == tmp_path
 
@@ -246,11 +246,11 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     for owner, name in ((os, "fsync"), (Path, "replace")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *a, real=real, name=name: events.append(name) or real(*a))
-    atomic.write(tmp_path / "m.h5", b"content")
+    _atomic.write(tmp_path / "m.h5", b"content")
     assert events == ["fsync", "replace", "fsync"]  # the file, its name, the directory
 
 
-def test_what_killed_saves_left_is_swept_up_after_a_day(tmp_path):
+def test_leftovers_of_killed_saves_are_removed_after_a_day(tmp_path):
     for name, days in ((".minidl-old.tmp", 1.01), (".minidl-new.tmp", 0.99), ("mine.tmp", 9)):
         (tmp_path / name).touch()
         then = time.time() - days * 24 * 60 * 60

@@ -27,6 +27,7 @@ ROOMS = [
     "schedules",
     "optimizers",
     "data",
+    "_recording",
     "objective",
     "callbacks",
     "_threads",

@@ -1,0 +1,101 @@
+"""Record the arrays that pass through layers, and keep the layers' state so that a pass can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import NotBuiltError
+from .layers import Layer
+
+
+@dataclass
+class LayerPass:
+    """One pass through a layer: y = forward(x), dx = backward(dy).   dy, dx: None until backward has run."""
+
+    path: str
+    layer: Layer
+    x: np.ndarray
+    y: np.ndarray
+    dy: np.ndarray | None = None
+    dx: np.ndarray | None = None
+
+
+@contextmanager
+def record_passes(layers: Iterable[tuple[str, Layer]]) -> Iterator[list[LayerPass]]:
+    """Record every pass through these layers inside the with block, in the order in which their forwards return.
+
+    layers  (path, layer) as `walk` yields them. Nested layers may be among them: a layer's forward and backward are
+    watched on the object itself, so that it does not matter which container calls them.
+    """
+    passes: list[LayerPass] = []
+    watched = list(layers)
+    try:
+        for path, layer in watched:
+            _watch(path, layer, passes)
+        yield passes
+    finally:
+        for _, layer in watched:
+            vars(layer).pop("forward", None)
+            vars(layer).pop("backward", None)
+
+
+def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
+    forward, backward = layer.forward, layer.backward
+
+    def watched_forward(x: np.ndarray, training: bool = False) -> np.ndarray:
+        y = forward(x, training)
+        passes.append(LayerPass(path, layer, x, y))
+        return y
+
+    def watched_backward(dy: np.ndarray) -> Any:
+        latest = next((record for record in reversed(passes) if record.layer is layer), None)
+        dx = backward(dy)
+        if latest is not None:
+            latest.dy, latest.dx = dy, dx
+        return dx
+
+    vars(layer).update(forward=watched_forward, backward=watched_backward)
+
+
+class Snapshot:
+    """The state of layers that a pass may change: their attributes and the generators they draw from."""
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = [(layer, _copied(vars(layer))) for layer in layers]
+        found = [_generator(layer) for layer, _ in self.layers]
+        generators = {id(rng): rng for rng in found if rng is not None}
+        self.generators = [(rng, rng.bit_generator.state) for rng in generators.values()]
+
+    @property
+    def drawn(self) -> bool:
+        """True if a generator was drawn from since the snapshot."""
+        return any(repr(rng.bit_generator.state) != repr(state) for rng, state in self.generators)
+
+    def restore(self) -> None:
+        """Set attributes and generators back, so that the next pass sees the same masks and statistics."""
+        for layer, attributes in self.layers:
+            vars(layer).clear()
+            vars(layer).update(_copied(attributes))
+        self.restore_generators()
+
+    def restore_generators(self) -> None:
+        """Set the generators back and leave the attributes as they are."""
+        for rng, state in self.generators:
+            rng.bit_generator.state = state
+
+
+def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes; arrays and dicts are copied, because a layer may change its own in place."""
+    return {name: value.copy() if type(value) in (np.ndarray, dict) else value for name, value in attributes.items()}
+
+
+def _generator(layer: Layer) -> np.random.Generator | None:
+    try:
+        return layer.rng
+    except NotBuiltError:
+        return None

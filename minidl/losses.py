@@ -13,6 +13,7 @@ from .errors import DataError, SettingError, ShapeError
 from .layers import Layer, Sigmoid, Softmax
 from .ops import log_softmax, mean_weights, relu, row_sums
 from .parameters import Penalty
+from .validation import Interval
 
 
 class Loss:
@@ -29,9 +30,10 @@ class Loss:
     """
 
     link: ClassVar[type[Layer] | None] = None
-    labels: ClassVar[str] = "(-inf, inf)"
-    outputs: ClassVar[str] = "(-inf, inf)"
+    labels: ClassVar[Interval] = Interval("(-inf, inf)")
+    outputs: ClassVar[Interval] = Interval("(-inf, inf)")
     sparse: ClassVar[bool] = False
+    from_logits: bool = False
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")
@@ -90,8 +92,8 @@ class BinaryCrossentropy(Loss):
     label_smoothing: float = 0.0
 
     link = Sigmoid
-    labels = "[0, 1]"
-    outputs = "[0, 1]"
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
 
     def __post_init__(self) -> None:
         validation.check_boolean("BinaryCrossentropy", "from_logits", self.from_logits)
@@ -134,8 +136,8 @@ class CategoricalCrossentropy(Loss):
     label_smoothing: float = 0.0
 
     link = Softmax
-    labels = "[0, 1]"
-    outputs = "[0, 1]"
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
 
     def __post_init__(self) -> None:
         validation.check_boolean("CategoricalCrossentropy", "from_logits", self.from_logits)
@@ -167,7 +169,7 @@ class SparseCategoricalCrossentropy(Loss):
     from_logits: bool = False
 
     link = Softmax
-    outputs = "[0, 1]"
+    outputs = Interval("[0, 1]")
     sparse = True
 
     def __post_init__(self) -> None:
@@ -242,7 +244,7 @@ class Hinge(Loss):
     A label 0 counts as -1. The outputs p are margins, without an activation. (Cortes & Vapnik 1995)
     """
 
-    labels = "[-1, 1]"
+    labels = Interval("[-1, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = np.where(y == 0, -1, y)
@@ -258,8 +260,8 @@ class Poisson(Loss):
     what does not depend on p.
     """
 
-    labels = "[0, inf)"
-    outputs = "[0, inf)"
+    labels = Interval("[0, inf)")
+    outputs = Interval("[0, inf)")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rate = p + 1e-7
@@ -327,7 +329,7 @@ def get(what: str, given: PenalizedLoss | Loss | str) -> PenalizedLoss:
     return given if isinstance(given, PenalizedLoss) else PenalizedLoss(validation.resolve(what, given, Loss, LOSSES))
 
 
-def belonging_to(layer: Layer, y: Any = None) -> Loss:
+def default_for(layer: Layer, y: Any = None) -> Loss:
     """The loss whose link the layer is, else MeanSquaredError. After Softmax, y in one column are class labels."""
     if isinstance(layer, Softmax):
         in_one_column = y is not None and np.shape(y)[1:] in ((), (1,))

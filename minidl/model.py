@@ -1,65 +1,153 @@
-"""A model, and what one does with it: fit, evaluate, predict."""
+"""A model: a layer that is trained, with `fit`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
 import copy
+import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from . import data, validation
+from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_trainer registers its trainer
+from ._building import check_shapes, infer_output_shape
 from ._lazy import extension
+from ._summary import summary_html, summary_table
+from ._weights import weights_of
 from .callbacks import (
     NO_CALLBACKS,
     Callback,
     CallbackList,
     History,
     as_list,
-    call,
     check_verbose,
     evaluation_progress,
     progress,
 )
-from .data import Examples, Source, Stored
+from .data import DataSpec, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
-from .network import Network
-from .training import PREDICT_ROWS, Position, Training, evaluate, kind_of
+from .evaluation import PREDICT_ROWS, Figures, check_out, evaluate, predict
+from .layers import Layer
+from .losses import Loss, PenalizedLoss
+from .metrics import Metric
+from .metrics import named as named_metrics
+from .naming import snake_case
+from .objective import Objective, sequence
+from .optimizers import SGD, Optimizer
+from .parameters import Parameters
+from .trainer import FitOptions, Trainer, TrainingState, trainer_for
+from .validation import check_integer, check_real
+
+Callbacks = Callback | Iterable[Callback] | None
+Data = data.Adapter
 
 
-class Model(Network):
+class Model:
     """A layer that is trained: build, compile, fit, evaluate, predict.
 
-    seed   one number reproduces everything drawn: the first weights, the batches' order, the dropout masks
-    dtype  "float32" or "float64", of all parameters, gradients and data inside
+    seed   determines everything that is drawn: first weights, order of batches, dropout masks
+    dtype  "float32" or "float64", of parameters, gradients and data
     """
 
-    history: History
-    stop_training = False
-    training: Training | None = None  # the fit that is running
-    position: Position | None = None  # in a model loaded from a file: where its training was
+    def __init__(
+        self, layer: Layer, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None
+    ) -> None:
+        if not isinstance(layer, Layer):
+            raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
+        self.layer = layer
+        self.seed = None if seed is None else check_integer("Model", "seed", seed, 0)
+        self.dtype = _dtype(dtype)
+        self.name = name or snake_case(type(self).__name__)
+        self.rng = np.random.default_rng(self.seed)
+        self.optimizer: Optimizer = SGD(0.01)
+        self.loss: PenalizedLoss | None = None  # None: the loss that fits the last layer and the targets
+        self.metrics: dict[str, Metric] = {}
+        self.history = History()
+        self.trainer: Trainer | None = None  # of the fit that is running
+        self.input_shape: tuple[int, ...] | None = None
+        self.output_shape: tuple[int, ...] = ()
+        self._params: Parameters | None = None
+        self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
+        self._objective: Objective | None = None
+        self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
+        self._position: TrainingState | None = None
+        self._stopped = False
 
-    def save(self, path: str | Path) -> None:
-        """Write the whole model, its optimizer and the place in its training into one file: see `minidl.files`."""
-        extension("model files").save(self, path)
+    # ---- build and compile
 
-    def save_weights(self, path: str | Path) -> None:
-        """Write the weights alone, as HDF5 in Keras's layout or as safetensors: see `minidl.files`."""
-        extension("model files").save_weights(self, path)
+    @property
+    def built(self) -> bool:
+        return self._params is not None
 
-    def load_weights(self, path: str | Path, *, max_bytes: int = 2**31) -> None:
-        """Read weights that `save_weights`, Keras or safetensors wrote."""
-        extension("model files").load_weights(self, path, max_bytes=max_bytes)
+    @property
+    def params(self) -> Parameters:
+        """The parameters by path, and in one vector: `params.theta`, `params.grad`."""
+        if self._params is None:
+            raise NotBuiltError(f"{self.name} has no parameters yet: call build((features,)) or fit(x, y) first")
+        return self._params
 
-    def restore_training(self, path: str | Path) -> None:
-        """Go on, in the running `fit`, from where the training that was saved at the path stood."""
-        extension("model files").restore_training(self, path)
+    @property
+    def objective(self) -> Objective:
+        """The function of the parameters that training minimises. Freezing a layer or compiling makes a new one."""
+        terms = self._loss_in_use or self._default_loss(None)
+        linked = self._objective
+        if linked is None or linked.terms != terms or not linked.is_current:
+            linked = self._objective = Objective.link(self.layer, terms, self.params, self.rng)
+        return linked
 
-    def __getstate__(self) -> dict[str, Any]:
-        # a copy made in the middle of a training is a model, not a second training
-        return {key: value for key, value in vars(self).items() if key != "training"}
+    def build(self, input_shape: Any) -> None:
+        """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras."""
+        shape = _row_shape(input_shape)
+        if not self.built:
+            self._build(shape, initialize=True)
+        elif shape != self.input_shape:
+            raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
+
+    def allocate(self, row_shape: tuple[int, ...]) -> None:
+        """Allocate the parameters for rows of this shape, all 0; nothing is drawn."""
+        self._build(row_shape, initialize=False)
+
+    def _build(self, row_shape: tuple[int, ...], *, initialize: bool) -> None:
+        output_shape = infer_output_shape(self.layer, row_shape, self.rng)
+        params = Parameters(self.layer.named_parameters(), self.dtype)
+        if initialize:
+            params.initialize(self.rng)
+        for _, layer in self.layer.walk():
+            layer.rng = self.rng
+        check_shapes(self.layer, row_shape, output_shape, self.dtype)
+        self._params, self.input_shape, self.output_shape = params, row_shape, output_shape
+        self._prepared = self._objective = None
+
+    def compile(
+        self,
+        optimizer: Optimizer | str | None = None,
+        loss: Loss | PenalizedLoss | str | None = None,
+        metrics: Any = None,
+    ) -> None:
+        """Choose how to train. Defaults: SGD(0.01), and the loss that fits the last layer.
+
+        loss     a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
+        metrics  Metric objects or Keras strings, one or a list; their names are History's keys
+        """
+        optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
+        terms = None if loss is None else losses.get("compile: loss", loss)
+        measured = named_metrics("compile: metrics", metrics)
+        if optimizer is not self.optimizer:
+            _check_unused("compile", optimizer)
+        self.optimizer, self.loss, self.metrics, self._loss_in_use = optimizer, terms, measured, terms
+
+    def _default_loss(self, targets: np.ndarray | None) -> PenalizedLoss:
+        last = (sequence(self.layer) or [self.layer])[-1]
+        return PenalizedLoss(losses.default_for(last, targets))
+
+    def prepare_optimizer(self) -> None:
+        """Build the optimizer for the model's parameters, if it is new."""
+        if self._prepared is not self.optimizer:
+            _check_unused("fit", self.optimizer)
+            self.optimizer.build(self.params)
+            self._prepared = self.optimizer
 
     # ---- fit
 
@@ -70,158 +158,160 @@ class Model(Network):
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
-        callbacks: Callback | Iterable[Callback] | None = None,
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
-        initial_epoch: int | Position = 0,
+        initial_epoch: int | TrainingState = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
-        """Train: for each epoch, for each batch, forward, loss, backward, update. Returns the History.
+        """Train: for each epoch, for each batch, forward, loss, backward, update. Return the History.
 
         x (m, features ...), y (m, outputs) or (m,); or x alone, which yields batches (x, y) or (x, y, weight): a
-        generator, an object with __len__ and __getitem__, or a Source, whose batches are taken as they are. Arguments
-        mean what they mean in Keras. A batch_size (32 if not given) of m or more takes the whole at once. verbose:
-        0 silent, 1 a bar, 2 two lines an epoch, "auto" a bar where one can be seen. initial_epoch: where to begin;
-        `model.position` of a loaded model goes on, to the bit, where that training was saved.
+        generator, an object with __len__ and __getitem__, or a Source, whose batches are not checked. Arguments mean
+        what they mean in Keras. With a batch_size (32 if not given) of m or more a batch is all rows. verbose: 0
+        silent, 1 a bar, 2 two lines an epoch, "auto" a bar if one can be seen. initial_epoch: the epoch to begin with;
+        `model.position` of a loaded model continues that training to the bit.
 
-        Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for what cannot
-        be used. After any exception the model is usable, with the weights of the step before.
+        Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for arguments
+        that cannot be used. After any exception the model is usable, with the weights of the step before.
         """
-        size = 32 if batch_size is None else validation.check_integer("fit", "batch_size", batch_size, 1)
-        epochs = validation.check_integer("fit", "epochs", epochs, 0)
-        validation_split = validation.check_real("fit", "validation_split", validation_split, "[0, 1)")
+        size = 32 if batch_size is None else batch_size
+        options = FitOptions(size, epochs, shuffle, validation_batch_size, validation_freq)
+        validation_split = check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
-        validation.check_boolean("fit", "shuffle", shuffle)
-        if validation_batch_size is not None:
-            validation.check_integer("fit", "validation_batch_size", validation_batch_size, 1)
-        validation.check_integer("fit", "validation_freq", validation_freq, 1)
-        position = _position(initial_epoch)
-        watching = as_list("fit", callbacks)
-        self.settled = False  # a loss that nobody chose is chosen by the targets of the training, and by no others
-        given = (x, y, sample_weight, class_weight, steps_per_epoch)
-        source, held_out = self._sources(given, validation_split, validation_data, validation_steps)
+        state, watching = _training_state(initial_epoch), as_list("fit", callbacks)
+        self._loss_in_use = self.loss  # a default loss is decided by the targets of this training
+        if validation_split and validation_data is None:
+            adapter = self._adapt("fit", x, y, sample_weight, steps=steps_per_epoch)
+            train, held_out = data.split("fit", self._source(adapter), validation_split, class_weight)
+        else:
+            adapter = self._adapt("fit", x, y, sample_weight, class_weight, steps_per_epoch)
+            train, held_out = self._sources(adapter, validation_data, validation_steps)
         self.history = History()
-        watching = [*watching, *progress(verbose), self.history]
-        hooks = CallbackList(watching, self, {"verbose": verbose, "epochs": epochs, "steps": source.steps(size)})
-        self._prepare(source.row_shape)
-        kind, often = kind_of(self.optimizer), (validation_batch_size, validation_freq)
-        return kind(self, source, held_out, size, epochs, position, hooks, shuffle, *often).run()
+        params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
+        callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
+        self.build(train.row_shape)
+        self._train(train, options, held_out, state, callback_list)
+        return self.history
+
+    def _train(
+        self,
+        train: Source,
+        options: FitOptions,
+        validation: Source | None,
+        state: TrainingState,
+        callbacks: CallbackList,
+    ) -> None:
+        self.trainer = trainer = self._new_trainer(train, options, validation, state, callbacks)
+        try:
+            trainer.run()
+        finally:
+            self.trainer, self._position, self._stopped = None, trainer.state, trainer.stopped
+
+    def _new_trainer(self, train: Source, options: FitOptions, *others: Any) -> Trainer:
+        self.prepare_optimizer()
+        kind = trainer_for(self.optimizer)
+        return kind(self.objective, self.optimizer, self.metrics, train, options, *others)
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One update on these rows. Returns the loss before it, and the metrics, as `evaluate` does."""
-        examples = self._checked("train_on_batch", x, y, sample_weight, class_weight)
-        self._prepare(examples.row_shape)
-        kind, hooks = kind_of(self.optimizer), CallbackList([], self, {})
-        training = kind(self, examples, None, len(examples), 1, Position(), hooks, shuffle=False)
-        return self._returned(training.one_step("train_on_batch"), return_dict)
+        """Make one update on these rows. Return the loss before it, and the metrics, as `evaluate` does."""
+        source = self._source(self._adapt("train_on_batch", x, y, sample_weight, class_weight))
+        self.build(source.row_shape)
+        options = FitOptions(source.batch_rows(2**62), shuffle=False)
+        return self._returned(self._new_trainer(source, options).run_one_step("train_on_batch"), return_dict)
 
     def backpropagate(self, x: Any, y: Any, sample_weight: Any = None) -> float:
-        """The objective on these rows, its gradient left in `params.grad`; the weights stay as they are."""
+        """Return the objective on these rows and leave its gradient in `params.grad`; the weights do not change."""
         examples = self.examples("backpropagate", x, y, sample_weight)
-        data_loss, penalty, _ = self.objective_and_gradient(examples)
-        return data_loss + penalty
+        evaluation = self.objective.gradient(examples)
+        return evaluation.data_loss + evaluation.penalty
+
+    # ---- the training that runs
+
+    @property
+    def batch(self) -> Examples | None:
+        """The batch of the current step, for callbacks."""
+        return None if self.trainer is None else self.trainer.batch
+
+    @property
+    def stop_training(self) -> bool:
+        """True if a callback has stopped the training; callbacks set it."""
+        return self._stopped if self.trainer is None else self.trainer.stopped
+
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._stopped = bool(stop)
+        if self.trainer is not None:
+            self.trainer.stopped = bool(stop)
+
+    @property
+    def position(self) -> TrainingState | None:
+        """The place of the last or the saved training, to continue with `fit(initial_epoch=model.position)`."""
+        return self._position if self.trainer is None else self.trainer.state
+
+    @position.setter
+    def position(self, position: TrainingState | None) -> None:
+        self._position = position
+
+    # ---- data
+
+    def _adapt(
+        self,
+        who: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        steps: int | None = None,
+    ) -> Data:
+        arrays = (x, y, sample_weight, class_weight, steps)
+        return data.adapt(who, *arrays, dtype=self.dtype, row_shape=self.input_shape)
+
+    def _source(self, adapter: Data) -> Source:
+        """The source of checked batches. Only if nothing is wrong with them the default loss is decided."""
+        return self._sources(adapter, None, None)[0]
+
+    def _sources(self, adapter: Data, validation_data: Any, steps: int | None) -> tuple[Source, Source | None]:
+        """The sources of training and validation, both checked against what the model expects."""
+        terms = self._loss_in_use or self._default_loss(adapter.targets)
+        spec = self._spec(adapter, terms.loss)
+        train, held_out = adapter.source(spec), None
+        if adapter.targets is not None:
+            self._loss_in_use = terms
+        if validation_data is not None:
+            held_out = data.adapt_validation(validation_data, steps, self.dtype, spec.row_shape).source(spec)
+        return train, held_out
+
+    def _spec(self, adapter: Data, loss: Loss) -> DataSpec:
+        """The shapes, dtype and labels that rows must have."""
+        row_shape = self.input_shape or adapter.row_shape
+        if self.built:
+            output_shape = self.output_shape
+        else:
+            try:
+                output_shape = infer_output_shape(self.layer, row_shape, self.rng)
+            except ShapeError:
+                if not adapter.stored:
+                    raise
+                row_shape = (math.prod(row_shape),)  # the layers may take the stored rows flat
+                output_shape = infer_output_shape(self.layer, row_shape, self.rng)
+        return DataSpec(self.dtype, row_shape, output_shape, loss.labels, loss.sparse)
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:
-        """Checked examples, and a model that is built and compiled for them."""
-        examples = self._checked(who, x, y, sample_weight)
-        self.build(examples.row_shape)
-        return examples
-
-    def _sources(
-        self, given: tuple[Any, ...], validation_split: float, validation_data: Any, validation_steps: int | None
-    ) -> tuple[Source, Source | None]:
-        """Where the batches of `fit` come from, to train on and to validate with; given is what `_source` takes."""
-        if validation_split and validation_data is None:
-            x, y, sample_weight, class_weight, steps = given
-            return data.split(
-                "fit", self._source("fit", x, y, sample_weight, steps=steps), validation_split, class_weight
-            )
-        source = self._source("fit", *given)
-        if validation_data is None:
-            return source, None
-        return source, self._validation(validation_data, source.row_shape, validation_steps)
-
-    def _source(
-        self,
-        who: str,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        steps: int | None = None,
-        row_shape: tuple[int, ...] | None = None,
-    ) -> Source:
-        """Where the batches come from: checked arrays, or something that yields batches, each checked as it comes."""
-        steps = None if steps is None else validation.check_integer(who, "the number of steps", steps, 1)
-        if not (isinstance(x, Source) or data.makes_batches(x)):
-            if steps is not None:
-                raise SettingError(f"{who}: a number of steps is for x that yields batches; arrays have batch_size")
-            return self._checked(who, x, y, sample_weight, class_weight, row_shape)
-        if y is not None or sample_weight is not None:
-            raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
-        if isinstance(x, Source):
-            if class_weight is not None or steps is not None:
-                raise SettingError(f"{who}: {type(x).__name__} brings weights and batches of its own: pass x alone")
-            if not self.compiled:
-                self.compile()
-            return x
-        if isinstance(x, Stored):
-            row_shape = self.input_shape or row_shape or self._wanted_shape(x.row_shape)
-
-        def check(batch: Any) -> Examples:
-            return self._checked(who, *data.triple(who, batch), class_weight, row_shape)
-
-        if isinstance(x, Stored):
-            _refuse_steps(who, x, steps)
-            return x.source(who, row_shape or (), check)
-        return data.Batches(who, x, check, steps)
-
-    def _wanted_shape(self, stored: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of rows as they are stored, or in one line if the layers take them so alone."""
-        try:
-            self._shaped(stored)
-        except ShapeError:
-            return (math.prod(stored),)
-        return stored
-
-    def _checked(
-        self,
-        who: str,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        row_shape: tuple[int, ...] | None = None,
-    ) -> Examples:
-        """Checked examples. All that can be wrong is found before the first build: a mistake settles nothing."""
-        if not self.compiled:
-            self.compile()
-        x = data.inputs(who, x, self.dtype, self.input_shape or row_shape)
-        y = data.target_rows(who, y, x)
-        if not self.settled:
-            self._settle_objective(y)
-        output_shape = self.output_shape if self.built else self._shaped(x.shape[1:])
-        data.same_width(who, y, output_shape, self.objective.loss.sparse)
-        y = data.targets(who, y, self.objective.loss.labels, self.dtype)
-        examples = Examples(x, y, data.weights(who, sample_weight, class_weight, y))
-        self.settled = True
-        return examples
-
-    def _validation(self, given: Any, row_shape: tuple[int, ...], steps: int | None) -> Source:
-        who = "fit (validation_data)"
-        if data.makes_batches(given):
-            return self._source(who, given, None, steps=steps, row_shape=row_shape)
-        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-            raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight), or yield such batches")
-        return self._source(who, *data.triple(who, given), steps=steps, row_shape=row_shape)
+        """Check the rows, build the model for them if needed, and return them as Examples."""
+        source = self._source(self._adapt(who, x, y, sample_weight))
+        if not isinstance(source, Examples):
+            raise DataError(f"{who} takes arrays x and y, got {type(x).__name__}")
+        self.build(source.row_shape)
+        return source
 
     # ---- evaluate and predict
 
@@ -233,30 +323,34 @@ class Model(Network):
         verbose: Any = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
-        callbacks: Callback | Iterable[Callback] | None = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and the metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
+        """Return loss and metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
 
-        The loss holds the penalty of a training batch of batch_size rows (None: all rows). verbose=1 shows a bar.
+        The loss includes the penalty of a training batch of batch_size rows (None: all rows). verbose=1 shows a bar.
         """
         check_verbose("evaluate", verbose)
-        self._refuse_unbuilt("evaluate")
-        size = None if batch_size is None else validation.check_integer("evaluate", "batch_size", batch_size, 1)
+        self._check_built("evaluate")
+        size = None if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)
         watching = [*as_list("evaluate", callbacks), *evaluation_progress(verbose)]
-        source = self._source("evaluate", x, y, sample_weight, steps=steps)
-        hooks = CallbackList(watching, self, {"verbose": verbose, "steps": source.steps(PREDICT_ROWS)})
+        source = self._source(self._adapt("evaluate", x, y, sample_weight, steps=steps))
+        callback_list = self._callback_list(watching, verbose, source.steps(PREDICT_ROWS))
         rows = source.batch_rows(len(source) if isinstance(source, Examples) and size is None else size or PREDICT_ROWS)
         try:
-            return self._returned(evaluate(self, source, rows, hooks), return_dict)
+            logs = evaluate(self.objective, self.metrics, source, rows, callback_list)
         finally:
-            hooks.close_all()
+            callback_list.close_all()
+        return self._returned(logs, return_dict)
+
+    def _callback_list(self, callbacks: list[Callback], verbose: Any, steps: int | None) -> CallbackList:
+        return CallbackList(callbacks, self, {"verbose": verbose, "steps": steps}) if callbacks else NO_CALLBACKS
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """`evaluate` on these rows."""
+        """Return `evaluate` on these rows."""
         return self.evaluate(x, y, sample_weight=sample_weight, return_dict=return_dict)
 
-    def _returned(self, logs: dict[str, Any], return_dict: bool) -> Any:
+    def _returned(self, logs: Figures, return_dict: bool) -> Any:
         if return_dict:
             return logs
         return [logs["loss"], *(logs[name] for name in self.metrics)] if self.metrics else logs["loss"]
@@ -267,87 +361,133 @@ class Model(Network):
         batch_size: int | None = None,
         verbose: Any = "auto",
         steps: int | None = None,
-        callbacks: Callback | Iterable[Callback] | None = None,
+        callbacks: Callbacks = None,
         *,
         out: Any = None,
     ) -> Any:
-        """The outputs (m, outputs), without dropout. x (m, features ...), or batches. Safe in several threads at once.
+        """Return the outputs (m, outputs), without dropout, for x (m, features ...) or batches. Threads may share it.
 
-        out  an array, or an HDF5 dataset, of that shape to write them into; it is what is returned then
+        out  an array or an HDF5 dataset of that shape to write them into; it is returned then
         """
         check_verbose("predict", verbose)
-        self._refuse_unbuilt("predict")
-        size = PREDICT_ROWS if batch_size is None else validation.check_integer("predict", "batch_size", batch_size, 1)
+        self._check_built("predict")
+        size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
-        if isinstance(x, Stored):
-            _refuse_steps("predict", x, steps)
-            source = x.inputs("predict", self.input_shape or (), self.dtype)
-        else:
-            source = data.Inputs("predict", x, self.input_shape, self.dtype, steps)
-        hooks = (
-            CallbackList(watching, self, {"verbose": verbose, "steps": source.steps(size)})
-            if watching
-            else NO_CALLBACKS
-        )
-        self._refuse_unfit(out, source.rows)
+        source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
+        callback_list = self._callback_list(watching, verbose, source.steps(size))
+        if out is not None:
+            check_out(out, source.rows, self.output_shape, self.dtype)
+        elif source.rows is not None:
+            out = np.empty((source.rows, *self.output_shape), self.dtype)
         try:
-            call(hooks.on_predict_begin, {})
-            y = self._predicted(source, size, hooks, out)
-            call(hooks.on_predict_end, {})
+            return predict(self.layer, source, size, out, callback_list)
         finally:
-            hooks.close_all()
-        return y
-
-    def _predicted(self, source: data.Inputs, size: int, hooks: CallbackList, out: Any) -> Any:
-        """All outputs: in out if there is one, else in an array; put together where nobody knew how many would come."""
-        y, done, blocks = out, 0, list[np.ndarray]()
-        if out is None and source.rows is not None:
-            y = np.empty((source.rows, *self.output_shape), self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for number, batch in enumerate(source.batches(size)):
-                for hook in hooks.on_predict_batch_begin:
-                    hook(number, {})
-                block = self.layer.forward(batch)
-                start, done = done, done + len(block)
-                if y is None:
-                    blocks.append(block)
-                elif done > len(y):
-                    break
-                else:
-                    y[start:done] = block
-                for hook in hooks.on_predict_batch_end:
-                    hook(number, {})
-        if not done or (y is not None and done != len(y)):
-            raise DataError(f"predict: x yielded {done} rows{'' if y is None else f', out has {len(y)}'}")
-        return np.concatenate(blocks) if y is None else y
+            callback_list.close_all()
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
-        """`predict` on these rows."""
-        return self.predict(x)
+        """Return `predict` on these rows."""
+        outputs: np.ndarray = self.predict(x)
+        return outputs
 
-    def _refuse_unbuilt(self, who: str) -> None:
+    def _check_built(self, who: str) -> None:
         if not self.built:
             raise NotBuiltError(f"{who}: {self.name} is not built yet; call fit or build first")
 
-    def _refuse_unfit(self, out: Any, rows: int | None) -> None:
-        """Refuse an `out` that has not the shape of what predict will write into it, or would cut it to integers."""
-        if out is None:
-            return
-        if not (hasattr(out, "shape") and hasattr(out, "dtype")):
-            raise DataError(f"predict: out must be an array or an HDF5 dataset, got {type(out).__name__}")
-        if out.shape[1:] != self.output_shape or (rows is not None and out.shape[:1] != (rows,)):
-            wanted = ", ".join(str(n) for n in ("rows" if rows is None else rows, *self.output_shape))
-            raise ShapeError(f"predict: out has shape {out.shape}, wanted ({wanted})")
-        if not np.can_cast(self.dtype, out.dtype, "same_kind"):
-            raise DataError(f"predict: out has dtype {out.dtype}, which cannot hold what comes out, {self.dtype}")
+    # ---- weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of all weights, layer by layer: kernel, bias, ..., then the state of the layer."""
+        self.params  # noqa: B018  raises NotBuiltError
+        return [weight.array.copy() for weight in weights_of(self.layer).values()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set all weights from arrays in the order of `get_weights`. All are checked before the first is set."""
+        self.params  # noqa: B018  raises NotBuiltError
+        if not isinstance(weights, Iterable):
+            raise SettingError(f"set_weights takes a list of arrays, as get_weights returns it, got {weights!r}")
+        given, places = list(weights), weights_of(self.layer)
+        if len(given) != len(places):
+            message = f"set_weights: got {len(given)} arrays, {self.name} has {len(places)}: {', '.join(places)}"
+            raise ShapeError(message)
+        checked = []
+        for (path, place), weight in zip(places.items(), given, strict=True):
+            array, shape = data.numeric("set_weights", path, weight), place.array.shape
+            if array.shape != shape:
+                raise ShapeError(f"set_weights: {path} has shape {shape}, got {array.shape}")
+            checked.append(data.finite("set_weights", path, array, self.dtype))
+        for place, array in zip(places.values(), checked, strict=True):
+            place.set(array)
+
+    def count_params(self) -> int:
+        """Return the number of weights, trainable or not."""
+        self.params  # noqa: B018  raises NotBuiltError
+        return sum(int(weight.array.size) for weight in weights_of(self.layer).values())
+
+    def copy(self) -> Self:
+        """Return a model with the same weights, state and random numbers to come, that shares nothing with this one."""
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy made during a training is a model, not a second training
+        return vars(self) | {"trainer": None, "_position": self.position}
+
+    # ---- files and tables
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole model, its optimizer and the place in its training into one file."""
+        extension("model files").save(self, path)
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the weights alone: "name.weights.h5" as Keras does, or "name.safetensors"."""
+        extension("model files").save_weights(self, path)
+
+    def load_weights(self, path: str | Path, *, max_bytes: int = 2**31) -> None:
+        """Read weights that `save_weights`, Keras or safetensors wrote; files larger than max_bytes are refused."""
+        extension("model files").load_weights(self, path, max_bytes=max_bytes)
+
+    def restore_training(self, path: str | Path) -> None:
+        """Continue, in the running `fit`, the training that was saved at the path."""
+        extension("model files").restore_training(self, path)
+
+    def summary(self, *, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with their output shapes and parameters, as Keras does."""
+        params = self.params  # raises NotBuiltError
+        print_fn(summary_table(self.name, self.layer, self.output_shape, params, self._optimizer_numbers()))
+
+    def _optimizer_numbers(self) -> int:
+        """The numbers in the optimizer's state, its learning rate included; 0 before it is built."""
+        return self.optimizer.count_state() + 1 if self._prepared is self.optimizer else 0
+
+    def _repr_html_(self) -> str:
+        if not self.built:
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        return summary_html(self.name, self.layer, self.output_shape, self.params, self._optimizer_numbers())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.layer!r})"
 
 
-def _refuse_steps(who: str, x: Stored, steps: int | None) -> None:
-    if steps is not None:
-        raise SettingError(f"{who}: a number of steps is for x without an end; {type(x).__name__} has batch_size")
+def _dtype(given: Any) -> np.dtype[Any]:
+    for name in ("float32", "float64"):
+        if given in (name, getattr(np, name)) or (isinstance(given, np.dtype) and given.name == name):
+            return np.dtype(name)
+    raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
 
 
-def _position(initial_epoch: Any) -> Position:
-    if isinstance(initial_epoch, Position):
+def _row_shape(input_shape: Any) -> tuple[int, ...]:
+    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
+    shape = shape[1:] if shape and shape[0] is None else shape
+    if not shape:
+        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
+    return tuple(check_integer("build", "input_shape", n, 1) for n in shape)
+
+
+def _training_state(initial_epoch: int | TrainingState) -> TrainingState:
+    if isinstance(initial_epoch, TrainingState):
         return copy.deepcopy(initial_epoch)
-    return Position(validation.check_integer("fit", "initial_epoch", initial_epoch, 0))
+    return TrainingState(check_integer("fit", "initial_epoch", initial_epoch, 0))
+
+
+def _check_unused(who: str, optimizer: Optimizer) -> None:
+    if optimizer.built:
+        raise SettingError(f"{who}: {optimizer!r} is already in use by another model; create a new one")

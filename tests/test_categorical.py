@@ -12,7 +12,7 @@ from minidl.losses import (
     CategoricalCrossentropy,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
-    belonging_to,
+    default_for,
 )
 
 LOGITS = CategoricalCrossentropy(from_logits=True)
@@ -157,7 +157,7 @@ def test_settings_are_checked(make, message):
     ],
 )
 def test_the_loss_that_belongs_to_layer_and_targets(layer, y, loss):
-    assert belonging_to(layer, y) == loss
+    assert default_for(layer, y) == loss
 
 
 @pytest.mark.parametrize("y", [LABELS, LABELS[:, None], LABELS.astype(float), LABELS.tolist(), ONE_HOT, ONE_HOT > 0])

@@ -11,15 +11,14 @@ from ._base import as_list as as_list
 from ._base import call as call
 from ._checkpoint import BackupAndRestore as BackupAndRestore
 from ._checkpoint import ModelCheckpoint as ModelCheckpoint
+from ._early_stopping import EarlyStopping as EarlyStopping
 from ._history import History as History
+from ._lambda import LambdaCallback as LambdaCallback
+from ._learning_rate import LearningRateScheduler as LearningRateScheduler
+from ._learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
 from ._logging import CSVLogger as CSVLogger
-from ._logging import LambdaCallback as LambdaCallback
 from ._logging import TensorBoard as TensorBoard
-from ._logging import TerminateOnNaN as TerminateOnNaN
-from ._monitored import EarlyStopping as EarlyStopping
-from ._monitored import LearningRateScheduler as LearningRateScheduler
 from ._monitored import Monitored as Monitored
-from ._monitored import ReduceLROnPlateau as ReduceLROnPlateau
 from ._progress import EpochLines as EpochLines
 from ._progress import ProgressBar as ProgressBar
 from ._progress import bar_wanted as bar_wanted
@@ -27,3 +26,4 @@ from ._progress import check_verbose as check_verbose
 from ._progress import evaluation_progress as evaluation_progress
 from ._progress import progress as progress
 from ._progress import progress_bar as progress_bar
+from ._terminate import TerminateOnNaN as TerminateOnNaN

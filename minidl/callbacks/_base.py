@@ -1,41 +1,76 @@
-"""What can be watched while a model trains."""
+"""The hooks of a training, and the list of callbacks that are called at each of them."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
+
+from ..data import Examples, Source
 from ..errors import NonFiniteError, SettingError
-
-if TYPE_CHECKING:
-    from ..model import Model
+from ..metrics import Metric
+from ..objective import Objective
+from ..optimizers import Optimizer
+from ..parameters import Parameters
+from ..validation import Validated
 
 Logs = dict[str, Any]
 
 
-class Callback:
-    """Keras's hooks, and three more. A subclass writes those it needs; the others are never called and cost nothing.
+class RunningTrainer(Protocol):
+    """The part of a trainer that callbacks use."""
 
-    `self.model` is the model, `self.params` {"verbose", "epochs", "steps"}; setting `self.model.stop_training = True`
-    ends the training. `logs` holds the running figures under History's names; what a callback puts into the logs of
-    on_epoch_end, History records. Callbacks read; what changes the gradient wraps the optimiser instead.
+    validation: Source | None
+
+
+class TrainedModel(Protocol):
+    """The part of a model that callbacks use."""
+
+    name: str
+    optimizer: Optimizer
+    metrics: dict[str, Metric]
+    stop_training: bool
+
+    @property
+    def trainer(self) -> RunningTrainer | None: ...
+    @property
+    def objective(self) -> Objective: ...
+    @property
+    def params(self) -> Parameters: ...
+    @property
+    def batch(self) -> Examples | None: ...
+    def get_weights(self) -> list[np.ndarray]: ...
+    def set_weights(self, weights: Iterable[Any]) -> None: ...
+    def save(self, path: str | Path) -> None: ...
+    def save_weights(self, path: str | Path) -> None: ...
+    def restore_training(self, path: str | Path) -> None: ...
+
+
+class Callback(Validated):
+    """Keras's hooks, and two more. A subclass writes those it needs; the others are never called and cost nothing.
+
+    `self.model` is the model, `self.params` {"verbose", "epochs", "steps"}; `self.model.stop_training = True` ends the
+    training. `logs` has the figures so far under History's names; History also records what a callback adds to the logs
+    of on_epoch_end. Callbacks read: code that changes the gradient belongs into a wrapper of the optimizer.
     """
 
-    model: Model
+    model: TrainedModel
     params: dict[str, Any]
 
-    # What a resumed training needs of this callback: attributes that are numbers, strings, arrays, lists or dicts.
+    # Attributes that a resumed training needs: numbers, strings, arrays, lists or dicts.
     state_names: ClassVar[tuple[str, ...]] = ()
 
-    # Who saves the training must see what all others have done with the same batch or epoch.
+    # True for callbacks that save the training: the others have seen the batch or epoch before.
     runs_last: ClassVar[bool] = False
 
-    # Who prints or writes files: of several processes that train together only the first one calls it.
+    # True for callbacks that print or write files: of several processes only the first calls them.
     writes: ClassVar[bool] = False
 
-    def set_model(self, model: Model) -> None:
+    def set_model(self, model: TrainedModel) -> None:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -49,7 +84,7 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
 
     def on_gradients(self, batch: int, logs: Logs | None = None) -> None:
-        """Between backward and update: `self.model.params.grad` is fresh, `self.model.batch` what it was made from."""
+        """Between backward and update: `self.model.params.grad` is the gradient on `self.model.batch`."""
 
     def on_not_finite(self, error: NonFiniteError) -> None:
         """The loss or a gradient is NaN or infinite: the error is raised unless a callback stops the training."""
@@ -69,7 +104,7 @@ class Callback:
         """Keras's other name of on_train_batch_end."""
 
     def close(self) -> None:
-        """Called last, however the training ended: the place to let go of files and bars."""
+        """Called last, however the training ended: the place to close files and bars."""
 
 
 HOOKS = [name for name in vars(Callback) if name.startswith("on_") or name == "close"]
@@ -77,16 +112,17 @@ ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_b
 
 
 class CallbackList:
-    """For each hook, under its name, the methods to call, in the callbacks' order: only those that are overridden."""
+    """For each hook, under its name, the methods to call, in the order of the callbacks: only overridden ones."""
 
-    def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Iterable[Callback], model: TrainedModel | None, params: dict[str, Any]) -> None:
         self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         for callback in self.callbacks:
-            callback.set_model(model)
+            if model is not None:
+                callback.set_model(model)
             callback.set_params(params)
-        self._gather(self.callbacks)
+        self._collect(self.callbacks)
 
-    def _gather(self, callbacks: Iterable[Callback]) -> None:
+    def _collect(self, callbacks: Iterable[Callback]) -> None:
         for name in HOOKS:
             setattr(self, name, [])
         for callback in callbacks:
@@ -95,18 +131,18 @@ class CallbackList:
                 if getattr(method, "__func__", method) is not getattr(Callback, name):
                     getattr(self, ALIASES.get(name, name)).append(method)
 
-    if TYPE_CHECKING:  # the names are said once, in Callback
+    if TYPE_CHECKING:  # the names of the hooks stand once, in Callback
 
         def __getattr__(self, hook: str) -> list[Callable[..., None]]: ...
 
     def without_writing(self) -> CallbackList:
-        """The same, but those that print or write files are not called."""
+        """Return the list without the callbacks that print or write files."""
         quiet = copy.copy(self)
-        quiet._gather(callback for callback in self.callbacks if not callback.writes)
+        quiet._collect(callback for callback in self.callbacks if not callback.writes)
         return quiet
 
     def close_all(self) -> None:
-        """Let every callback close, whatever happens in one of them."""
+        """Close every callback, also after one of them has raised."""
         with ExitStack() as stack:
             for close in reversed(self.close):
                 stack.callback(close)
@@ -115,8 +151,8 @@ class CallbackList:
 NO_CALLBACKS = CallbackList((), None, {})
 
 
-def as_list(who: str, callbacks: Any) -> list[Callback]:
-    """The callbacks as a list: of one, of several, of none."""
+def as_list(who: str, callbacks: Callback | Iterable[Callback] | None) -> list[Callback]:
+    """Return the callbacks as a list. Raise SettingError for anything else than Callback objects."""
     given = [callbacks] if isinstance(callbacks, Callback) else callbacks
     if given is not None and not isinstance(given, Iterable):
         raise SettingError(f"{who}: callbacks must be a list of Callback objects, got {callbacks!r}{_hint(callbacks)}")
@@ -131,6 +167,6 @@ def _hint(given: Any) -> str:
 
 
 def call(methods: list[Callable[..., None]], *arguments: Any) -> None:
-    """Call each of them with the arguments."""
+    """Call each of the methods with the arguments."""
     for method in methods:
         method(*arguments)

@@ -1,4 +1,4 @@
-"""Callbacks that save the model while it trains, and let a killed training go on."""
+"""Callbacks that save the model during training, and continue a training after a crash."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .. import validation
 from ..errors import SettingError
+from ..validation import boolean, check_integer, real, setting
 from ._base import Callback, Logs
 from ._monitored import Monitored
 
 
+def _check_frequency(who: str, name: str, value: Any) -> Any:
+    return value if value == "epoch" else check_integer(who, f"{name}, if not 'epoch',", value, 1)
+
+
 class Saving(Callback):
-    """Calls `_save` after every epoch, or every `save_freq` batches."""
+    """Calls `_save` after every epoch, or after every `save_freq` batches."""
 
     save_freq: int | str
 
     runs_last = True
     writes = True
-
-    def _check_frequency(self) -> None:
-        if self.save_freq != "epoch":
-            validation.check_integer(type(self).__name__, "save_freq, if not 'epoch',", self.save_freq, 1)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.batches = 0
@@ -45,34 +46,27 @@ class Saving(Callback):
 class ModelCheckpoint(Saving, Monitored):
     """Saves the model after every epoch, or every `save_freq` batches.
 
-    filepath                 may name the epoch, from 1, and figures: "weights.{epoch:02d}-{val_loss:.2f}.h5"
-    save_best_only           only when `monitor` has become better; `mode` says how: "min", "max", or "auto"
-    save_weights_only        `save_weights` in place of `save`
-    initial_value_threshold  what the first one must be better than
+    filepath                 may contain the epoch, from 1, and figures: "weights.{epoch:02d}-{val_loss:.2f}.h5"
+    save_best_only           only when `monitor` has improved; `mode` is "min", "max", or "auto"
+    save_weights_only        call `save_weights`, not `save`
+    initial_value_threshold  the first saved value must be better than this
 
-    A whole model saved here knows where its training was: `load_model(path)`, then `fit(initial_epoch=model.position)`
-    with the same data and callbacks ends with the same bits as a training that was never interrupted.
+    The file of a whole model has the place in its training: `load_model(path)`, then
+    `fit(initial_epoch=model.position)` with the same data and callbacks ends with the same bits as a training without
+    interruption.
     """
 
     filepath: str | Path
     monitor: str = "val_loss"
     verbose: int = 0
-    save_best_only: bool = False
-    save_weights_only: bool = False
+    save_best_only: bool = boolean(default=False)
+    save_weights_only: bool = boolean(default=False)
     mode: str = "auto"
-    save_freq: int | str = "epoch"
-    initial_value_threshold: float | None = None
+    save_freq: int | str = setting(_check_frequency, default="epoch")
+    initial_value_threshold: float | None = real(default=None, optional=True)
 
     state_names = ("best", "batches")
     min_delta = 0.0
-
-    def __post_init__(self) -> None:
-        self._check()
-        validation.check_boolean("ModelCheckpoint", "save_best_only", self.save_best_only)
-        validation.check_boolean("ModelCheckpoint", "save_weights_only", self.save_weights_only)
-        if self.initial_value_threshold is not None:
-            validation.check_real("ModelCheckpoint", "initial_value_threshold", self.initial_value_threshold)
-        self._check_frequency()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
@@ -102,30 +96,26 @@ class ModelCheckpoint(Saving, Monitored):
 
 @dataclass(eq=False)
 class BackupAndRestore(Saving):
-    """Keeps a backup of the training, and goes on from it where one is found: call the same fit again after a crash.
+    """Backs the training up, and continues from the backup if there is one: call the same fit again after a crash.
 
-    The end is, to the bit, that of a training that was never interrupted, on the same machine with the same versions,
-    data and callbacks. One file holds everything, and is replaced at once or not at all.
+    The result is, to the bit, that of a training without interruption, on the same machine with the same versions, data
+    and callbacks. One file holds everything; it is replaced at once or not at all.
 
-    backup_dir         a directory for this training alone
-    save_freq          "epoch", or so many batches
-    delete_checkpoint  remove the backup when the training has ended
+    backup_dir         a directory for this training only
+    save_freq          "epoch", or a number of batches
+    delete_checkpoint  remove the backup at the end of the training
     """
 
     backup_dir: str | Path
-    save_freq: int | str = "epoch"
-    delete_checkpoint: bool = True
+    save_freq: int | str = setting(_check_frequency, default="epoch")
+    delete_checkpoint: bool = boolean(default=True)
     verbose: int = 0
 
     state_names = ("batches",)
 
-    def __post_init__(self) -> None:
-        self._check_frequency()
-        validation.check_boolean("BackupAndRestore", "delete_checkpoint", self.delete_checkpoint)
-
     @property
     def path(self) -> Path:
-        """The backup."""
+        """The path of the backup."""
         return Path(self.backup_dir) / "training.h5"
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -134,7 +124,7 @@ class BackupAndRestore(Saving):
         if self.path.exists():
             self.model.restore_training(self.path)
             if self.verbose:
-                sys.stdout.write(f"Going on from {self.path}.\n")
+                sys.stdout.write(f"Continuing from {self.path}.\n")
 
     def _save(self, logs: Logs) -> None:
         self.model.save(self.path)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import Any
 
+from .._tables import html_table
 from ._base import Callback, Logs
 
 
 class History(Callback):
-    """What `fit` returns. `history` has a list per figure, a number per epoch; `epoch` the epochs' numbers.
+    """The record that `fit` returns: `history` has a list for each figure, one number per epoch; `epoch` their numbers.
 
     Keys as in Keras: the metrics, `loss`, then the same with `val_`; with a penalty also `data_loss` and `penalty`.
     """
@@ -27,22 +27,15 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
     def _repr_html_(self) -> str:
-        cells = ("figure", "first", "lowest", "highest", "last")
-        head = "".join(f"<th>{cell}</th>" for cell in cells)
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td>"
-            + "".join(f"<td>{value:.4g}</td>" for value in (values[0], min(values), max(values), values[-1]))
-            + "</tr>"
-            for name, values in self._measured().items()
-        )
-        caption = f"<caption>History: {len(self.epoch)} epochs</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        measured = self._measured().items()
+        rows = [(name, *(f"{v:.4g}" for v in (vs[0], min(vs), max(vs), vs[-1]))) for name, vs in measured]
+        return html_table(f"History: {len(self.epoch)} epochs", ("figure", "first", "lowest", "highest", "last"), rows)
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self._measured().items())
         return f"History({len(self.epoch)} epochs{': ' if last else ''}{last})"
 
     def _measured(self) -> dict[str, list[Any]]:
-        """The figures of the epochs that have them: a GradientChecker's is NaN in those it leaves out."""
+        """The figures without NaN, which stands for an epoch without that figure."""
         measured = {name: [v for v in values if not math.isnan(v)] for name, values in self.history.items()}
         return {name: values or [math.nan] for name, values in measured.items()}

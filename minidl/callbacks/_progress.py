@@ -1,4 +1,4 @@
-"""How a training shows itself while it runs."""
+"""Progress bars and lines."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from ..errors import SettingError
 from ._base import Callback, Logs
 
-INTERVAL = 0.1  # seconds between two redraws: the eye sees no more, and the training pays for no more
+INTERVAL = 0.1  # seconds between two redraws: more of them would slow the training and look the same
 
 
 def bar_wanted() -> bool:
-    """Whether there is a terminal or a notebook to draw a bar in."""
+    """Return True in a terminal or a notebook, where a bar can be drawn."""
     in_notebook = "ipykernel" in sys.modules
     return in_notebook or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def progress(verbose: Any) -> list[Callback]:
-    """The callback that Keras's `verbose` asks for: 0 none, 1 a bar, 2 lines, "auto" a bar where one can be seen."""
+    """Return the callback for Keras's `verbose`: 0 none, 1 a bar, 2 lines, "auto" a bar if one can be drawn."""
     if verbose == "auto":
         verbose = int(bar_wanted())
     shown: dict[int, list[Callback]] = {0: [], 1: [ProgressBar()], 2: [EpochLines()]}
@@ -29,13 +29,13 @@ def progress(verbose: Any) -> list[Callback]:
 
 
 def check_verbose(who: str, verbose: Any) -> None:
-    """Refuse what is none of Keras's values."""
+    """Raise SettingError unless verbose is one of Keras's values."""
     if verbose not in ("auto", 0, 1, 2):
         raise SettingError(f"{who}: verbose must be 0, 1, 2 or 'auto', got {verbose!r}")
 
 
 def evaluation_progress(verbose: Any) -> list[Callback]:
-    """The same for evaluate and predict, which are silent unless asked: 1 a bar of the batches."""
+    """Return the callback for evaluate and predict: 1 a bar over the batches, else none."""
     return [EvaluationBar()] if verbose == 1 else []
 
 
@@ -44,16 +44,16 @@ def _figures(logs: Logs) -> str:
 
 
 def progress_bar(total: int | None, mininterval: float = INTERVAL) -> Any:
-    """A tqdm bar, in a notebook one of its own."""
+    """Return a tqdm bar; in a notebook it is a widget."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tqdm warns in a notebook without widgets, and draws text there
+        warnings.simplefilter("ignore")  # without widgets tqdm warns and draws text
         from tqdm.auto import tqdm
 
         return tqdm(total=total, unit="step", mininterval=mininterval)
 
 
 class ProgressBar(Callback):
-    """One tqdm bar over the whole of `fit`, a step a batch, with the newest figures behind it."""
+    """One tqdm bar over the whole of `fit`, one step per batch, followed by the newest figures."""
 
     writes = True
 
@@ -90,7 +90,7 @@ class ProgressBar(Callback):
 
 
 class EpochLines(Callback):
-    """Two lines an epoch, as Keras prints them with verbose=2."""
+    """Two lines per epoch, as Keras prints them with verbose=2."""
 
     writes = True
 

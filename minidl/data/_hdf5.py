@@ -1,41 +1,42 @@
-"""Data that lies in HDF5 files, and may be larger than memory."""
+"""Rows of HDF5 files, which may be larger than memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import validation
 from ..errors import DataError, ShapeError
-from ._sources import Examples, Inputs, Source, Stored
+from ..validation import Validated, integer, real
+from ._adapters import ClassWeight, DataSpec, DiskData, Inputs
+from ._batches import Examples, Source
 from ._validation import finite
 
 BLOCK_BYTES = 2**20  # read at once: much more than a seek costs, much less than a buffer
-LARGEST_SEED = 2**63 - 1  # as high as a drawn number gets
+LARGEST_SEED = 2**63 - 1  # the largest number that the generator draws
 
 Arrays = list[np.ndarray]
 
 
 @dataclass
-class HDF5Data(Stored):
+class HDF5Data(DiskData, Validated):
     """Rows of datasets in an HDF5 file, read while the model trains: fit(HDF5Data("cats.h5", x="train_set_x", y=...)).
 
-    x              the dataset (m, features ...); rows go to the model in the shape it takes, flat if it takes them flat
+    x              the dataset (m, features ...); the model gets rows in the shape it takes, flat or as stored
     y              the dataset (m,) or (m, outputs); not needed to predict
     sample_weight  the dataset (m,), if there is one
-    scale          what x is multiplied by; None: 1 / 255 for uint8, as of photographs, else 1
-    buffer         bytes of x that are held, twice: those that are trained on, and those being read
+    scale          the factor of x; None: 1 / 255 for uint8, as in photographs, else 1
+    buffer         bytes of x in memory; there are two buffers, one to train on and one being filled
 
-    An epoch in random order shuffles the file's blocks, fills the buffer with some, and shuffles the rows in it; so
-    rows that are far apart in the file meet, but not all orders are possible. A block is as many rows as make 1 MiB,
-    in whole chunks of the dataset. The order of an epoch hangs on one number drawn from the model's generator.
+    An epoch in random order shuffles the blocks of the file, fills the buffer with some of them and shuffles its rows:
+    rows that are far apart in the file meet, but not all orders are possible. A block has as many rows as make 1 MiB,
+    in whole chunks of the dataset. One seed, drawn from the model's generator, determines the order of an epoch.
 
     No file stays open, and none is pickled. Raises FileNotFoundError; DataError for datasets that are not as above.
     """
@@ -44,13 +45,11 @@ class HDF5Data(Stored):
     x: str
     y: str | None = None
     sample_weight: str | None = field(default=None, kw_only=True)
-    scale: float | None = field(default=None, kw_only=True)
-    buffer: int = field(default=2**26, kw_only=True)
+    scale: float | None = real(default=None, optional=True, kw_only=True)
+    buffer: int = integer(1, default=2**26, kw_only=True)
 
     def __post_init__(self) -> None:
-        validation.check_integer("HDF5Data", "buffer", self.buffer, 1)
-        if self.scale is not None:
-            self.scale = validation.check_real("HDF5Data", "scale", self.scale)
+        super().__post_init__()
         if not Path(self.path).is_file():
             raise FileNotFoundError(f"HDF5Data: there is no file {self.path}")
         with self.open() as file:
@@ -71,7 +70,7 @@ class HDF5Data(Stored):
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        """The file, open for reading. Damage that HDF5 meets, here or while rows are read, is a DataError."""
+        """Open the file for reading. Raise DataError for damage that HDF5 finds, here or while rows are read."""
         import h5py
 
         try:
@@ -91,13 +90,23 @@ class HDF5Data(Stored):
             raise DataError(f"HDF5Data: {name} has dtype {found.dtype}; {argument} must hold real numbers")
         return found
 
-    def source(self, who: str, shape: tuple[int, ...], check: Callable[[Any], Examples]) -> Source:
+    def first(self, who: str) -> tuple[Any, Any, Any]:
         if self.y is None:
             raise DataError(f"{who}: y is missing; name its dataset: HDF5Data(path, x={self.x!r}, y=...)")
-        return StoredBatches(self, self._shape(who, shape), check)
+        with self.open() as file:
+            x, y, *weight = (file[name][:1] for name in self.names)
+        return x, y, weight[0] if weight else None
 
-    def inputs(self, who: str, shape: tuple[int, ...], dtype: np.dtype) -> Inputs:
-        return StoredInputs(self, who, self._shape(who, shape), dtype)
+    @property
+    def names(self) -> list[str]:
+        """The names of the datasets, x first."""
+        return [name for name in (self.x, self.y, self.sample_weight) if name is not None]
+
+    def source(self, who: str, spec: DataSpec, class_weight: ClassWeight) -> Source:
+        return HDF5Batches(self, who, replace(spec, row_shape=self._shape(who, spec.row_shape)), class_weight)
+
+    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
+        return HDF5Inputs(self, who, self._shape(who, row_shape), dtype)
 
     def _shape(self, who: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         if math.prod(shape) != math.prod(self.row_shape):
@@ -105,7 +114,7 @@ class HDF5Data(Stored):
         return shape
 
     def chunks(self, names: list[str], seed: int | None, first: int) -> Iterator[tuple[int, Arrays, np.ndarray | None]]:
-        """Buffers full of rows: (number of the first row, the datasets' arrays, their order).
+        """Yield full buffers: (number of the first row, the datasets' arrays, their order).
 
         Without a seed rows come in the order of the file. Those before row `first` of the epoch are not read.
         """
@@ -124,7 +133,7 @@ class HDF5Data(Stored):
                 yield plan.start, arrays, plan.order
 
     def _plans(self, rng: np.random.Generator | None) -> Iterator[Plan]:
-        """What the buffer is filled with, one filling after the other."""
+        """Yield the parts of the file that fill the buffer, one filling after the other."""
         starts = np.arange(0, self.rows, self.block)
         if rng is not None:
             rng.shuffle(starts)
@@ -180,24 +189,25 @@ def _block_rows(dataset: Any) -> int:
     return -(-rows // chunk) * chunk
 
 
-class StoredBatches(Source):
+class HDF5Batches(Source):
     """The batches of an HDF5Data, for training and evaluation."""
 
-    def __init__(self, data: HDF5Data, shape: tuple[int, ...], check: Callable[[Any], Examples]) -> None:
-        self.data, self.shape, self.check = data, shape, check
-        self.names = [name for name in (data.x, data.y, data.sample_weight) if name is not None]
-        with data.open() as file:  # what is wrong with all rows is said before a model is built
-            first, *others = (file[name][:1] for name in self.names)
-        check((first.reshape(1, *shape), *others))
+    def __init__(self, data: HDF5Data, who: str, spec: DataSpec, class_weight: ClassWeight) -> None:
+        self.data, self.who, self.spec, self.class_weight = data, who, spec, class_weight
+        self._check(data.first(who))  # a mistake in all rows is found before a model is built
 
-    def order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+    def _check(self, rows: Iterable[np.ndarray | None]) -> Examples:
+        x, y, *weight = rows
+        x = x.reshape(len(x), *self.spec.row_shape)  # type: ignore[union-attr, arg-type]  # only a weight may be None
+        return self.spec.examples(self.who, x, y, weight[0] if weight else None, self.class_weight)
+
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
         return rng.integers(LARGEST_SEED, size=1) if size < len(self.data) else None
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         seed = None if order is None else int(order[0])
-        for arrays in _rows(self.data, self.names, size, seed, start * size):
-            x, *others = arrays
-            examples = self.check((x.reshape(len(x), *self.shape), *others))
+        for arrays in _rows(self.data, self.data.names, size, seed, start * size):
+            examples = self._check(arrays)
             examples.x = _scaled(examples.x, self.data.factor)
             yield examples
 
@@ -209,14 +219,14 @@ class StoredBatches(Source):
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        return self.shape
+        return self.spec.row_shape
 
 
-class StoredInputs(Inputs):
+class HDF5Inputs(Inputs):
     """The rows x of an HDF5Data, for prediction."""
 
-    def __init__(self, data: HDF5Data, who: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.data, self.who, self.row_shape, self.dtype, self.rows = data, who, shape, dtype, len(data)
+    def __init__(self, data: HDF5Data, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.data, self.who, self.row_shape, self.dtype, self.rows = data, who, row_shape, dtype, len(data)
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
         done = 0
@@ -230,28 +240,28 @@ class StoredInputs(Inputs):
 
 
 def _rows(data: HDF5Data, names: list[str], size: int, seed: int | None, first: int) -> Iterator[Arrays]:
-    """The rows of the datasets in batches of a size, each in arrays of its own, from row `first` of the epoch on."""
-    left: list[Arrays] = []  # pieces of the batch that the next buffer completes
+    """Yield the rows of the datasets in batches of a size, in new arrays, from row `first` of the epoch on."""
+    left: list[Arrays] = []  # parts of the batch that the next buffer completes
     waiting = 0
     for start, arrays, order in data.chunks(names, seed, first):
         place, count = max(first - start, 0), len(arrays[0])
         while place < count:
             part = slice(place, min(place + size - waiting, count))
-            # copies: the buffer is filled anew while somebody may still hold the batch
+            # copies: the buffer is filled again while the batch may still be in use
             left.append([array[part].copy() if order is None else array.take(order[part], axis=0) for array in arrays])
             waiting += part.stop - place
             place = part.stop
             if waiting == size:
-                yield _together(left)
+                yield _concatenated(left)
                 left, waiting = [], 0
     if left:
-        yield _together(left)
+        yield _concatenated(left)
 
 
-def _together(pieces: list[Arrays]) -> Arrays:
+def _concatenated(pieces: list[Arrays]) -> Arrays:
     return pieces[0] if len(pieces) == 1 else [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
 
 def _scaled(rows: np.ndarray, factor: float) -> np.ndarray:
-    """The rows, which are nobody else's, times the factor; in place, unless they came through as a read-only view."""
+    """The rows times the factor; in place, since the rows are copies, unless they are a read-only view."""
     return rows if factor == 1 else np.multiply(rows, factor, out=rows if rows.flags.writeable else None)

@@ -1,6 +1,6 @@
-"""The border: everything a user hands in is checked and converted here, once. Inside, nothing checks.
+"""Checks and conversions of the arrays that users pass, done once; the layers behind rely on them.
 
-Each function takes `who` asks, for its messages: "fit: x has 12 examples, y has 11".
+Each function takes the caller's name for its messages: "fit: x has 12 examples, y has 11".
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import validation
 from ..errors import DataError, SettingError, ShapeError
+from ..validation import Interval, check_real
 
 
 def numeric(who: str, name: str, value: Any) -> np.ndarray:
-    """The value as an array of integers, booleans or floats, of whatever dtype and order; a view where it can be."""
+    """Return the value as an array of integers, booleans or floats, without a copy if possible."""
     if type(value) is np.ndarray and value.dtype.kind in "biuf":
         return value
     if hasattr(value, "toarray"):
@@ -45,7 +45,7 @@ def _remedy(name: str, array: np.ndarray) -> str:
 
 
 def _frame(who: str, name: str, frame: Any) -> np.ndarray:
-    # a frame of several dtypes would become an array of objects, so its columns are looked at one by one
+    # a frame of several dtypes would become an array of objects, so each column is checked
     columns = frame.dtypes.items() if hasattr(frame.dtypes, "items") else [(name, frame.dtypes)]
     strange = [f"{column} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"]
     if strange:
@@ -54,7 +54,7 @@ def _frame(who: str, name: str, frame: Any) -> np.ndarray:
 
 
 def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """x as an array (m, features ...), m > 0, its rows of the shape that the model was built for, if one is given."""
+    """Return x as an array (m, features ...), m > 0, whose rows have the given shape, that of the built model."""
     array = numeric(who, "x", x)
     if array.ndim < 2:
         hint = "For one feature pass x.reshape(-1, 1), for one row x.reshape(1, -1)"
@@ -74,18 +74,18 @@ def _row(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} feature{'s' * (shape[0] != 1)}" if len(shape) == 1 else f"shape {shape}"
 
 
-def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int = 0) -> np.ndarray:
-    """The array in the model's dtype, C-ordered, all finite; a view that cannot be written to if it is that already.
+def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype[Any], start: int = 0) -> np.ndarray:
+    """Return the array in the dtype, C-ordered, read-only unless copied. Raise DataError if a value is not finite.
 
-    start  the number of its first row
+    start  the number of its first row, for the message
     """
     with np.errstate(over="ignore", invalid="ignore"):
         converted = np.asarray(array, dtype=dtype, order="C")
         if converted is array:
             converted = array.view()
-            converted.flags.writeable = False  # it is the caller's: a layer that writes into x is told so by NumPy
+            converted.flags.writeable = False  # it belongs to the caller: NumPy refuses a layer that writes into it
         flat = converted.reshape(-1)
-        # the cheapest look first: a NaN or an Inf shows in the sum of squares
+        # the cheapest test first: NaN and Inf show in the sum of squares
         if array.dtype.kind in "biu" or math.isfinite(flat.dot(flat)):
             return converted
     strange = ~np.isfinite(converted)
@@ -99,13 +99,13 @@ def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype, start: int =
     raise DataError(f"{who}: {name}{place} is {value}{too_large}{others}; every value must be finite")
 
 
-def inputs(who: str, x: Any, dtype: np.dtype, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """x, checked and converted: (m, features ...)."""
+def inputs(who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return x (m, features ...), checked and converted."""
     return finite(who, "x", rows(who, x, shape), dtype)
 
 
 def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
-    """y as an array (m, numbers). (m,) means (m, 1), so that nothing inside ever broadcasts."""
+    """Return y as an array (m, numbers). A y of shape (m,) becomes (m, 1), so that no loss ever broadcasts."""
     if y is None:
         raise DataError(f"{who}: y is missing; call {who}(x, y)")
     array = numeric(who, "y", y)
@@ -113,82 +113,85 @@ def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
         array = array[:, None]
     if array.ndim == 0 or len(array) != len(x):
         count = len(array) if array.ndim else "no"
-        raise DataError(f"{who}: x has {len(x)} examples, y has {count}{_turned(x, array)}")
+        raise DataError(f"{who}: x has {len(x)} examples, y has {count}{_transposed_hint(x, array)}")
     if array.size == 0:
         raise DataError(f"{who}: y is empty, its shape is {array.shape}; wanted one number for each output")
     return array
 
 
-def _turned(x: np.ndarray, y: np.ndarray) -> str:
-    """The remedy where columns are examples in x, in y, or in both."""
+def _transposed_hint(x: np.ndarray, y: np.ndarray) -> str:
+    """Return the remedy if columns are the examples in x, in y, or in both."""
     for turned, (a, b) in {"x.T": (x.T, y), "y.T": (x, y.T), "x.T and y.T": (x.T, y.T)}.items():
         if x.ndim == y.ndim == 2 and len(a) == len(b):
             return f". Rows are examples: pass {turned}"
     return ""
 
 
-def targets(who: str, y: np.ndarray, labels: str, dtype: np.dtype) -> np.ndarray:
-    """y in the model's dtype, all finite and in the interval of the loss's labels."""
+def targets(who: str, y: np.ndarray, labels: Interval, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return y in the dtype; raise DataError if a value is not finite or not in the interval of the loss's labels."""
     converted = finite(who, "y", y, dtype)
-    low, high = (float(end) for end in labels[1:-1].split(","))
-    if converted.min() < low or converted.max() > high:
-        wrong = float(converted[(converted < low) | (converted > high)][0])
+    if converted.min() < labels.low or converted.max() > labels.high:
+        wrong = float(converted[(converted < labels.low) | (converted > labels.high)][0])
         raise DataError(f"{who}: y holds {wrong:g}, but labels for this loss must be in {labels}")
     return converted
 
 
-def same_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: bool = False) -> None:
-    """Refuse targets that have not one number for each output; sparse: that are not one class number a row."""
+def check_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: bool = False) -> None:
+    """Raise ShapeError unless y has one number for each output; sparse: one class number in each row."""
     if len(output_shape) != 1:
-        raise ShapeError(f"{who}: a loss takes rows of numbers, the model puts out shape {output_shape}; add Flatten()")
+        raise ShapeError(f"{who}: a loss takes rows of numbers, the model returns rows {output_shape}; add Flatten()")
     wanted = (1,) if sparse else output_shape
     if y.shape[1:] != wanted:
-        got, puts_out = (" x ".join(str(n) for n in shape) for shape in (y.shape[1:], output_shape))
+        got, outputs = (" x ".join(str(n) for n in shape) for shape in (y.shape[1:], output_shape))
         if sparse:
             remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
-            raise ShapeError(f"{who}: y has {got} numbers a row, this loss wants the class alone; {remedy}")
+            raise ShapeError(f"{who}: y has {got} numbers in a row, this loss takes one class number; {remedy}")
         hint = ""
         if y.shape[1:] == (1,):
             hint = ". If they are class numbers: SparseCategoricalCrossentropy takes them as they are"
-        raise ShapeError(f"{who}: y has {got} numbers a row, the model puts out {puts_out}{hint}")
+        raise ShapeError(f"{who}: y has {got} numbers in a row, the model has {outputs} outputs{hint}")
     if sparse:
-        strange = (y < 0) | (y >= output_shape[0]) | (y != np.floor(y))
-        if strange.any():
-            wrong, last = float(y[strange][0]), output_shape[0] - 1
-            raise DataError(f"{who}: y holds {wrong:g}; the model puts out {last + 1} classes, numbered 0 to {last}")
+        wrong = (y < 0) | (y >= output_shape[0]) | (y != np.floor(y))
+        if wrong.any():
+            label, last = float(y[wrong][0]), output_shape[0] - 1
+            raise DataError(f"{who}: y holds {label:g}; the model has {last + 1} classes, numbered 0 to {last}")
 
 
-def triple(who: str, given: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight) of a pair or a triple."""
+def unpack_batch(who: str, given: Any) -> tuple[Any, Any, Any]:
+    """Return (x, y, sample_weight) from a pair or a triple."""
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise DataError(f"{who}: a batch must be (x, y) or (x, y, sample_weight), got {type(given).__name__}")
     return (*given, None)[:3]
 
 
-def weights(who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray) -> np.ndarray | None:
-    """The weight of each row (m,): sample_weight times the weight of the row's class; None if neither is given."""
+def row_weights(
+    who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray
+) -> np.ndarray | None:
+    """Return the weight of each row (m,): sample_weight times the weight of its class; None if neither is given."""
     if sample_weight is None and class_weight is None:
         return None
     weight = np.ones(len(y), y.dtype)
     if sample_weight is not None:
         given = numeric(who, "sample_weight", sample_weight)
         if given.shape not in ((len(y),), (len(y), 1)):
-            raise DataError(f"{who}: sample_weight has shape {given.shape}, wanted one weight a row: ({len(y)},)")
+            raise DataError(
+                f"{who}: sample_weight has shape {given.shape}, wanted one weight for each row: ({len(y)},)"
+            )
         weight = weight * finite(who, "sample_weight", given.reshape(-1), y.dtype)
     if class_weight is not None:
-        weight = weight * _of_classes(who, class_weight, y)
+        weight = weight * _class_weights(who, class_weight, y)
     if (weight < 0).any():
         raise DataError(f"{who}: weights must be >= 0, got {float(weight.min()):g}")
     return weight
 
 
-def _of_classes(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
+def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         raise SettingError(f"{who}: class_weight must be a dict such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")
     classes = np.rint(y[:, 0]) if y.shape[1] == 1 else y.argmax(axis=1)
     weight = np.ones(len(y), y.dtype)
     for label, value in class_weight.items():
-        if isinstance(label, bool) or not isinstance(label, Real) or label % 1 != 0:  # it would match no row
-            raise SettingError(f"{who}: class_weight must have whole numbers for keys, the classes, got {label!r}")
-        weight[classes == label] = validation.check_real(who, f"class_weight[{label}]", value, "[0, inf)")
+        if isinstance(label, bool) or not isinstance(label, Real) or label % 1 != 0:  # such a key matches no row
+            raise SettingError(f"{who}: the keys of class_weight must be class numbers, got {label!r}")
+        weight[classes == label] = check_real(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight

@@ -217,7 +217,7 @@ class DataParallel(Wrapper):
 
     @property
     def kept(self) -> Optimizer:
-        return self.optimizer.kept
+        return self.optimizer.serializable
 
 
 def _inside(optimizer: Optimizer) -> Iterator[Optimizer]:

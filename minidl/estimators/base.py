@@ -104,7 +104,7 @@ class Estimator(BaseEstimator):
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _weights(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-        return data.weights("fit", sample_weight, None, np.empty((len(y), 1)))
+        return data.row_weights("fit", sample_weight, None, np.empty((len(y), 1)))
 
     def _fit_model(
         self,
@@ -127,7 +127,7 @@ class Estimator(BaseEstimator):
         loss = self.model_.objective.loss
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]
-        data.same_width("fit", y, self.model_.output_shape, loss.sparse)
+        data.check_width("fit", y, self.model_.output_shape, loss.sparse)
         return data.targets("fit", y, loss.labels, self.model_.dtype)
 
     def _train_all(self, rows: Rows) -> None:

@@ -52,7 +52,7 @@ def _places(model: Model, slots: Slots) -> Iterator[tuple[str, float, slice, tup
 
 def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
     """The arrays by path; none for an optimiser that has not begun, or that Keras has not."""
-    optimizer = _inner(model.optimizer) if model.compiled else None
+    optimizer = _inner(model.optimizer)
     if optimizer is None or not optimizer.built or (slots := _slots(optimizer)) is None:
         return {}
     arrays = [np.array(optimizer.iterations, np.int64)]
@@ -66,7 +66,7 @@ def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
 def read_optimizer(tree: Tree, model: Model) -> Callable[[], None]:
     """The optimiser's state, checked; what is returned sets it. That of another optimiser is left, with a warning."""
     count = tree.count(FOLDER)
-    if not count or not model.compiled:
+    if not count:
         return lambda: None
     model.prepare_optimizer()
     optimizer = _inner(model.optimizer)

@@ -98,7 +98,7 @@ def read_weights(tree: Tree, found: Mapping[str, Weight], dtypes: tuple[str, ...
 def allocate(model: Any, shape: tuple[int, ...], size: int) -> None:
     """Build a model for rows of this shape, its parameters 0, if a file of so many bytes can hold its weights."""
     _fits(model.layer, shape, size)
-    model.allocate(shape, lambda params: None)
+    model.allocate(shape)
 
 
 def _fits(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:

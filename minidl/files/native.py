@@ -26,7 +26,7 @@ from ..model import Model
 from ..optimizers import Optimizer, Wrapper
 from ..parameters import Penalty
 from ..sequential import Sequential
-from ..training import Position
+from ..trainer import TrainingState as Position
 from . import strict_json
 from .layout import allocate, finite_arrays, read_weights, refuse_names, weights
 from .tree import Tree, image, open_tree, said, shown
@@ -91,27 +91,27 @@ def config(model: Model, encoder: Encoder) -> dict[str, Any]:
         "dtype": model.dtype.name,
         "input_shape": None if model.input_shape is None else list(model.input_shape),
         "layer": encoder.value("the model", model.layer),
-        "compile": _compile_settings(model, encoder) if model.compiled else None,
+        "compile": _compile_settings(model, encoder) ,
     }
 
 
 def _compile_settings(model: Model, encoder: Encoder) -> dict[str, Any]:
     return {
-        "optimizer": encoder.value("the optimiser", model.optimizer.kept),
-        "loss": encoder.value("the loss", model.chosen_objective),
+        "optimizer": encoder.value("the optimiser", model.optimizer.serializable),
+        "loss": encoder.value("the loss", model.loss),
         "metrics": [[name, encoder.value(f"the metric {name}", metric)] for name, metric in model.metrics.items()],
     }
 
 
 def _state(model: Model, encoder: Encoder) -> dict[str, Any]:
-    position = model.training.where() if model.training else model.position
-    begun = model.compiled and model.optimizer.built
+    position = model.trainer.snapshot() if model.trainer else model.position
+    begun = model.optimizer.built
     return {
         "numpy": np.__version__,
         "generator": _generator(model.rng),
         "optimizer": [
             {name: encoder.value(f"the optimiser's {name}", getattr(optimizer, name)) for name in optimizer.state_names}
-            for optimizer in (_nested(model.optimizer.kept) if begun else [])
+            for optimizer in (_nested(model.optimizer.serializable) if begun else [])
         ],
         "position": None
         if position is None
@@ -127,7 +127,7 @@ def copy_state(saved: Model, model: Model) -> None:
     for theirs, ours in zip(weights(saved.layer).values(), weights(model.layer).values(), strict=True):
         ours.set(theirs.array)
     model.rng.bit_generator.state = saved.rng.bit_generator.state
-    for one, other in zip(_nested(saved.optimizer), _nested(model.optimizer.kept), strict=True):
+    for one, other in zip(_nested(saved.optimizer), _nested(model.optimizer.serializable), strict=True):
         for name in one.state_names:
             setattr(other, name, getattr(one, name))
     model.optimizer.learning_rate = saved.optimizer.learning_rate
@@ -254,8 +254,6 @@ def _compile(model: Model, chosen: dict[str, Any], decoder: Decoder) -> None:
 def _restore_optimizer(model: Model, states: Any, decoder: Decoder) -> None:
     if states == []:
         return
-    if not model.compiled:
-        raise ModelFileError("its optimiser has a state, but its model is not compiled")
     model.prepare_optimizer()
     optimizers = _nested(model.optimizer)
     if not isinstance(states, list) or len(states) != len(optimizers):

@@ -19,18 +19,18 @@ def restore_training(model: Model, path: str | Path) -> None:
     metrics or optimiser are other ones, or no fit runs; ModelFileError for a file that is damaged, or was saved
     outside a fit.
     """
-    if model.training is None:
+    if model.trainer is None:
         remedy = "model = load_model(path), then fit(initial_epoch=model.position), goes on in a new one"
         raise SettingError(f"restore_training: no fit of {model.name} is running; {remedy}")
     encoder = Encoder()
     wanted = _comparable(native.config(model, encoder))
     with named("restore_training", path):
         saved = native.from_content(read_bytes(path, 2**63), encoder.customs, None)
-        if saved.position is None or not saved.compiled:
+        if saved.position is None:
             raise ModelFileError("it was saved outside a fit, so there is none to go on with")
     _refuse_other(path, wanted, _comparable(native.config(saved, Encoder())))
     native.copy_state(saved, model)
-    model.training.position = saved.position
+    model.trainer.state = saved.position
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import NotBuiltError, SettingError
 from ..naming import join_path, snake_case, unique
 from ..parameters import Parameter
+from ..validation import check_boolean
 
 
 @dataclass(eq=False)
@@ -39,6 +40,7 @@ class Layer:
 
     # The model marks the layer that receives the data: it owes nobody dL/dx, and its backward may return None.
     is_first = False
+    _trainable = True
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape
@@ -61,6 +63,22 @@ class Layer:
     @rng.setter
     def rng(self, generator: np.random.Generator) -> None:
         self._rng = generator
+
+    @property
+    def has_rng(self) -> bool:
+        """True if the layer belongs to a model, whose generator it uses."""
+        return hasattr(self, "_rng")
+
+    @property
+    def trainable(self) -> bool:
+        """False freezes the layer and all inside it: training and penalties leave its parameters as they are."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        check_boolean(type(self).__name__, "trainable", trainable)
+        for _, layer in self.walk():
+            layer._trainable = trainable
 
     @property
     def parameters(self) -> dict[str, Parameter]:

@@ -27,7 +27,8 @@ class Optimizer:
     learning_rate: Any
     iterations: int
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
-    training: ClassVar[Any] = None  # the kind of Training that leads it, where that is not the ordinary one
+    outermost: ClassVar[bool] = False  # True for a wrapper that no other wrapper may contain
+    takes_steps: ClassVar[bool] = True  # False if `update` cannot be called
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         self.learning_rate = learning_rate
@@ -63,8 +64,8 @@ class Optimizer:
         return sum(np.size(value) for value in state if value is not None)
 
     @property
-    def kept(self) -> Optimizer:
-        """What a file keeps of it: the optimiser without what belongs to this process alone."""
+    def serializable(self) -> Optimizer:
+        """The optimizer to serialise, without process-local wrappers."""
         return self
 
     def build(self, params: Parameters) -> None:

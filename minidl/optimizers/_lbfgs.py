@@ -32,6 +32,7 @@ class LBFGS(Optimizer):
     max_evaluations: int | None = None
     min_decrease: float = 64 * float(np.finfo(float).eps)
 
+    takes_steps = False
     learning_rate: Any = field(default=1.0, init=False, repr=False)
 
     def __post_init__(self) -> None:

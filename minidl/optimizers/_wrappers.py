@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import SettingError
 from ..parameters import Parameters
 from ._base import Optimizer
-from ._lbfgs import LBFGS
 
 
 class Wrapper(Optimizer):
@@ -25,9 +24,9 @@ class Wrapper(Optimizer):
         who = type(self).__name__
         if not isinstance(self.optimizer, Optimizer):
             raise SettingError(f"{who}: optimizer must be an Optimizer object, got {self.optimizer!r}")
-        if isinstance(self.optimizer, LBFGS):
-            raise SettingError(f"{who} wraps optimisers that go step by step, and LBFGS does not")
-        if self.optimizer.training is not None:
+        if not self.optimizer.takes_steps:
+            raise SettingError(f"{who} wraps optimizers that take steps, {type(self.optimizer).__name__} does not")
+        if self.optimizer.outermost:
             outside = type(self.optimizer).__name__
             raise SettingError(f"{who}: {outside} goes outside: {outside}({who}(...), ...)")
 

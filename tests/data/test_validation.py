@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minidl import DataError, NotBuiltError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, History
-from minidl.data import Examples, Source, Stored, inputs, split
+from minidl.data import Examples, Source, DiskData, inputs, split
 from minidl.layers import Dense, ReLU, Sigmoid
 
 X = np.random.default_rng(0).normal(size=(12, 2)).round(3)
@@ -523,8 +523,8 @@ def test_a_source_trains_as_its_arrays_do():
 def test_rows_that_lie_elsewhere_have_no_number_of_steps():
     model = classifier()
     model.build((2,))
-    with pytest.raises(SettingError, match="predict: a number of steps is for x without an end; Stored has batch_size"):
-        model.predict(Stored(), steps=2)
+    with pytest.raises(SettingError, match="predict: a number of steps is for x without an end; DiskData has batch_size"):
+        model.predict(DiskData(), steps=2)
     with pytest.raises(SettingError, match="predict: a number of steps is for x that yields batches; arrays have"):
         model.predict(X, steps=2)
 
@@ -558,7 +558,7 @@ def test_a_source_of_ones_own_says_what_it_must_write():
     class Mine(Source):
         pass
 
-    class Elsewhere(Stored):
+    class Elsewhere(DiskData):
         pass
 
     uses = [

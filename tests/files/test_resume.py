@@ -207,7 +207,7 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert second.fit(X, Y, epochs=3, callbacks=again).history == history.history
     assert np.array_equal(first.params.theta, second.params.theta)
     assert second.optimizer.learning_rate == first.optimizer.learning_rate == 0.05
-    assert capsys.readouterr().out == verbose * f"Going on from {tmp_path / 'new' / 'training.h5'}.\n"
+    assert capsys.readouterr().out == verbose * f"Continuing from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
 def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):

@@ -1,0 +1,64 @@
+"""Checks of a model's layers before they get their parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import SettingError, ShapeError
+from .layers import Chain, Layer, build_layer
+from .naming import join_path
+
+
+def infer_output_shape(layer: Layer, row_shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+    """Let the layers make their Parameters, which have no storage yet, and return the shape of an output row."""
+    _check_places(layer, rng)
+    output_shape = build_layer(layer, row_shape)
+    _check_places(layer, rng)
+    return output_shape
+
+
+def check_shapes(layer: Layer, row_shape: tuple[int, ...], output_shape: tuple[int, ...], dtype: Any) -> None:
+    """Run two rows of zeros and raise ShapeError if a layer's output differs from the shape that build returned."""
+    chain = layer if type(layer) is Chain else None
+    layers, shapes = (chain.layers, chain.shapes) if chain else ([layer], [output_shape])
+    before = [(inner, dict(vars(inner))) for _, inner in layer.walk()]
+    drawn = layer.rng.bit_generator.state
+    y = np.zeros((2, *row_shape), dtype)
+    try:
+        with np.errstate(all="ignore"):
+            for inner, shape in zip(layers, shapes, strict=True):
+                y = inner.forward(y)
+                _check_rows(inner, y, shape)
+    finally:  # put everything back that the pass has changed
+        for inner, attributes in before:
+            vars(inner).clear()
+            vars(inner).update(attributes)
+        layer.rng.bit_generator.state = drawn
+
+
+def _check_rows(layer: Layer, y: Any, shape: tuple[int, ...]) -> None:
+    if np.shape(y) != (2, *shape):
+        got = "None" if y is None else f"an array of shape {np.shape(y)}"
+        message = f"forward returns {got} for 2 rows, but build returned the row shape {shape}"
+        raise ShapeError(f"{type(layer).__name__}: {message}")
+
+
+def _check_places(layer: Layer, rng: np.random.Generator) -> None:
+    """Raise SettingError if a layer or a parameter has two places, or a layer belongs to another model."""
+    seen: dict[int, str] = {}
+    for path, inner in layer.walk():
+        _check_place(seen, "layer", path, inner, ": use clone()")
+        for name, parameter in inner.parameters.items():
+            _check_place(seen, "parameter", join_path(path, name), parameter, ": weights cannot be shared")
+        if inner.has_rng and inner.rng is not rng:
+            who = path or type(inner).__name__
+            raise SettingError(f"the layer {who} already belongs to another model; put layer.clone() here")
+
+
+def _check_place(seen: dict[int, str], kind: str, name: str, thing: object, remedy: str) -> None:
+    if id(thing) in seen:
+        place = f"{name} is the same object as {seen[id(thing)]}"
+        raise SettingError(f"the {kind} {place}; a {kind} has one place{remedy}")
+    seen[id(thing)] = name

@@ -1,0 +1,180 @@
+"""Sources of batches: arrays in memory, and batches that somebody else makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, SettingError
+from ._validation import row_weights
+
+
+class Source:
+    """Rows to train on, in batches. An epoch draws an order first, then asks for its batches, from any one on.
+
+    Batches of a Source go to the layers as they are, without another check.
+    """
+
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Draw the shuffled order of one epoch, an array of integers; None if nothing is shuffled."""
+        raise NotImplementedError(f"{type(self).__name__} must write epoch_order(size, rng)")
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        """Yield the batches of an epoch from number `start` on, each of `size` rows."""
+        raise NotImplementedError(f"{type(self).__name__} must write batches(size, order, start)")
+
+    def steps(self, size: int) -> int | None:
+        """Return the number of batches in an epoch, None if it is unknown before the end."""
+        raise NotImplementedError(f"{type(self).__name__} must write steps(size)")
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of x."""
+        raise NotImplementedError(f"{type(self).__name__} must write row_shape")
+
+    def batch_rows(self, size: int) -> int:
+        """Return the number of rows in a batch; the last one may have fewer."""
+        raise NotImplementedError(f"{type(self).__name__} must write batch_rows(size)")
+
+
+@dataclass
+class Examples(Source):
+    """Checked examples in the model's dtype: x (m, features ...), y (m, outputs), weight (m,) or None."""
+
+    x: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of this batch when batches are averaged, and m of the penalties: its number of rows."""
+        return len(self.x)
+
+    def __getitem__(self, part: Any) -> Examples:
+        """Some of the rows: a view for a slice, a copy for an array of indices."""
+        if isinstance(part, slice):
+            return Examples(self.x[part], self.y[part], None if self.weight is None else self.weight[part])
+        weight = None if self.weight is None else self.weight.take(part)
+        return Examples(self.x.take(part, axis=0), self.y.take(part, axis=0), weight)
+
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        """Draw a permutation of the rows. One batch of all rows has no order, and nothing is drawn for it."""
+        return rng.permutation(len(self)) if size < len(self) else None
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        """Yield all rows in batches of a size, the last one smaller; without an order they are views."""
+        if size >= len(self):
+            yield from [self][start:]
+            return
+        for first in range(start * size, len(self), size):
+            part = slice(first, first + size)
+            yield self[part if order is None else order[part]]
+
+    def steps(self, size: int) -> int:
+        return -(-len(self) // size)
+
+    def batch_rows(self, size: int) -> int:
+        return min(size, len(self))
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.x.shape[1:]
+
+
+def split(
+    who: str, source: Source, fraction: float, class_weight: Mapping[int, float] | None = None
+) -> tuple[Examples, Examples]:
+    """Return (all but the last fraction of the rows, the last fraction), as Keras's validation_split.
+
+    class_weight counts in the first part only.
+    """
+    if not isinstance(source, Examples):
+        raise SettingError(f"{who}: validation_split is for arrays; for x that yields batches pass validation_data")
+    at = int(len(source) * (1 - fraction))
+    if not 0 < at < len(source):
+        raise SettingError(f"{who}: validation_split={fraction} of {len(source)} examples leaves one side empty")
+    first, last = source[:at], source[at:]
+    first.weight = row_weights(who, first.weight, class_weight, first.y)
+    return first, last
+
+
+class RawBatches:
+    """Batches as the user makes them, unchecked: an object with __len__ and __getitem__, or an iterable.
+
+    A generator goes on in the next epoch where it stopped in the last; every other iterable starts again.
+    """
+
+    def __init__(self, who: str, batches: Any) -> None:
+        self.who, self.given, self.kind = who, batches, type(batches).__name__
+        self.indexed = is_indexed(batches)
+        self.length = len(batches) if hasattr(batches, "__len__") else None
+        self.iterator = iter(batches) if not self.indexed and isinstance(batches, Iterator) else None
+        if self.length == 0:
+            raise DataError(f"{who}: there are no batches in {self.kind}")
+
+    def first(self) -> Any:
+        """Return the first batch; it will still be the first when the batches are read."""
+        batch = self.given[0] if self.indexed else next(self.iterator or iter(self.given), None)
+        if batch is None:
+            raise DataError(f"{self.who}: there are no batches in {self.kind}")
+        if self.iterator is not None:
+            self.iterator = chain([batch], self.iterator)
+        return batch
+
+    def read(self, order: np.ndarray | None, start: int, stop: int | None) -> Iterable[Any]:
+        """The batches from number `start` to number `stop` of an epoch."""
+        if self.indexed:
+            numbers = range(len(self.given)) if order is None else order.tolist()
+            return (self.given[number] for number in numbers[start:stop])
+        if self.iterator is not None:
+            return islice(self.iterator, None if stop is None else stop - start)
+        return islice(self.given, start, stop)
+
+
+class BatchStream(Source):
+    """Batches that somebody else makes: (x, y) or (x, y, weight), each checked by `check` as it is read.
+
+    first  the first batch, checked
+    limit  batches in an epoch; needed where a generator has more than one epoch to fill
+    """
+
+    def __init__(self, raw: RawBatches, first: Examples, check: Callable[[Any], Examples], limit: int | None) -> None:
+        self.raw, self.first, self.check, self.limit = raw, first, check, limit
+        self.passes_once = raw.iterator is not None
+
+    def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
+        return rng.permutation(len(self.raw.given)) if self.raw.indexed else None
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        number = start
+        for batch in self.raw.read(order, start, self.limit):
+            yield self.check(batch)
+            number += 1
+        if number < (self.limit or 1):
+            wanted = f"{self.limit} an epoch were wanted" if self.limit else "another epoch was wanted"
+            remedy = "Ask for fewer with steps_per_epoch"
+            if self.passes_once:
+                remedy = "A generator yields its batches once: pass steps_per_epoch, and let it yield without end"
+            raise DataError(f"{self.raw.who}: the batches ran out after {number} of an epoch; {wanted}. {remedy}")
+
+    def steps(self, size: int) -> int | None:
+        return min((n for n in (self.raw.length, self.limit) if n is not None), default=None)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.first.row_shape
+
+    def batch_rows(self, size: int) -> int:
+        return len(self.first)
+
+
+def is_indexed(batches: Any) -> bool:
+    """Return True if each of the batches can be asked for by its number."""
+    return hasattr(batches, "__getitem__") and hasattr(batches, "__len__")

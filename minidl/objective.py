@@ -1,0 +1,168 @@
+"""The function that training minimises, f(theta) = loss(layers(x), y) + penalties(theta), and its gradient."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .data import Examples
+from .layers import Chain, Layer
+from .losses import Loss, PenalizedLoss
+from .parameters import Parameters, Penalty
+
+Region = slice | np.ndarray  # of theta: a slice, or the numbers of its entries
+State = list[tuple[Layer, str, np.ndarray]]
+
+
+class Evaluation(NamedTuple):
+    """f at one batch: the data loss, the penalty, and what the loss was computed from (logits if it takes logits)."""
+
+    data_loss: float
+    penalty: float
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """f(theta) = loss(layers(x), y) + penalties. Made by `link` and never changed; another objective is a new object.
+
+    network     the model's layer, with its containers: paths such as "residual/dense_1" are seen from here
+    terms       the loss and the penalties as `compile` received them
+    layers      the layers that run one after the other in training, without the output activation if `loss` contains it
+    activation  that output activation, or None: predictions are activation(layers(x))
+    loss        the loss as a function of what `layers` returns
+    penalties   each with the region of theta that it sees
+    params      theta and its gradient
+    rng         the generator that the layers draw from
+    frozen      the entries of theta that training leaves as they are; empty if every layer is trainable
+    trainable   the layers of the network, each with its flag when this was linked
+    stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
+    """
+
+    network: Layer
+    terms: PenalizedLoss
+    layers: Chain
+    activation: Layer | None
+    loss: Loss
+    penalties: tuple[tuple[Region, Penalty], ...]
+    params: Parameters
+    rng: np.random.Generator
+    frozen: np.ndarray
+    trainable: tuple[tuple[Layer, bool], ...]
+    stateful: tuple[tuple[Layer, str], ...]
+
+    @classmethod
+    def link(cls, network: Layer, terms: PenalizedLoss, params: Parameters, rng: np.random.Generator) -> Objective:
+        """Join layers and loss. Where the last layer is the activation that the loss belongs to (`Loss.link`), the loss
+        works on that layer's input, the logits: no clip, no overflow, no gradient lost in a saturated output.
+        """
+        leaves, loss, activation = sequence(network), terms.loss, None
+        link = None if loss.from_logits else loss.link
+        if link is not None and leaves and isinstance(leaves[-1], link):
+            loss, activation = loss.on_logits(), leaves.pop()
+        layers = Chain(*leaves)
+        layers.mark_first()
+        frozen = _frozen(network, params)
+        trainable = tuple((layer, layer.trainable) for _, layer in network.walk())
+        penalties = tuple(_regions(terms, params, frozen))
+        stateful = tuple((layer, name) for layer, _ in trainable for name in layer.state_names)
+        return cls(network, terms, layers, activation, loss, penalties, params, rng, frozen, trainable, stateful)
+
+    @property
+    def is_current(self) -> bool:
+        """True until a layer of the network is frozen or unfrozen."""
+        return all(layer.trainable is flag for layer, flag in self.trainable)
+
+    @property
+    def state(self) -> State:
+        """The layers' learned state other than parameters, as (layer, name, array)."""
+        return [(layer, name, getattr(layer, name)) for layer, name in self.stateful]
+
+    # ---- value and gradient
+
+    def gradient(self, batch: Examples) -> Evaluation:
+        """Evaluate f on the batch in training mode and leave its gradient in `params.grad`."""
+        data_loss, outputs = self.data_gradient(batch)
+        return Evaluation(data_loss, self.add_penalty_gradient(batch.total_weight), outputs)
+
+    def data_gradient(self, batch: Examples) -> tuple[float, np.ndarray]:
+        """Forward, loss, backward, without penalties. Return the data loss and what it was computed from."""
+        outputs = self.layers.forward(batch.x, training=True)
+        data_loss, dy = self.loss.value_and_gradient(outputs, batch.y, batch.weight)
+        self.layers.backward(dy)
+        return float(data_loss), outputs
+
+    def add_penalty_gradient(self, rows: float) -> float:
+        """Add the penalties' gradient for a batch of so many rows to `params.grad`. Return their value."""
+        if not self.penalties:
+            return 0.0
+        theta, grad = self.params.theta, self.params.grad
+        for region, term in self.penalties:
+            grad[region] += term.gradient(theta[region], rows)
+        return self.penalty(rows)
+
+    def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
+        """Evaluate f on the batch, without a gradient."""
+        outputs = self.layers.forward(batch.x, training)
+        data_loss = float(self.loss.value(outputs, batch.y, batch.weight))
+        return Evaluation(data_loss, self.penalty(batch.total_weight), outputs)
+
+    def penalty(self, rows: float) -> float:
+        """The sum of the penalties for a batch of so many rows."""
+        theta = self.params.theta
+        return sum((float(term.value(theta[region], rows)) for region, term in self.penalties), 0.0)
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """The model's outputs, from what the loss is computed from."""
+        return outputs if self.activation is None else self.activation.forward(outputs)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The model's outputs for the rows x."""
+        return self.network.forward(x)
+
+    # ---- others like this one
+
+    def copy(self) -> Objective:
+        """An objective with the same weights, state and random numbers to come, that shares nothing with this one."""
+        return copy.deepcopy(self)
+
+    def without_penalties(self) -> Objective:
+        """The data loss alone, on the same layers and parameters."""
+        return replace(self, penalties=())
+
+
+def sequence(network: Layer) -> list[Layer]:
+    """The layers that run one after the other: those of a Chain, with Chains inside it written out."""
+    if type(network) is not Chain:
+        return [network]
+    return [leaf for inner in network.layers for leaf in sequence(inner)]
+
+
+def _frozen(network: Layer, params: Parameters) -> np.ndarray:
+    """The numbers of the entries of theta whose layer is not trainable."""
+    slices = {id(parameter): params.slices[path] for path, parameter in params.items()}
+    parts = [
+        np.arange(slices[id(parameter)].start, slices[id(parameter)].stop)
+        for _, layer in network.walk()
+        if not layer.trainable
+        for parameter in layer.parameters.values()
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, int)
+
+
+def _regions(terms: PenalizedLoss, params: Parameters, frozen: np.ndarray) -> Iterator[tuple[Region, Penalty]]:
+    """Every penalty with what it sees: those added to the loss, then those of single parameters. Frozen entries count
+    for none of them.
+    """
+    seen = [(params.kernels, term) for term in terms.penalties]
+    seen += [(params.slices[path], p.regularizer) for path, p in params.items() if p.regularizer is not None]
+    for region, term in seen:
+        entries = np.setdiff1d(np.arange(region.start, region.stop), frozen) if len(frozen) else None
+        if entries is None or len(entries) == region.stop - region.start:
+            yield region, term
+        elif len(entries):
+            yield entries, term

@@ -1,0 +1,292 @@
+"""The loop of `fit`: epochs, batches, steps, and the callbacks that watch them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import _threads
+from .callbacks import NO_CALLBACKS, Callback, CallbackList, call
+from .data import Examples, Source
+from .errors import NonFiniteError, SettingError
+from .evaluation import PREDICT_ROWS, Figures, Metrics, evaluate, figures, update_metrics
+from .metrics import Metric
+from .objective import Objective, State
+from .optimizers import Optimizer
+from .validation import check_boolean, check_integer
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How `fit` goes through the data.
+
+    batch_size             rows in a batch
+    epochs                 the number of the epoch to end with
+    shuffle                draw a new order for every epoch
+    validation_batch_size  rows in a batch of validation; None: 1,024
+    validation_freq        validate after every so many epochs
+    """
+
+    batch_size: int = 32
+    epochs: int = 1
+    shuffle: bool = True
+    validation_batch_size: int | None = None
+    validation_freq: int = 1
+
+    def __post_init__(self) -> None:
+        check_integer("fit", "batch_size", self.batch_size, 1)
+        check_integer("fit", "epochs", self.epochs, 0)
+        check_boolean("fit", "shuffle", self.shuffle)
+        if self.validation_batch_size is not None:
+            check_integer("fit", "validation_batch_size", self.validation_batch_size, 1)
+        check_integer("fit", "validation_freq", self.validation_freq, 1)
+
+
+@dataclass
+class TrainingState:
+    """The place a training has reached: `epoch` epochs are done, and `batch` batches of the next one.
+
+    order                        of that epoch, once it is drawn
+    rows, data_sum, penalty_sum  sums over the rows of that epoch so far, from which its figures are made
+    stopped                      True if a callback has ended the training
+    states                       the state of metrics and callbacks, by their `state_names`
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    order: np.ndarray | None = None
+    rows: float = 0.0
+    data_sum: float = 0.0
+    penalty_sum: float = 0.0
+    stopped: bool = False
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Trainer:
+    """Minimises an objective with an optimizer that takes steps.
+
+    A subclass for another kind of optimizer overrides `run_epochs`, or single methods, and registers itself with
+    `trainer_for`.
+    """
+
+    objective: Objective
+    optimizer: Optimizer
+    metrics: Metrics
+    source: Source
+    options: FitOptions
+    validation: Source | None = None
+    state: TrainingState = field(default_factory=TrainingState)
+    callbacks: CallbackList = NO_CALLBACKS
+
+    batch: Examples | None = field(default=None, init=False)  # of the current step
+    stopped: bool = field(default=False, init=False)
+    who: str = field(default="fit", init=False)
+
+    remedy: ClassVar[str] = "Try a smaller learning rate (now {0.rate:g})"
+
+    def run(self) -> None:
+        """Train until the epochs are done or a callback stops it."""
+        self.objective.params.grad.fill(math.nan)  # a gradient that backward forgets to set shows in the first step
+        try:
+            # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                call(self.callbacks.on_train_begin, {})
+                self.restore()
+                logs = self.run_epochs()
+                self.optimizer.finish(self.objective.params.theta)
+                call(self.callbacks.on_train_end, logs)
+        finally:
+            self.batch = None
+            self.callbacks.close_all()
+
+    def run_one_step(self, who: str) -> Figures:
+        """Make one update on the first batch, outside any epoch. Return the figures from before it."""
+        self.who = who
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                self.begin_epoch()
+                self._step(next(iter(self.source.batches(self.options.batch_size))))
+        finally:
+            self.batch = None
+        return self.figures()
+
+    # ---- the place in the training
+
+    def snapshot(self) -> TrainingState:
+        """The state to save: from it the training goes on as if it had never stopped."""
+        states = {
+            name: {state: getattr(holder, state) for state in holder.state_names}
+            for name, holder in self._holders().items()
+        }
+        return replace(self.state, stopped=self.stopped, states=states)
+
+    def restore(self) -> None:
+        """Give metrics and callbacks the state that they had when the training was saved."""
+        holders = self._holders()
+        for name, states in self.state.states.items():
+            if name not in holders:
+                remedy = "pass the same metrics and callbacks, in the same order"
+                raise SettingError(f"fit: the saved training has a {name}, this one does not; {remedy}")
+            if set(states) != set(holders[name].state_names):
+                saved, wanted = ", ".join(states), ", ".join(holders[name].state_names)
+                raise SettingError(f"fit: {name} of the saved training has the state {saved}, not {wanted}")
+            for state, value in states.items():
+                setattr(holders[name], state, value)
+        self.stopped |= self.state.stopped
+        self.state.states = {}
+
+    def _holders(self) -> dict[str, Metric | Callback]:
+        """Metrics and callbacks with a state, by names that are the same in the next process."""
+        holders: dict[str, Metric | Callback] = {f"metric {name}": m for name, m in self.metrics.items()}
+        for number, callback in enumerate(c for c in self.callbacks.callbacks if c.state_names):
+            holders[f"callback {number} {type(callback).__name__}"] = callback
+        return holders
+
+    # ---- epochs and steps
+
+    def run_epochs(self) -> Figures:
+        """Train epoch by epoch. Return the figures of the last one."""
+        state, logs = self.state, Figures()
+        largest = self._largest_product()
+        while state.epoch < self.options.epochs and not self.stopped:
+            self.begin_epoch()
+            with _threads.for_products(largest):
+                for batch in self.source.batches(self.options.batch_size, state.order, state.batch):
+                    self._step(batch)
+                    if self.should_stop():
+                        break
+            logs = self.end_epoch()
+        return logs
+
+    def _largest_product(self) -> int:
+        """The number of multiplications in the largest matrix product of a step."""
+        kernels = (parameter.size for parameter in self.objective.params.values() if len(parameter.shape) == 2)
+        return self.source.batch_rows(self.options.batch_size) * max(kernels, default=0)
+
+    def begin_epoch(self) -> None:
+        """Tell the callbacks, draw the order of the rows, reset metrics and sums; not where an epoch is resumed."""
+        state = self.state
+        for hook in self.callbacks.on_epoch_begin:
+            hook(state.epoch, {})
+        if state.batch:
+            return
+        shuffled = self.options.shuffle
+        state.order = self.source.epoch_order(self.options.batch_size, self.objective.rng) if shuffled else None
+        state.rows, state.data_sum, state.penalty_sum = 0.0, 0.0, 0.0
+        for metric in self.metrics.values():
+            metric.reset()
+
+    def end_epoch(self) -> Figures:
+        """Compute the figures of the epoch, validation included, and tell the callbacks."""
+        state, logs = self.state, self.epoch_figures()
+        epoch = state.epoch
+        state.epoch, state.batch, state.order = epoch + 1, 0, None
+        for hook in self.callbacks.on_epoch_end:
+            hook(epoch, logs)
+        return logs
+
+    def _step(self, batch: Examples) -> None:
+        objective, callbacks, state = self.objective, self.callbacks, self.state
+        number, grad = state.batch, objective.params.grad
+        for hook in callbacks.on_train_batch_begin:
+            hook(number, {})
+        self.batch = batch
+        before = objective.state
+        data_loss, rows, outputs = self.data_gradient(batch)
+        penalty = objective.add_penalty_gradient(rows)
+        # a finite square says that the whole gradient is finite
+        if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
+            self.check_finite(data_loss + penalty, before)
+            if self.stopped:
+                return
+        state.rows += rows
+        state.data_sum += rows * data_loss
+        state.penalty_sum += rows * penalty
+        if self.metrics:
+            self.measure(batch, outputs)
+        for hook in callbacks.on_gradients:
+            hook(number, self.figures(running=True))
+        self._update()
+        state.batch = number + 1
+        for hook in callbacks.on_train_batch_end:
+            hook(number, self.figures(running=True))
+
+    def _update(self) -> None:
+        """Let the optimizer change theta; frozen entries keep their values, whatever it remembers or decays."""
+        theta, grad, frozen = self.objective.params.theta, self.objective.params.grad, self.objective.frozen
+        if not len(frozen):
+            self.optimizer.update(theta, grad)
+            return
+        kept = theta[frozen]
+        grad[frozen] = 0
+        self.optimizer.update(theta, grad)
+        theta[frozen] = kept
+
+    def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        """Fill params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
+        data_loss, outputs = self.objective.data_gradient(batch)
+        return data_loss, batch.total_weight, outputs
+
+    def measure(self, batch: Examples, outputs: np.ndarray) -> None:
+        """Update the metrics."""
+        update_metrics(self.metrics, self.objective, batch, outputs)
+
+    def should_stop(self) -> bool:
+        """Return True if the training ends after this step."""
+        return self.stopped
+
+    # ---- figures
+
+    def epoch_figures(self) -> Figures:
+        """The figures of the finished epoch, with those of the validation under val_..."""
+        logs = self.figures()
+        if self.validation is not None and (self.state.epoch + 1) % self.options.validation_freq == 0:
+            rows = self.source.batch_rows(self.options.batch_size)
+            size = self.options.validation_batch_size or PREDICT_ROWS
+            validated = evaluate(self.objective, self.metrics, self.validation, rows, self.callbacks, size)
+            logs |= {f"val_{name}": value for name, value in validated.items()}
+        return logs
+
+    def figures(self, *, running: bool = False) -> Figures:
+        """The figures of the epoch so far; NaN if it was stopped before its first batch."""
+        state = self.state
+        if not state.rows:
+            return dict.fromkeys(figures(self.objective, self.metrics, 0.0, 0.0, running=True), math.nan)
+        means = state.data_sum / state.rows, state.penalty_sum / state.rows
+        return figures(self.objective, self.metrics, *means, running=running)
+
+    def check_finite(self, loss: float, state_before: State) -> None:
+        """Raise NonFiniteError if loss or gradient are not finite, unless a callback stops the training instead.
+
+        The layers' state goes back to what it was before the step.
+        """
+        path = self.objective.params.first_not_finite()
+        if math.isfinite(loss) and path is None:
+            return  # only the square of the gradient was too large
+        for layer, name, value in state_before:
+            setattr(layer, name, value)
+        error = NonFiniteError(self._describe_not_finite(loss, path))
+        for hook in self.callbacks.on_not_finite:
+            hook(error)
+        if not self.stopped:
+            raise error
+
+    def _describe_not_finite(self, loss: float, path: str | None) -> str:
+        what = "the gradient" if math.isfinite(loss) else "the loss"
+        place = f"epoch {self.state.epoch + 1}, batch {self.state.batch + 1}"
+        first = f"; the first gradient that is not finite is {path}" if path else ""
+        remedy = self.remedy.format(self.optimizer)
+        if math.isfinite(loss) and path and not self.optimizer.iterations:  # grad began as NaN
+            remedy = f"Does the layer's backward set it? check_layer tells. {remedy}"
+        return f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
+
+
+@singledispatch
+def trainer_for(optimizer: Optimizer) -> type[Trainer]:
+    """The class of trainer that the optimizer needs. Packages register theirs: `trainer_for.register(LBFGS, ...)`."""
+    return Trainer

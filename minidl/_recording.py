@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .errors import NotBuiltError
 from .layers import Layer
 
 
@@ -67,8 +66,7 @@ class Snapshot:
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = [(layer, _copied(vars(layer))) for layer in layers]
-        found = [_generator(layer) for layer, _ in self.layers]
-        generators = {id(rng): rng for rng in found if rng is not None}
+        generators = {id(layer.rng): layer.rng for layer, _ in self.layers if layer.has_rng}
         self.generators = [(rng, rng.bit_generator.state) for rng in generators.values()]
 
     @property
@@ -92,10 +90,3 @@ class Snapshot:
 def _copied(attributes: dict[str, Any]) -> dict[str, Any]:
     """The attributes; arrays and dicts are copied, because a layer may change its own in place."""
     return {name: value.copy() if type(value) in (np.ndarray, dict) else value for name, value in attributes.items()}
-
-
-def _generator(layer: Layer) -> np.random.Generator | None:
-    try:
-        return layer.rng
-    except NotBuiltError:
-        return None

@@ -149,7 +149,7 @@ class ChainSubject(Subject):
 
     def record(self, v: np.ndarray) -> Recording:
         """The inputs of all leaves at v, the last output, and the states that the leaves start from."""
-        if self._recorded is None or not np.array_equal(self._recorded.v, v):
+        if self._recorded is None or not (self._recorded.v is v or np.array_equal(self._recorded.v, v)):
             self._recorded = None
             inputs, before = [self._x(v)], list[Snapshot | None]()
             with self.at(v, np.float64):
@@ -157,7 +157,7 @@ class ChainSubject(Subject):
                     steady = self._is_steady(i, inputs[i])
                     before.append(None if steady else Snapshot([inner for _, inner in leaf.walk()]))
                     inputs.append(check_output(leaf, leaf.forward(inputs[i], self.training)))
-            self._recorded = Recording(v.copy(), inputs, before)
+            self._recorded = Recording(v, inputs, before)
         return self._recorded
 
     def _is_steady(self, i: int, a: np.ndarray) -> bool:
@@ -172,15 +172,15 @@ class ChainSubject(Subject):
 
     # ---- derivatives
 
-    def _output(self, v: np.ndarray, path: str, chosen: Any) -> Callable[[Any], np.ndarray]:
-        """The output of the leaf that has the tensor, as a function of an offset of some entries; for use in `at`."""
-        i, kept, window = self.leaf_of[path], v[self.parts[path].slice][chosen], self.params[path].value.reshape(-1)
+    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
+        """The output of the leaf that has the tensor, as a function of an offset of its entries, inside `at`."""
+        i, kept, window = self.leaf_of[path], v[self.parts[path].slice], self.params[path].value.reshape(-1)
         a = self.record(v).inputs[i]
 
-        def output(offset: Any) -> np.ndarray:
-            window[chosen] = kept + offset
+        def output(offset: Any, chosen: Any = slice(None)) -> np.ndarray:
+            window[chosen] = kept[chosen] + offset
             y = self.run(i, a)
-            window[chosen] = kept
+            window[chosen] = kept[chosen]
             return y
 
         return output
@@ -189,30 +189,32 @@ class ChainSubject(Subject):
         after = self.leaf_of[path] + 1
         self.record(v)
         with self.at(v, method.dtype):
-            output = self._output(v, path, slice(None))
+            output = self._output(v, path)
             return float(method.derivative(lambda offset: self._onward(after, output(offset)), direction))
 
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
         part, cotangent = self.parts[path], self.cotangent(self.leaf_of[path], v, method)
-        columns = part.shape[-1] if part.shape else 1
-        row, largest_entry = np.arange(columns), largest(v[part.slice])
-
-        def change(chosen: np.ndarray, size: float | None = None) -> Any:
-            """The derivative of the output when the chosen entries move together."""
-            scale = max(1.0, largest(v[part.slice][chosen]) if size is None else size)
-            return method.derivative(self._output(v, path, chosen), np.ones(len(chosen)), scale)
-
-        def of_columns(moved: np.ndarray) -> Any:
-            return change(np.flatnonzero(np.resize(moved, part.size)), largest_entry)
-
+        values, columns = v[part.slice], part.shape[-1] if part.shape else 1
         with self.at(v, method.dtype):
+            output = self._output(v, path)
+
+            def change(chosen: np.ndarray, size: float) -> Any:
+                """The derivative of the output when the chosen entries, of this size, move together."""
+                direction = np.ones(len(chosen))
+                return method.derivative(lambda offset: output(offset, chosen), direction, max(1.0, size))
+
+            def of_columns(moved: np.ndarray) -> Any:
+                return change(np.flatnonzero(np.resize(moved, part.size)), largest(values))
+
             by_column = cotangent.ndim == 2 and cotangent.shape[1] == columns and part.size > 1
             if by_column and are_independent(of_columns, columns, axis=1):  # as in Dense: a row of the kernel at a time
                 found = np.empty(part.size)
-                for start in np.unique(entries // columns) * columns:
-                    found[start + row] = (cotangent * change(start + row)).sum(axis=0)
+                for row in np.arange(part.size).reshape(-1, columns)[np.unique(entries // columns)]:
+                    found[row] = (cotangent * change(row, largest(values[row]))).sum(axis=0)
                 return found[entries]
-            return np.array([(cotangent * change(entries[[k]])).sum() for k in range(len(entries))])
+            return np.array(
+                [(cotangent * change(entries[[k]], abs(values[entries[k]]))).sum() for k in range(len(entries))]
+            )
 
     def cotangent(self, i: int, v: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dy of leaf i's output, by derivatives from the end of the chain backwards."""
@@ -245,7 +247,8 @@ class ChainSubject(Subject):
             inputs[-1] = np.clip(inputs[-1], 1e-3, 1 - 1e-3)  # probabilities
 
         def outputs(step: Any) -> list[Any]:
-            with self.at(near + step * along, np.asarray(step).dtype):
+            with self.at(near, np.asarray(step).dtype):
+                self.params.theta += step * self._theta(along)
                 *moved, z = (a + step * direction for a, direction in zip(inputs, directions, strict=True))
                 return [*(self.run(i, a) for i, a in enumerate(moved)), self.loss.terms(z, self.rows.y)[0]]
 

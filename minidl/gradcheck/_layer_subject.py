@@ -65,11 +65,9 @@ class LayerSubject(ChainSubject):
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         return self.rows.y
 
-    def _output(self, v: np.ndarray, path: str, chosen: Any) -> Callable[[Any], np.ndarray]:
+    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
         x = self._x(v)
-        if path == INPUT:
-            return lambda offset: self.run(0, x + offset.reshape(x.shape))
-        return super()._output(v, path, chosen)
+        return (lambda offset: self.run(0, x + offset.reshape(x.shape))) if path == INPUT else super()._output(v, path)
 
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
         if path != INPUT:

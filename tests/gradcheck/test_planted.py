@@ -72,7 +72,7 @@ def test_without_its_mistakes_the_layer_is_right(kind):
     [
         ("no clip", "unknown"),
         ("always 1", "alone"),
-        ("mean over outputs", "slope / 2 everywhere, and 2 = 2 outputs"),
+        ("mean over outputs", "derivative / 2 everywhere, and 2 = 2 outputs"),
         ("weights forgotten", "output, weighted is that of unweighted rows: the weights are forgotten"),
     ],
 )

@@ -1,11 +1,25 @@
-"""Random networks that are right, and hard on a gradient checker: kinks at exact zeros, saturation, dead rows."""
+"""A small trained network, and random right networks that are difficult for a gradient checker: kinks at exact zeros,
+saturation, dead rows."""
 
 import numpy as np
 
 from minidl import Sequential
 from minidl.layers import Chain, Dense, Dropout, Flatten, ReLU, Residual, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
+from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((40, 3)), RNG.integers(0, 2, (40, 1))
+
+
+def trained(*extra, loss=None, epochs=2, seed=0, dtype="float32", **options):
+    """A network with dropout and a penalty, trained on (X, Y), with extra layers after the first."""
+    model = Sequential([Dense(5), *extra, ReLU(), Dropout(0.3), Dense(1), Sigmoid()], seed=seed, dtype=dtype)
+    model.compile(SGD(0.1, momentum=0.9), loss or BinaryCrossentropy() + L2(0.7))
+    model.fit(X, Y, epochs=epochs, **options)
+    return model
+
 
 ACTIVATIONS = (ReLU, Sigmoid)
 

@@ -34,6 +34,17 @@ def wrong(base, backward, **members):
     return dataclass(eq=False, init=not issubclass(base, Chain), repr=False)(kind)
 
 
+def worse(base, times=1.01):
+    """A layer class like base, with an input gradient that is one per cent too large."""
+
+    class Worse(base):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            return None if dx is None else times * dx
+
+    return dataclass(eq=False)(Worse)
+
+
 def plant(name, layer, says, guilty="middle", **options):
     """Plant a layer between two others: Dense(6), it, Dense(4), ReLU, Dense(1), Sigmoid."""
 
@@ -66,9 +77,9 @@ def dense(name, change, says, units=6, rate=None):
 dense("kernel, sign", lambda s, dy, dW, db, dx: (-dW, db, dx), ("sign",))
 dense("kernel, mean over rows", lambda s, dy, dW, db, dx: (dW / len(dy), db, dx), ("rows", "mean where a sum"))
 dense("kernel, times rows", lambda s, dy, dW, db, dx: (dW * len(dy), db, dx), ("rows", "missing"))
-dense("kernel, twice", lambda s, dy, dW, db, dx: (2 * dW, db, dx), ("2 x slope",))
-dense("kernel, half", lambda s, dy, dW, db, dx: (0.5 * dW, db, dx), ("0.5 x slope",))
-dense("kernel, 1 + 1e-6", lambda s, dy, dW, db, dx: (dW * (1 + 1e-6), db, dx), ("1.000001 x slope",))
+dense("kernel, twice", lambda s, dy, dW, db, dx: (2 * dW, db, dx), ("2 x derivative",))
+dense("kernel, half", lambda s, dy, dW, db, dx: (0.5 * dW, db, dx), ("0.5 x derivative",))
+dense("kernel, 1 + 1e-6", lambda s, dy, dW, db, dx: (dW * (1 + 1e-6), db, dx), ("1.000001 x derivative",))
 dense("kernel, transposed", lambda s, dy, dW, db, dx: (dW.T, db, dx), ("transpose",))
 dense(
     "kernel, transposed and reshaped",
@@ -98,7 +109,7 @@ dense("bias, last row", lambda s, dy, dW, db, dx: (dW, dy[-1], dx), ("last row",
 dense("bias, never written", lambda s, dy, dW, db, dx: (dW, None, dx), ("never written",))
 dense("bias, sign", lambda s, dy, dW, db, dx: (dW, -db, dx), ("sign",))
 dense("bias, penalty inside", lambda s, dy, dW, db, dx: (dW, db + 0.3 * s.bias.value, dx), ("penalty", "0.3 x"))
-dense("bias, 1 + 1e-6", lambda s, dy, dW, db, dx: (dW, db * (1 + 1e-6), dx), ("1.000001 x slope",))
+dense("bias, 1 + 1e-6", lambda s, dy, dW, db, dx: (dW, db * (1 + 1e-6), dx), ("1.000001 x derivative",))
 dense("input, sign", lambda s, dy, dW, db, dx: (dW, db, -dx), ("sign",))
 dense("input, W for its transpose", lambda s, dy, dW, db, dx: (dW, db, dy @ s.kernel.value), ("transpose belongs",))
 dense("input, mean over rows", lambda s, dy, dW, db, dx: (dW, db, dx / len(dy)), ("rows", "mean where a sum"))
@@ -146,7 +157,7 @@ relu("mask of dy", lambda s, dy: dy * (dy > 0), ("mask",))
 relu("mask at 0.5", lambda s, dy: dy * (s.x > 0.5), ("mask",))
 relu("mask turned round", lambda s, dy: dy * (s.x < 0), ("mask",))
 relu("leaky backward", lambda s, dy: np.where(s.x > 0, dy, 0.01 * dy), ("mask",))
-relu("one per cent too much", lambda s, dy: 1.01 * dy * (s.x > 0), ("1.01 x slope",))
+relu("one per cent too much", lambda s, dy: 1.01 * dy * (s.x > 0), ("1.01 x derivative",))
 relu("sign", lambda s, dy: -dy * (s.x > 0), ("sign",))
 relu("x for dy", lambda s, dy: s.x * (s.x > 0), ("dy is forgotten",))
 relu("mean over rows", lambda s, dy: dy * (s.x > 0) / len(dy), ("rows", "mean where a sum"))
@@ -156,12 +167,12 @@ def sig(name, backward, says):
     plant(f"Sigmoid: {name}", lambda: wrong(Sigmoid, backward)(), says)
 
 
-sig("slope forgotten", lambda s, dy: dy, ("slope", "forgotten"))
+sig("derivative forgotten", lambda s, dy: dy, ("derivative", "forgotten"))
 sig("y alone", lambda s, dy: dy * s.y, ("dy * (y)",))
-sig("tanh's slope", lambda s, dy: dy * (1 - s.y**2), ("1 - y^2",))
-sig("sign of the slope", lambda s, dy: dy * s.y * (s.y - 1), ("sign",))
-sig("four times", lambda s, dy: 4 * dy * s.y * (1 - s.y), ("4 x slope",))
-sig("slope of y for x", lambda s, dy: dy * sigmoid(s.y) * (1 - sigmoid(s.y)), None)
+sig("tanh's derivative", lambda s, dy: dy * (1 - s.y**2), ("1 - y^2",))
+sig("sign of the derivative", lambda s, dy: dy * s.y * (s.y - 1), ("sign",))
+sig("four times", lambda s, dy: 4 * dy * s.y * (1 - s.y), ("4 x derivative",))
+sig("derivative of y for x", lambda s, dy: dy * sigmoid(s.y) * (1 - sigmoid(s.y)), None)
 
 
 # ---- dropout
@@ -228,7 +239,7 @@ plant("inside a Residual", lambda: Residual(Dense(6), wrong(ReLU, lambda s, dy: 
 plant(
     "two levels down",
     lambda: Residual(Chain(Dense(6), wrong(Sigmoid, lambda s, dy: 2 * dy * s.y * (1 - s.y))())),
-    ("2 x slope",),
+    ("2 x derivative",),
     "middle/chain/wrong_sigmoid",
 )
 # ---- layers people write themselves
@@ -248,9 +259,9 @@ class Swish(Layer):
         return x * s
 
     def backward(self, dy):
-        slope = self.s * (1 - self.s)
-        self.beta.grad = (dy * self.x * self.x * slope).mean()
-        return dy * (self.s + self.beta.value * self.x * slope)
+        derivative = self.s * (1 - self.s)
+        self.beta.grad = (dy * self.x * self.x * derivative).mean()
+        return dy * (self.s + self.beta.value * self.x * derivative)
 
 
 @dataclass(eq=False)
@@ -343,8 +354,8 @@ plant("Scale: gamma, mean for sum", lambda: Scale("mean"), ("rows", "mean where 
 plant("Scale: gamma forgotten in dx", lambda: Scale("gamma forgotten"), ("dL/dx = dy",))
 plant("Scale: beta gets gamma's", lambda: Scale("swapped"), ("beta has the gradient of gamma",))
 plant("Standardize: statistics taken for constants", Standardize, ("mean and deviation is forgotten",))
-plant("Square: the 2 forgotten", Square, ("0.5 x slope",))
-plant("Modulus: not complex-safe, a thousandth too much", Modulus, ("1.001 x slope",))
+plant("Square: the 2 forgotten", Square, ("0.5 x derivative",))
+plant("Modulus: not complex-safe, a thousandth too much", Modulus, ("1.001 x derivative",))
 
 
 # ---- losses and penalties
@@ -367,15 +378,15 @@ for loss in (BinaryCrossentropy, MeanSquaredError):
     in_loss("1/m missing", loss, lambda s, p, y, g: g * len(p), ("rows", "missing"))
     in_loss("1/m twice", loss, lambda s, p, y, g: g / len(p), ("rows", "mean where a sum"))
     in_loss("sign", loss, lambda s, p, y, g: -g, ("sign",))
-    in_loss("1 + 1e-6", loss, lambda s, p, y, g: g * (1 + 1e-6), ("1.000001 x slope",))
-in_loss("y forgotten", BinaryCrossentropy, lambda s, p, y, g: g + y / len(p), ("the slope of",))
+    in_loss("1 + 1e-6", loss, lambda s, p, y, g: g * (1 + 1e-6), ("1.000001 x derivative",))
+in_loss("y forgotten", BinaryCrossentropy, lambda s, p, y, g: g + y / len(p), ("the derivative of",))
 in_loss(
-    "the slope of probabilities on logits",
+    "the derivative of probabilities on logits",
     BinaryCrossentropy,
     lambda s, p, y, g: g / (sigmoid(p) * sigmoid(-p)),
-    ("the slope of",),
+    ("the derivative of",),
 )
-in_loss("the 2 forgotten", MeanSquaredError, lambda s, p, y, g: g / 2, ("0.5 x slope",))
+in_loss("the 2 forgotten", MeanSquaredError, lambda s, p, y, g: g / 2, ("0.5 x derivative",))
 in_loss("mean over outputs forgotten", MeanSquaredError, lambda s, p, y, g: g * p.shape[1], ("outputs",), outputs=3)
 
 
@@ -385,11 +396,11 @@ def in_penalty(name, base, gradient, says):
     PLANTS.append(Plant(f"{base.__name__}: {name}", layers, None, says, lambda: BinaryCrossentropy() + kind(0.7)))
 
 
-in_penalty("doubled", L2, lambda s, w, m: 2 * s.lambd / m * w, ("2 x slope",))
+in_penalty("doubled", L2, lambda s, w, m: 2 * s.lambd / m * w, ("2 x derivative",))
 in_penalty("sign", L2, lambda s, w, m: -s.lambd / m * w, ("sign",))
 in_penalty("1/m missing", L2, lambda s, w, m: s.lambd * w, ("rows", "missing"))
 in_penalty("missing", L2, lambda s, w, m: 0 * w, ("0 everywhere",))
-in_penalty("half", L2, lambda s, w, m: s.lambd / (2 * m) * w, ("0.5 x slope",))
+in_penalty("half", L2, lambda s, w, m: s.lambd / (2 * m) * w, ("0.5 x derivative",))
 in_penalty("weights for signs", L1, lambda s, w, m: s.lambd / m * w, None)
 in_penalty("1/m twice", L1, lambda s, w, m: s.lambd / m**2 * np.sign(w), ("rows", "mean where a sum"))
 assert issubclass(L2, Penalty)

@@ -26,12 +26,12 @@ class Swish(Layer):
         return x * s
 
     def backward(self, dy):
-        slope = self.s * (1 - self.s)
+        derivative = self.s * (1 - self.s)
         over = {"mean": dy.size, "mean over rows": len(dy)}.get(self.wrong, 1)
-        self.beta.grad = (dy * self.x * self.x * slope).sum() / over
+        self.beta.grad = (dy * self.x * self.x * derivative).sum() / over
         if self.wrong == "x for x squared":
-            self.beta.grad = (dy * self.x * slope).sum()
-        second = self.x * slope if self.wrong == "beta forgotten in dx" else self.beta.value * self.x * slope
+            self.beta.grad = (dy * self.x * derivative).sum()
+        second = self.x * derivative if self.wrong == "beta forgotten in dx" else self.beta.value * self.x * derivative
         second = {"product rule": 0 * second, "minus": -second}.get(self.wrong, second)
         return dy * (self.s + second)
 
@@ -129,7 +129,7 @@ class Attention(Layer):
 
 @dataclass(eq=False)
 class Branches(Layer):
-    """y = x where x > 0, else exp(x) - 1; beyond 1 it goes on with half the slope."""
+    """y = x where x > 0, else exp(x) - 1; beyond 1 it goes on with half the derivative."""
 
     wrong: str = ""
 
@@ -140,22 +140,22 @@ class Branches(Layer):
 
     def backward(self, dy):
         x, wrong = self.x, self.wrong
-        slope = np.exp(np.minimum(x, 0))
-        slope[x > 1] = 0.5
-        slope[x < 0] *= {"negative inputs": 1.1, "negative inputs, a millionth": 1 + 1e-6}.get(wrong, 1)
-        slope[x > 1] *= {"beyond 1": 2.0}.get(wrong, 1.0)
-        slope[:, -1] *= {"sign of one unit": -1, "one unit, a millionth": 1 + 1e-6}.get(wrong, 1)
+        derivative = np.exp(np.minimum(x, 0))
+        derivative[x > 1] = 0.5
+        derivative[x < 0] *= {"negative inputs": 1.1, "negative inputs, a millionth": 1 + 1e-6}.get(wrong, 1)
+        derivative[x > 1] *= {"beyond 1": 2.0}.get(wrong, 1.0)
+        derivative[:, -1] *= {"sign of one unit": -1, "one unit, a millionth": 1 + 1e-6}.get(wrong, 1)
         if wrong == "more than one row" and len(dy) > 1:
-            slope *= 1.25
+            derivative *= 1.25
         if wrong == "training alone" and self.training:
-            slope *= 1.5
+            derivative *= 1.5
         if wrong == "rows moved by one":
-            slope = np.roll(slope, 1, axis=0)
-        if wrong == "features turned round":
-            return (dy * slope)[:, ::-1]
+            derivative = np.roll(derivative, 1, axis=0)
+        if wrong == "features in reverse order":
+            return (dy * derivative)[:, ::-1]
         if wrong == "cumulative":
-            return np.cumsum(dy * slope, axis=0)
-        return dy * slope
+            return np.cumsum(dy * derivative, axis=0)
+        return dy * derivative
 
 
 @dataclass(eq=False)
@@ -237,15 +237,15 @@ class Huber(Loss):
         d = p - y
         size = np.maximum(d, -d)
         inner = np.minimum(size, 1)
-        slope = {"no clip": d.real, "always 1": np.sign(d.real)}.get(self.wrong, np.clip(d.real, -1, 1))
-        slope = slope / p.shape[1] if self.wrong == "mean over outputs" else slope
-        return (inner * inner / 2 + size - inner).sum(axis=1), slope
+        derivative = {"no clip": d.real, "always 1": np.sign(d.real)}.get(self.wrong, np.clip(d.real, -1, 1))
+        derivative = derivative / p.shape[1] if self.wrong == "mean over outputs" else derivative
+        return (inner * inner / 2 + size - inner).sum(axis=1), derivative
 
     def value_and_gradient(self, p, y, weights=None):
-        value, slope = super().value_and_gradient(p, y, weights)
+        value, derivative = super().value_and_gradient(p, y, weights)
         if self.wrong == "weights forgotten":
-            slope = super().value_and_gradient(p, y)[1]
-        return value, slope
+            derivative = super().value_and_gradient(p, y)[1]
+        return value, derivative
 
 
 def plants(kind, mistakes):
@@ -300,15 +300,15 @@ OWN_PLANTS = [
     *plants(
         Branches,
         {
-            "negative inputs": ("1.1 x slope where x < 0",),
-            "negative inputs, a millionth": ("1.000001 x slope where x < 0",),
+            "negative inputs": ("1.1 x derivative where x < 0",),
+            "negative inputs, a millionth": ("1.000001 x derivative where x < 0",),
             "beyond 1": ("alone",),
             "sign of one unit": ("columns 5 alone",),
             "one unit, a millionth": ("columns 5 alone",),
-            "more than one row": ("1.25 x slope",),
-            "training alone": ("1.5 x slope",),
+            "more than one row": ("1.25 x derivative",),
+            "training alone": ("1.5 x derivative",),
             "rows moved by one": (),
-            "features turned round": ("turned round along axis 1",),
+            "features in reverse order": ("in reverse order along axis 1",),
             "cumulative": (),
         },
     ),

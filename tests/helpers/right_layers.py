@@ -1,4 +1,4 @@
-"""Layers that are right, but hard on a gradient checker: they remember, draw places, or drop imaginary parts."""
+"""Right layers that are difficult for a gradient checker: they remember, choose places, or drop imaginary parts."""
 
 from dataclasses import dataclass
 
@@ -73,3 +73,16 @@ class Median(Layer):
         dx = np.zeros_like(self.x)
         np.put_along_axis(dx, self.place, dy, axis=1)
         return dx
+
+
+def doubling(**methods):
+    """A right layer y = 2 x, with some of its methods replaced."""
+
+    def forward(self, x, training=False):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+    kind = type("Doubling", (Layer,), {"forward": forward, "backward": backward, **methods})
+    return dataclass(eq=False)(kind)()

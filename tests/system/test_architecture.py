@@ -34,6 +34,7 @@ MODULES = [
     "schedules",
     "optimizers",
     "data",
+    "_recording",
     "objective",
     "_recording",
     "callbacks",

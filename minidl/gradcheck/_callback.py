@@ -1,4 +1,4 @@
-"""Gradient checking while a model trains."""
+"""Check gradients while a model trains."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .. import validation
 from ..callbacks import Callback, Logs
 from ..data import Examples
 from ..errors import GradientError
-from .check import check_function, spread
-from .compare import TOLERANCE, refuse_bad_settings
-from .report import Report
-from .walk import ModelFunction
+from ._chain_subject import DataLoss
+from ._check import compare_objective, every_kth
+from ._compare import TOLERANCE, check_settings
+from ._report import Report
 
 
 class GradientChecker(Callback):
-    """Checks the gradients of the first batch of every `every`-th epoch, the first one included, as `check_model` does.
+    """Check the gradients of the first batch of every `every`-th epoch, the first included, as `check_model` does.
 
-    On a private copy in float64, with the dropout masks replayed: the training goes on as if nothing had been checked.
-    The reports are in `.reports`, each with its `.epoch`; History gets `gradient_difference`, NaN where none was made.
+    It works on a private float64 copy with the same dropout masks, so that the training is as without it. The reports
+    are in `.reports`, each with its `.epoch`; History gets `gradient_difference`, NaN for epochs without a check.
 
     rows        of the batch to use: a check needs few
     on_failure  "raise" GradientError, "warn", or "record" only
@@ -36,20 +36,20 @@ class GradientChecker(Callback):
         on_failure: str = "raise",
     ) -> None:
         self.every = validation.check_integer("GradientChecker", "every", every, 1)
-        refuse_bad_settings("GradientChecker", depth, method, tolerance)
+        check_settings("GradientChecker", depth, method, tolerance)
         self.depth, self.method, self.tolerance = depth, method, tolerance
         self.rows = validation.check_integer("GradientChecker", "rows", rows, 1)
         self.on_failure = validation.check_choice(
             "GradientChecker", "on_failure", on_failure, ("raise", "warn", "record")
         )
         self.reports: list[Report] = []
-        self.function: ModelFunction | None = None
+        self.subject: DataLoss | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.function = None
+        self.subject = None
 
     def close(self) -> None:
-        self.function = None
+        self.subject = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch, self.difference = epoch, math.nan
@@ -67,13 +67,12 @@ class GradientChecker(Callback):
             warnings.warn(f"epoch {self.epoch + 1}: {report}", stacklevel=2)
 
     def check(self, examples: Examples) -> Report:
-        """The report on some of these examples."""
-        chosen = examples[spread(len(examples), self.rows)]
-        if self.function is None:
-            self.function = ModelFunction(self.model, chosen)
-        else:
-            self.function.renew(self.model, chosen)
-        return check_function(self.function, self.depth, self.method, self.tolerance, seed=self.epoch)
+        """Return the report on some of these examples."""
+        rows = examples[every_kth(len(examples), self.rows)]
+        objective, known = self.model.objective, self.subject
+        self.subject = DataLoss(objective.copy(), rows) if known is None else known.follow(objective, rows)
+        settings = (self.depth, self.method, self.tolerance, self.epoch)
+        return compare_objective(self.model.name, self.subject, *settings)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

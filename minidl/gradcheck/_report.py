@@ -1,4 +1,4 @@
-"""What a gradient check found: data first, words second."""
+"""The result of a gradient check, as data and as text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .._lazy import extension
+from .._tables import html_table, text_table
+from ._differentiation import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WORDS = {"complex": "complex step", "central": "central differences"}
-
 
 @dataclass
 class Tensor:
-    """The check of one gradient tensor.
+    """The check of the gradient of one tensor.
 
-    difference  |a - n| / (|a| + |n|) over the entries checked, kinks left out
-    worst       index of the entry that disagrees most, with its analytic (backward) and numeric (slope) value
-    kinks       entries passed over because the slope there depends on the side it is taken from
-    checked     entries compared one by one; 0 where a random direction through all of them was enough
-    cause       what the mistake looks like, or None
+    difference  |a - n| / (|a| + |n|) over the entries checked, without kinks
+    worst       index of the entry with the largest difference, its gradient (analytic) and derivative (numeric)
+    kinks       entries left out because their derivative depends on the side from which it is taken, as in ReLU at 0
+    checked     entries compared one by one; 0 if one random direction through all of them was enough
+    cause       a description of the mistake, or None
     """
 
     size: int
@@ -39,10 +39,13 @@ class Tensor:
 
 @dataclass
 class Report:
-    """A gradient check. `passed`, `difference` (over all), `tensors` by path, `guilty` (a layer's path, or None).
+    """The result of a gradient check.
 
-    broken  promises of a layer that it breaks: these fail the check too
-    notes   advice that fails nothing
+    tensors     the check of each gradient, by path
+    difference  |a - n| / (|a| + |n|) over all of them
+    guilty      path of the layer whose backward is wrong, or None
+    broken      rules for layers that this one breaks: the check fails then, too
+    notes       advice; it does not fail the check
     """
 
     title: str
@@ -58,7 +61,7 @@ class Report:
     epoch: int | None = None
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the numerical against the claimed entries: see `minidl.plots.gradient_report`."""
+        """Draw the difference of every tensor: see `minidl.plots.gradient_report`."""
         axes: Axes = extension("plots").gradient_report(self, ax)
         return axes
 
@@ -74,17 +77,26 @@ class Report:
     def kinks(self) -> int:
         return sum(tensor.kinks for tensor in self.tensors.values())
 
+    def include(self, part: Report) -> None:
+        """Add the difference and the effort of another report. The method is the less exact one."""
+        self.difference = max(self.difference, part.difference)
+        self.evaluations += part.evaluations
+        self.seconds += part.seconds
+        self.method = self.method if METHODS[part.method].exact else part.method
+
     @property
     def headline(self) -> str:
         rows = "" if self.rows is None else f", {self.rows} row{'s' * (self.rows != 1)}"
         verdict = f"{len(self.wrong)} of {len(self.tensors)} gradients wrong" if self.wrong else "all gradients right"
         if self.broken:
-            verdict += f", {len(self.broken)} promise{'s' * (len(self.broken) != 1)} broken"
-        return f"{self.title}: {verdict} ({WORDS[self.method]}, float64{rows})"
+            verdict += f", {len(self.broken)} rule{'s' * (len(self.broken) != 1)} broken"
+        return f"{self.title}: {verdict} ({METHODS[self.method].label}, float64{rows})"
 
     def rows_of_text(self) -> list[tuple[str, ...]]:
-        """The table, cell by cell, under its heading."""
-        table: list[tuple[str, ...]] = [("gradient", "checked", "difference", "worst entry", "backward", "slope", "")]
+        """The table, heading first."""
+        table: list[tuple[str, ...]] = [
+            ("gradient", "checked", "difference", "worst entry", "backward", "derivative", "")
+        ]
         for path, tensor in self.tensors.items():
             checked = f"{tensor.checked}/{tensor.size}" if tensor.checked else "direction"
             worst = "-" if tensor.worst is None else str(list(tensor.worst))
@@ -94,31 +106,24 @@ class Report:
             table.append((path, checked, f"{tensor.difference:.1e}", worst, *values, verdict))
         return table
 
-    def words(self) -> list[str]:
-        """What stands below the table: whose backward is wrong, the causes, the broken promises, advice."""
+    def lines_of_text(self) -> list[str]:
+        """The lines below the table: the guilty layer, causes, broken promises, advice."""
         lines = [f"guilty: {self.guilty}, the layer whose backward is wrong"] if self.guilty else []
         causes = [f"cause: {tensor.cause}" for tensor in self.wrong.values() if tensor.cause]
         lines += list(dict.fromkeys(causes)) or (["cause: unknown"] if self.wrong else [])
         return [*lines, *(f"broken: {line}" for line in self.broken), *(f"note: {line}" for line in self.notes)]
 
     def __str__(self) -> str:
-        table = self.rows_of_text()
-        widths = [max(len(row[column]) for row in table) for column in range(7)]
-        lines = []
-        for row in table:
-            left = f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:<{widths[3]}}"
-            lines.append(f"  {left}  {row[4]:>{widths[4]}}  {row[5]:>{widths[5]}}  {row[6]}".rstrip())
-        return "\n".join([self.headline, "", *lines, *(f"  {line}" for line in self.words())])
+        head, *body = self.rows_of_text()
+        lines = [*text_table(head, body, "<>><>><"), *self.lines_of_text()]
+        return "\n".join([self.headline, "", *(f"  {line}" for line in lines)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head, *body = self.rows_of_text()
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        lines = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in body]
-        words = "".join(f"<p>{html.escape(line)}</p>" for line in self.words())
-        table = f"<table><thead><tr>{cells}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-        return f"<p><b>{html.escape(self.headline)}</b></p>{table}{words}"
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in self.lines_of_text())
+        return f"<p><b>{html.escape(self.headline)}</b></p>{html_table('', head, body)}{lines}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dicts."""

@@ -1,4 +1,4 @@
-"""What a layer promises besides its derivative: see `Layer`. Each broken promise is a sentence."""
+"""Check what a layer must do besides computing its derivative: see `Layer`. Each broken rule is a sentence."""
 
 from __future__ import annotations
 
@@ -9,46 +9,45 @@ from typing import Any
 
 import numpy as np
 
+from .._recording import Snapshot
 from ..layers import Layer
 from ..parameters import Parameters
-from .functions import OFTEN, Snapshot
+from ._causes import NOT_REPEATABLE
+from ._layer_subject import build_clone
+from ._subjects import REPEATS
 
 
-def broken_promises(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[list[str], list[str]]:
-    """What a fresh clone of the layer breaks on random rows, and advice on what is only unsafe in threads."""
+def check_contract(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[list[str], list[str]]:
+    """The rules that a new clone breaks on random rows, and advice."""
     rng = np.random.default_rng(seed)
-    clone = layer.clone()
-    promised = clone.build(shape)
-    params = Parameters(clone.named_parameters(), np.dtype(np.float32))
-    params.initialize(rng)
-    for _, inner in clone.walk():
-        inner.rng = rng
-    trial = Trial(clone, params, rng.standard_normal((6, *shape)).astype(np.float32))
-    found = [*trial.shapes(promised)] or [*trial.writes(), *trial.repeats(), *trial.dtypes(), *trial.layouts()]
-    return found, [*trial.reads_back(), *trial.untrained()]
+    clone, params, output_shape = build_clone(layer, shape, np.float32, rng)
+    check = ContractCheck(clone, params, rng.standard_normal((6, *shape)).astype(np.float32))
+    broken = [*check.shapes(output_shape)]
+    broken = broken or [*check.writes(), *check.repeats(), *check.dtypes(), *check.layouts()]
+    return broken, [*check.reads_back(), *check.untrained()]
 
 
-class Trial:
-    """A built layer, rows x, and the state it starts every pass from."""
+class ContractCheck:
+    """A built layer, rows x, and the state from which every pass starts."""
 
     def __init__(self, layer: Layer, params: Parameters, x: np.ndarray) -> None:
         self.layer, self.params, self.x = layer, params, x
         self.state = Snapshot([inner for _, inner in layer.walk()])
-        self.y = self.forward(x)
+        self.y = self.forward(x.copy())
         self.dy = np.random.default_rng(5).standard_normal(self.y.shape).astype(np.float32)
-        self.dx, self.grad = self.backward(self.dy)
+        self.dx, self.grad = self.backward()
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.state.restore()
-        return self.layer.forward(x.copy(), training=True)
+        return self.layer.forward(x, training=True)
 
-    def backward(self, dy: np.ndarray) -> tuple[Any, np.ndarray]:
-        dx = self.layer.backward(dy.copy())
+    def backward(self) -> tuple[Any, np.ndarray]:
+        dx = self.layer.backward(self.dy.copy())
         return dx, self.params.grad.copy()
 
-    def shapes(self, promised: tuple[int, ...]) -> Iterator[str]:
-        if self.y.shape != (len(self.x), *promised):
-            yield f"build promises rows of shape {promised}, forward returns {self.y.shape[1:]}"
+    def shapes(self, output_shape: tuple[int, ...]) -> Iterator[str]:
+        if self.y.shape != (len(self.x), *output_shape):
+            yield f"build returns the row shape {output_shape}, forward returns rows of shape {self.y.shape[1:]}"
         if not isinstance(self.dx, np.ndarray):
             got = "nothing" if self.dx is None else f"a {type(self.dx).__name__}"
             yield f"backward returns {got}; it must return an array, dL/dx"
@@ -57,9 +56,8 @@ class Trial:
 
     def writes(self) -> Iterator[str]:
         x, dy, theta = self.x.copy(), self.dy.copy(), self.params.theta.copy()
-        self.state.restore()
-        y = self.layer.forward(x, training=True)
-        kept = y.copy()
+        y = self.forward(x)
+        y_before = y.copy()
         dx = self.layer.backward(dy)
         if not np.array_equal(x, self.x):
             yield "it writes into its input x"
@@ -67,18 +65,17 @@ class Trial:
             yield "backward writes into its argument dy"
         if not np.array_equal(theta, self.params.theta):
             yield "a pass changes its parameters"
-        dx_kept = np.array(dx)
-        self.layer.forward(2 * self.x, training=True)  # from where the last pass ended: a buffer would be used again
+        dx_before = np.array(dx)
+        self.layer.forward(2 * self.x, training=True)  # without restoring, so that a buffer is used again
         self.layer.backward(2 * self.dy)
-        if not (np.array_equal(y, kept, equal_nan=True) and np.array_equal(dx, dx_kept, equal_nan=True)):
+        if not (_equal(y, y_before) and _equal(dx, dx_before)):
             yield "a later pass writes into an array that was returned earlier"
 
     def repeats(self) -> Iterator[str]:
-        if not all(np.array_equal(self.forward(self.x), self.y, equal_nan=True) for _ in range(OFTEN)):
-            yield "forward is not the same twice from one state: does it draw from another generator than self.rng?"
-        dx, grad = self.backward(self.dy)
-        again_dx, again = self.backward(self.dy)
-        if not (np.array_equal(grad, again, equal_nan=True) and np.array_equal(dx, again_dx, equal_nan=True)):
+        if not all(_equal(self.forward(self.x.copy()), self.y) for _ in range(REPEATS)):
+            yield NOT_REPEATABLE
+        (dx, grad), (dx_again, grad_again) = self.backward(), self.backward()
+        if not (_equal(grad, grad_again) and _equal(dx, dx_again)):
             yield "backward is not the same twice: it must set gradients (p.grad = ...), not add to them"
 
     def dtypes(self) -> Iterator[str]:
@@ -90,37 +87,41 @@ class Trial:
         strided = np.asfortranarray(np.repeat(self.x, 2, axis=0))[::2]
         strided.flags.writeable = False
         try:
-            self.state.restore()
-            y = self.layer.forward(strided, training=True)
-            self.backward(self.dy)
-        except (ValueError, AttributeError) as error:  # what NumPy raises for a write, and for a change of shape
-            yield f"it cannot take a read-only or non-contiguous input ({error})"
+            y = self.forward(strided)
+            self.backward()
+        except (ValueError, AttributeError) as error:  # NumPy raises these for a write and for a change of shape
+            yield f"it does not accept a read-only or non-contiguous input ({error})"
             return
         if not np.allclose(y, self.y, rtol=1e-4, atol=1e-5, equal_nan=True):
-            yield "it computes something else from a non-contiguous input"
+            yield "it returns different numbers for a non-contiguous input"
 
     def reads_back(self) -> Iterator[str]:
         for training in (True, False):
             self.state.restore()
-            with _watched(self.layer) as read:
+            with _attributes_read_back(self.layer) as read:
                 self.layer.forward(self.x, training)
             for name in read:
-                yield f"forward reads self.{name} back after storing it, so predict is not safe in threads: use a local"
+                problem = f"forward reads self.{name} back after storing it"
+                yield f"{problem}, so predict is not safe in threads: use a local variable"
             if read:
                 return
 
     def untrained(self) -> Iterator[str]:
         self.state.restore()
         layers = [inner for _, inner in self.layer.walk()]
-        made = [(layer, name, array.copy()) for layer in layers for name, array in _constants(layer)]
+        before = [(layer, name, array.copy()) for layer in layers for name, array in _constants(layer)]
         self.layer.forward(self.x, training=True)
-        for layer, name, array in made:
-            if np.array_equal(vars(layer)[name], array, equal_nan=True):
-                yield f"self.{name} is an array and no Parameter: nothing trains it"
+        for layer, name, array in before:
+            if _equal(vars(layer)[name], array):
+                yield f"self.{name} is an array but not a Parameter: training does not change it"
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
 
 
 def _constants(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
-    """Arrays of numbers on the layer that are neither settings nor state."""
+    """Arrays of floats on the layer that are neither settings nor state."""
     known = {*(setting.name for setting in fields(layer)), *layer.state_names}
     for name, value in vars(layer).items():
         if name not in known and isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -128,8 +129,8 @@ def _constants(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
 
 
 @contextmanager
-def _watched(layer: Layer) -> Iterator[list[str]]:
-    """The names of the attributes that the layer reads after writing them, inside the with block."""
+def _attributes_read_back(layer: Layer) -> Iterator[list[str]]:
+    """The names of the attributes that the layer reads after it has written them, inside the with block."""
     written: set[str] = set()
     read: list[str] = []
     kind = type(layer)

@@ -1,0 +1,342 @@
+"""Layers that run one after the other, as a function of their parameters: those of a model, or one layer alone.
+
+A parameter of one layer leaves all layers before it as they were, so its derivatives are evaluated from that layer on:
+the change of the layer's own output, times dL/dy there. That dL/dy is found once for each layer by the same means, from
+the end of the chain backwards. No backward pass has a part in it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._recording import Snapshot
+from ..data import Examples
+from ..errors import DataError, ShapeError
+from ..layers import Chain, Layer
+from ..losses import Loss
+from ..objective import Objective
+from ..parameters import Parameters
+from ._differentiation import (
+    CENTRAL,
+    Differentiation,
+    are_independent,
+    complex_arithmetic,
+    keeps_derivatives,
+    random_step,
+    vjp,
+)
+from ._rounding import bound, chain_bounds, largest
+from ._subjects import NEAR, Part, Subject
+
+
+@dataclass
+class Recording:
+    """One pass at v: leaf i, from the state before[i] if it has one, maps inputs[i] to inputs[i + 1]."""
+
+    v: np.ndarray
+    inputs: list[np.ndarray]
+    before: list[Snapshot | None]
+    cotangents: dict[Any, dict[int, np.ndarray]] = field(default_factory=dict)
+
+
+class ChainSubject(Subject):
+    """loss(layers(x), y) in float64 as a function of a vector, by default of theta. It uses the layers themselves."""
+
+    def __init__(self, layers: Chain, params: Parameters, loss: Loss, rows: Examples, training: bool = True) -> None:
+        self.layers, self.leaves, self.params, self.loss, self.training = layers, layers.layers, params, loss, training
+        leaf_of = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
+        self.leaf_of = {path: leaf_of[id(parameter)] for path, parameter in params.items()}
+        self.parts = {path: Part(params.slices[path], parameter.shape) for path, parameter in params.items()}
+        self._steady = dict[int, bool]()
+        self._held: tuple[Any, np.ndarray] | None = None
+        self._depends_on_other_batch = True  # until the first gradient shows that it does not
+        self.start(params.theta, rows)
+
+    def start(self, theta: np.ndarray, rows: Examples) -> None:
+        """Begin at a point, with a batch."""
+        self.point = theta.astype(np.float64)
+        weight = None if rows.weight is None else rows.weight.astype(np.float64)
+        self.rows = Examples(rows.x.astype(np.float64), rows.y.astype(np.float64), weight)
+        changing = [leaf for i, leaf in enumerate(self.leaves) if not self._steady.get(i)]
+        self.state = Snapshot(inner for leaf in changing for _, inner in leaf.walk())
+        self._recorded: Recording | None = None
+        self.evaluations = 0
+
+    @property
+    def is_steady(self) -> bool:
+        """True if no layer draws random numbers or remembers earlier passes."""
+        return all(self._steady.get(i) for i in range(len(self.leaves)))
+
+    # ---- the parts of v
+
+    def _theta(self, v: np.ndarray) -> np.ndarray:
+        return v
+
+    def _x(self, v: np.ndarray) -> np.ndarray:
+        return self.rows.x
+
+    # ---- the claimed gradient
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        """The claimed gradient; NaN where backward wrote nothing.
+
+        The first time another batch runs before, so that what backward takes from an earlier pass shows.
+        """
+        rows = Examples(self._x(v), self.rows.y, self.rows.weight)
+        with self.params.cast(np.float64), np.errstate(all="ignore"):
+            self.params.theta[:] = self._theta(v)
+            if not self._depends_on_other_batch:
+                self.state.restore()
+                return self._pass(rows)[1]
+            this, other = partial(self._pass, rows), partial(self._pass, other_batch(rows))
+            found, self._depends_on_other_batch = gradient_after_other_batch(self.state, this, other)
+            return found
+
+    def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """The outputs and the gradient of one training step."""
+        self.params.grad[:] = np.nan
+        z = self.layers.forward(rows.x, self.training)
+        return z, self._joined(self.layers.backward(self._dz(z, rows)))
+
+    def _dz(self, z: np.ndarray, rows: Examples) -> np.ndarray:
+        return self.loss.value_and_gradient(z, rows.y, rows.weight)[1]
+
+    def _joined(self, dx: Any) -> np.ndarray:
+        """The gradient as a vector, after a backward pass that returned dx."""
+        return self.params.grad.copy()
+
+    # ---- values
+
+    def value(self, v: np.ndarray) -> Any:
+        with self.at(v, v.dtype):
+            return self._onward(0, self._x(v).astype(v.dtype))
+
+    def _onward(self, start: int, a: np.ndarray) -> Any:
+        for i in range(start, len(self.leaves)):
+            a = self.run(i, a)
+        return self.loss.value(a, self.rows.y, self.rows.weight)
+
+    def run(self, i: int, a: np.ndarray) -> np.ndarray:
+        """The output of leaf i, with the masks and statistics it had when the point was recorded."""
+        if self._recorded is not None and (before := self._recorded.before[i]) is not None:
+            before.restore()
+        self.evaluations += 1
+        return self.leaves[i].forward(a, self.training)
+
+    @contextmanager
+    def at(self, v: np.ndarray, dtype: Any) -> Iterator[None]:
+        """The layers at v, in this dtype. They come back to the state they were in."""
+        if self._held is not None and self._held[0] == dtype and self._held[1] is v:
+            yield
+            self.params.theta[:] = self._theta(v)
+            return
+        outer, self._held = self._held, (dtype, v)
+        self.state.restore()
+        try:
+            with self.params.cast(dtype), complex_arithmetic():
+                self.params.theta[:] = self._theta(v)
+                yield
+        finally:
+            self._held = outer
+            self.state.restore()
+
+    def record(self, v: np.ndarray) -> Recording:
+        """The inputs of all leaves at v, the last output, and the states that the leaves start from."""
+        if self._recorded is None or not (self._recorded.v is v or np.array_equal(self._recorded.v, v)):
+            self._recorded = None
+            inputs, before = [self._x(v)], list[Snapshot | None]()
+            with self.at(v, np.float64):
+                for i, leaf in enumerate(self.leaves):
+                    steady = self._is_steady(i, inputs[i])
+                    before.append(None if steady else Snapshot([inner for _, inner in leaf.walk()]))
+                    inputs.append(check_output(leaf, leaf.forward(inputs[i], self.training)))
+            self._recorded = Recording(v, inputs, before)
+        return self._recorded
+
+    def _is_steady(self, i: int, a: np.ndarray) -> bool:
+        """True if leaf i draws nothing and remembers nothing, so that its state need not be restored."""
+        if i not in self._steady:
+            leaf, near = self.leaves[i], a + NEAR * random_step(a, np.random.default_rng(5))
+            start = Snapshot([inner for _, inner in leaf.walk()])
+            once, again = (leaf.forward(near, self.training) for _ in range(2))
+            self._steady[i] = np.array_equal(once, again, equal_nan=True) and not start.drawn
+            start.restore()
+        return self._steady[i]
+
+    # ---- derivatives
+
+    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
+        """The output of the leaf that has the tensor, as a function of an offset of its entries, inside `at`."""
+        i, kept, window = self.leaf_of[path], v[self.parts[path].slice], self.params[path].value.reshape(-1)
+        a = self.record(v).inputs[i]
+
+        def output(offset: Any, chosen: Any = slice(None)) -> np.ndarray:
+            window[chosen] = kept[chosen] + offset
+            y = self.run(i, a)
+            window[chosen] = kept[chosen]
+            return y
+
+        return output
+
+    def tensor_derivative(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> float:
+        after = self.leaf_of[path] + 1
+        self.record(v)
+        with self.at(v, method.dtype):
+            output = self._output(v, path)
+            return float(method.derivative(lambda offset: self._onward(after, output(offset)), direction))
+
+    def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
+        part, cotangent = self.parts[path], self.cotangent(self.leaf_of[path], v, method)
+        values, columns = v[part.slice], part.shape[-1] if part.shape else 1
+        with self.at(v, method.dtype):
+            output = self._output(v, path)
+
+            def change(chosen: np.ndarray, size: float) -> Any:
+                """The derivative of the output when the chosen entries, of this size, move together."""
+                direction = np.ones(len(chosen))
+                return method.derivative(lambda offset: output(offset, chosen), direction, max(1.0, size))
+
+            def of_columns(moved: np.ndarray) -> Any:
+                return change(np.flatnonzero(np.resize(moved, part.size)), largest(values))
+
+            by_column = cotangent.ndim == 2 and cotangent.shape[1] == columns and part.size > 1
+            if by_column and are_independent(of_columns, columns, axis=1):  # as in Dense: a row of the kernel at a time
+                found = np.empty(part.size)
+                for row in np.arange(part.size).reshape(-1, columns)[np.unique(entries // columns)]:
+                    found[row] = (cotangent * change(row, largest(values[row]))).sum(axis=0)
+                return found[entries]
+            return np.array(
+                [(cotangent * change(entries[[k]], abs(values[entries[k]]))).sum() for k in range(len(entries))]
+            )
+
+    def cotangent(self, i: int, v: np.ndarray, method: Differentiation) -> np.ndarray:
+        """dL/dy of leaf i's output, by derivatives from the end of the chain backwards."""
+        recording = self.record(v)
+        found = recording.cotangents.setdefault(method, {})
+        with self.at(v, method.dtype):
+            if not found:
+                found[len(self.leaves) - 1] = self._loss_derivative(recording.inputs[-1], method)
+            for lower in range(min(found), i, -1):
+                found[lower - 1] = self._input_derivative(lower, recording.inputs[lower], found[lower], method)
+        return found[i]
+
+    def _input_derivative(
+        self, i: int, a: np.ndarray, dy: np.ndarray, method: Differentiation, entries: np.ndarray | None = None
+    ) -> np.ndarray:
+        """dL/da of leaf i's input a, or some entries of it, from dL/dy of its output."""
+        return vjp(lambda offset: self.run(i, a + offset), a.shape, dy, method, max(1.0, largest(a)), entries)
+
+    @abstractmethod
+    def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
+        """dL/dz of the last output."""
+
+    def _keeps_derivatives(self, rng: np.random.Generator) -> bool:
+        """Judged at every leaf and at the loss."""
+        along = random_step(self.point, rng)
+        near, inputs = self.point + NEAR * along, self.record(self.point).inputs
+        directions = [random_step(a, rng) for a in inputs]
+        inputs = [a + NEAR * direction for a, direction in zip(inputs, directions, strict=True)]
+        if self.loss.link is not None and not self.loss.from_logits:
+            inputs[-1] = np.clip(inputs[-1], 1e-3, 1 - 1e-3)  # probabilities
+
+        def outputs(step: Any) -> list[Any]:
+            with self.at(near, np.asarray(step).dtype):
+                self.params.theta += step * self._theta(along)
+                *moved, z = (a + step * direction for a, direction in zip(inputs, directions, strict=True))
+                return [*(self.run(i, a) for i, a in enumerate(moved)), self.loss.terms(z, self.rows.y)[0]]
+
+        return keeps_derivatives(outputs)
+
+
+class DataLoss(ChainSubject):
+    """The data loss of an objective on some rows. The objective is a private copy."""
+
+    trials = 1  # a network has many outputs, all of which are judged
+
+    def __init__(self, objective: Objective, rows: Examples) -> None:
+        self.objective = objective
+        super().__init__(objective.layers, objective.params, objective.loss, rows)
+
+    def follow(self, objective: Objective, rows: Examples) -> DataLoss:
+        """The subject for an objective after more training, with what is known of its layers already."""
+        if self.is_steady:
+            self.start(objective.params.theta, rows)
+            return self
+        new = DataLoss(objective.copy(), rows)
+        known = ("_steady", "_depends_on_other_batch", "supports_complex")
+        vars(new).update({name: vars(self)[name] for name in known if name in vars(self)})
+        return new
+
+    def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
+        y, m = self.rows.y, len(z)
+        share = (np.ones(m) if self.rows.weight is None else self.rows.weight) / m
+        return vjp(lambda offset: self.loss.terms(z + offset, y)[0], z.shape, share, method, max(1.0, largest(z)))
+
+    def unit(self, v: np.ndarray) -> float:
+        z = self.record(v).inputs[-1]
+        return max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
+
+    def gradient_bounds(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        claimed = {id(self.params[path]): gradient[part.slice] for path, part in self.parts.items()}
+        inputs, unit = self.record(v).inputs, self.unit(v)
+        with self.at(v, np.float64):
+            dz = self._dz(self.layers.forward(self.rows.x, self.training), self.rows)
+            bounds = chain_bounds(self.leaves, inputs[:-1], dz, unit, claimed)
+        return {path: bounds[id(parameter)] for path, parameter in self.params.items()}
+
+    def value_bound(self, v: np.ndarray) -> float:
+        """That of the value, or of the outputs of any leaf on the way to it."""
+        sizes = [largest(a) for a in self.record(v).inputs]
+        leaves = range(len(self.leaves))
+        errors = (max(sizes[i : i + 2]) * np.abs(self.cotangent(i, v, CENTRAL)).sum() for i in leaves)
+        return super().value_bound(v) + bound(float(max(errors, default=0.0)))
+
+
+def other_batch(rows: Examples) -> Examples:
+    """Another batch of numbers like these."""
+    return Examples(0.7 * rows.x[::-1] + 0.1, rows.y[::-1], rows.weight)
+
+
+def gradient_after_other_batch(
+    state: Snapshot, this: Callable[[], tuple[np.ndarray, np.ndarray]], other: Callable[[], Any]
+) -> tuple[np.ndarray, bool]:
+    """The gradient of `this` pass after the `other` one, and True if it differs from that without the other one.
+
+    A pass is (outputs, gradient). A layer whose forward remembers, which is allowed, does not count: its outputs change
+    too, or its gradient changes even after the very same pass.
+    """
+
+    def after(first: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
+        state.restore()
+        first()
+        state.restore_generators()
+        return this()
+
+    state.restore()
+    outputs, fresh = this()
+    again, left = after(other)
+    if _equal(left, fresh) or not _equal(again, outputs) or not _equal(after(this)[1], fresh):
+        return fresh, False
+    return left, True
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def check_output(layer: Layer, y: Any) -> Any:
+    """Return the layer's output for a float64 input; raise if it is no array or too coarse for derivatives."""
+    if not isinstance(y, np.ndarray | np.generic):
+        got = "nothing" if y is None else f"a {type(y).__name__}"
+        raise ShapeError(f"{type(layer).__name__}: forward returns {got}; it must return an array, y")
+    if y.dtype.kind == "f" and y.dtype.itemsize < 8:
+        problem = f"forward turns float64 into {y.dtype}, too coarse for derivatives; keep the dtype of x"
+        raise DataError(f"{type(layer).__name__}: {problem}")
+    return y

@@ -1,0 +1,245 @@
+"""The checks: of a function, a loss, a layer, a model."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import losses, validation
+from ..errors import GradientError, NotBuiltError, SettingError
+from ..layers import Layer
+from ..losses import Loss, PenalizedLoss
+from ..model import Model
+from ..parameters import Penalty
+from ..validation import Interval
+from . import _causes
+from ._blame import compare_layer, compare_penalty, explain
+from ._chain_subject import DataLoss
+from ._compare import TOLERANCE, check_settings, compare
+from ._contract import check_contract
+from ._differentiation import METHODS, choose_method
+from ._layer_subject import layer_subject
+from ._report import Report
+from ._subjects import LossSubject, PenaltySubject, PlainSubject
+
+COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
+
+
+def numerical_gradient(f: Any, theta: Any, method: str = "auto") -> Any:
+    """df/dtheta of a function f(theta) -> number, entry by entry. theta is an array or a number; so is the result.
+
+    method  "complex", "central", or "auto": the complex step if f supports it
+    """
+    validation.check_choice("numerical_gradient", "method", method, ("auto", *METHODS))
+    subject = PlainSubject("numerical_gradient", f, None, theta)
+    chosen = choose_method("numerical_gradient: f", method, lambda: subject.supports_complex)
+    gradient = subject.tensor_derivatives("theta", chosen)
+    return gradient if gradient.ndim else float(gradient)
+
+
+def check_gradient(
+    f: Any,
+    gradient: Any,
+    theta: Any,
+    *,
+    method: str = "auto",
+    tolerance: float = TOLERANCE,
+    raise_on_failure: bool = True,
+) -> Report:
+    """Check that `gradient` is the gradient of f at theta.   f(theta) -> number, theta an array or a number.
+
+    gradient  its value at theta, or better a function of theta: with a function, kinks can be recognized
+    Returns the Report; raises GradientError with it if the gradient is wrong.
+    """
+    check_settings("check_gradient", "all", method, tolerance)
+    subject = PlainSubject("check_gradient", f, gradient, theta)
+    return _finish(compare("gradient", subject, None, method, tolerance), raise_on_failure)
+
+
+def check_loss(
+    loss: Loss | Penalty | PenalizedLoss,
+    outputs: int = 3,
+    *,
+    rows: int = 5,
+    seed: int = 0,
+    raise_on_failure: bool = True,
+) -> Report:
+    """Check the derivatives of a loss and the gradients of penalties on random outputs, weighted and unweighted.
+
+    A loss with a link is checked on probabilities and on logits, one with labels in [0, 1] with hard and soft labels.
+    Returns the Report; raises GradientError with it if one is wrong.
+    """
+    outputs = validation.check_integer("check_loss", "outputs", outputs, 1)
+    rows = validation.check_integer("check_loss", "rows", rows, 1)
+    rng, subjects = np.random.default_rng(seed), dict[str, LossSubject | PenaltySubject]()
+    penalties: tuple[Penalty, ...]
+    if isinstance(loss, Penalty):
+        title, penalties = type(loss).__name__, (loss,)
+    else:
+        terms = losses.get("check_loss: loss", loss)
+        title, penalties = type(terms.loss).__name__, terms.penalties
+        subjects |= _loss_subjects(terms.loss, outputs, rows, rng)
+    if penalties:
+        everywhere = [(slice(None), term) for term in penalties]
+        subjects["penalty"] = PenaltySubject(everywhere, rng.standard_normal(7 * outputs), rows)
+    report = Report(title, "complex", rows)
+    for name, subject in subjects.items():
+        part = compare(name, subject, "all", "auto", TOLERANCE)
+        (report.tensors[name],) = part.tensors.values()
+        report.include(part)
+        if not part.passed:
+            report.tensors[name].cause = _causes.of_loss(subject, name, part.method)
+    return _finish(report, raise_on_failure)
+
+
+def _loss_subjects(loss: Loss, outputs: int, rows: int, rng: np.random.Generator) -> dict[str, LossSubject]:
+    forms = {"output": loss}
+    if loss.link is not None and not loss.from_logits:
+        forms["logits"] = loss.on_logits()
+    subjects: dict[str, LossSubject] = {}
+    for name, form in forms.items():
+        p = _random(validation.REAL_LINE if form.from_logits else form.outputs, (rows, outputs), rng)
+        y = rng.integers(0, outputs, (rows, 1)).astype(float) if form.sparse else _random(form.labels, p.shape, rng)
+        subjects[name] = LossSubject(form, p, y)
+        subjects[f"{name}, weighted"] = LossSubject(form, p, y, rng.uniform(0.5, 2, rows))
+        if str(form.labels) == "[0, 1]":
+            subjects[f"{name}, hard labels"] = LossSubject(form, p, np.round(y))
+    return subjects
+
+
+def _random(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random numbers well inside the interval."""
+    low, high = interval.low, interval.high
+    if math.isfinite(low) and math.isfinite(high):
+        return rng.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape)
+    numbers = 2 * rng.standard_normal(shape)
+    return low + 0.1 + np.abs(numbers) if math.isfinite(low) else numbers
+
+
+def check_layer(
+    layer: Layer,
+    input_shape: tuple[int, ...] | int,
+    *,
+    rows: tuple[int, ...] | int = (5, 1),
+    method: str = "auto",
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    raise_on_failure: bool = True,
+) -> Report:
+    """Check a layer's backward: every entry of dL/dx and of every parameter, against derivatives of forward alone.
+
+    A built clone runs with random parameters, inputs and dy, in training and in inference, for each number of rows. Of
+    more than 20,000 entries, random directions are compared first, as in `check_model`. Then the other rules for layers
+    are checked: shapes, no argument written to, no reading back, the same result twice, float32 in and out.
+    Returns the Report; raises GradientError with it if a gradient is wrong or a rule is broken.
+    """
+    if not isinstance(layer, Layer):
+        raise SettingError(f"check_layer: layer must be a Layer object such as Dense(3), got {layer!r}")
+    if isinstance(input_shape, np.ndarray):
+        raise SettingError("check_layer: input_shape must be the shape of a row, got an array; pass x.shape[1:]")
+    check_settings("check_layer", "all", method, tolerance)
+    shape, rows = _integers("input_shape", input_shape), _integers("rows", rows)
+    report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
+    for m in rows:
+        for training in (True, False):
+            part = compare_layer(layer_subject(layer, shape, m, training, seed), report.title, method, tolerance)
+            report.include(part)
+            for path, tensor in part.tensors.items():
+                if not tensor.passed:
+                    wrong.setdefault(path, []).append((m, training))
+                if path not in report.tensors or (report.tensors[path].passed and not tensor.passed):
+                    report.tensors[path] = tensor
+                    report.rows = report.rows if tensor.passed else m
+    report.broken, report.notes = check_contract(layer, shape, seed)
+    conditions = {path: _condition(cases, rows) for path, cases in wrong.items()}
+    report.notes += [f"{path} is wrong {condition}" for path, condition in conditions.items() if condition]
+    return _finish(report, raise_on_failure)
+
+
+def _integers(name: str, given: Any) -> tuple[int, ...]:
+    """One integer or several, each at least 1."""
+    several = given if isinstance(given, tuple | list) else (given,)
+    return tuple(validation.check_integer("check_layer", name, n, 1) for n in several)
+
+
+def _condition(cases: list[tuple[int, bool]], rows: tuple[int, ...]) -> str:
+    """Describe what the cases (rows, training) have in common, as "with 5 rows in training alone"; "" if nothing."""
+    sizes, modes = {m for m, _ in cases}, {training for _, training in cases}
+    size = "" if sizes == set(rows) else f"with {' or '.join(str(m) for m in rows if m in sizes)} rows"
+    mode = "" if len(modes) == 2 else "in training" if True in modes else "in inference"
+    return " ".join(part for part in (size, mode, "alone") if part) if size or mode else ""
+
+
+def check_model(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    depth: str | int = "auto",
+    method: str = "auto",
+    tolerance: float = TOLERANCE,
+    rows: int = 32,
+    seed: int = 0,
+    raise_on_failure: bool = True,
+) -> Report:
+    """Check the gradient of a model's whole objective, with dropout and penalties, on a private float64 copy.
+
+    depth      "directions": one random direction through every tensor; an int k: k entries of every tensor; "all"
+               entries; "auto": directions, and entries only where a direction disagrees
+    method     "complex", "central", or "auto": the complex step if all layers and the loss support it
+    tolerance  on |a - n| / (|a| + |n|), beyond rounding errors
+    rows       of x at most, evenly spaced; the check needs few
+
+    Every evaluation uses the same dropout masks; the model itself is not changed. Frozen layers are checked too.
+    Returns the Report, in which `guilty` is the layer whose backward is wrong; raises GradientError with it if a
+    gradient is wrong.
+    """
+    require_model("check_model", model)
+    check_settings("check_model", depth, method, tolerance)
+    rows = validation.check_integer("check_model", "rows", rows, 1)
+    if not model.built:
+        raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
+    examples = model.examples("check_model", x, y, sample_weight)
+    subject = DataLoss(model.objective.copy(), examples[every_kth(len(examples), rows)])
+    return _finish(compare_objective(model.name, subject, depth, method, tolerance, seed), raise_on_failure)
+
+
+def require_model(who: str, given: Any) -> None:
+    """Raise SettingError if this is not a Model."""
+    if not isinstance(given, Model):
+        got = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise SettingError(f"{who}: model must be a Model, got {got}; call {who}(model, x, y)")
+
+
+def every_kth(m: int, rows: int) -> np.ndarray:
+    """The numbers of at most `rows` of m rows, evenly spaced."""
+    return np.arange(m) if m <= rows else np.arange(rows) * m // rows
+
+
+def compare_objective(
+    title: str, subject: DataLoss, depth: str | int, method: str, tolerance: float, seed: int
+) -> Report:
+    """The report on a data loss, and on the penalties apart, so that neither hides the other."""
+    report = compare(title, subject, depth, method, tolerance, seed)
+    report.rows = len(subject.rows)
+    if not report.passed:
+        explain(report, subject, seed)
+    if subject.objective.penalties and subject.point.size:
+        penalties = PenaltySubject(subject.objective.penalties, subject.point, subject.rows.total_weight)
+        part = compare_penalty(penalties, depth, tolerance, seed)
+        report.tensors["penalty"] = part.tensors["weights"]
+        report.include(part)
+    return report
+
+
+def _finish(report: Report, raise_on_failure: bool) -> Report:
+    if report.passed and METHODS[report.method].exact and report.difference > COARSE:
+        report.notes.append(
+            f"right to {report.difference:.0e}, where float64 gives 1e-15: is something cast to float32?"
+        )
+    if raise_on_failure and not report.passed:
+        raise GradientError(report)
+    return report

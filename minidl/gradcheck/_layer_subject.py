@@ -1,0 +1,121 @@
+"""One layer alone, as a function of its input and its parameters: the chain of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._recording import Snapshot
+from ..data import Examples
+from ..layers import Chain, Layer, build_layer
+from ..losses import Loss
+from ..parameters import Parameters
+from ._chain_subject import ChainSubject, check_output, other_batch
+from ._differentiation import Differentiation
+from ._rounding import largest
+from ._subjects import Part
+
+INPUT = "input"  # the path of a layer's input x
+
+
+class Projection(Loss):
+    """L = sum(y * p): the targets are dL/dp."""
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (y * p).reshape(len(p), -1).sum(axis=1), y
+
+    def value_and_gradient(
+        self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[Any, np.ndarray]:
+        return (y * p).sum(), y
+
+
+class LayerSubject(ChainSubject):
+    """sum(dy * layer(x)) with a fixed dy, as a function of the layer's input x and its parameters."""
+
+    def __init__(self, layer: Layer, params: Parameters, x: np.ndarray, dy: np.ndarray, training: bool) -> None:
+        super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training)
+        self.layer, self.leaf_of[INPUT] = layer, 0
+        parts = {
+            path: Part(slice(p.slice.start + x.size, p.slice.stop + x.size), p.shape) for path, p in self.parts.items()
+        }
+        self.parts = {INPUT: Part(slice(0, x.size), x.shape), **parts}
+        self.point = np.concatenate([self.rows.x.ravel(), self.point])
+
+    def _theta(self, v: np.ndarray) -> np.ndarray:
+        return v[self.rows.x.size :]
+
+    def _x(self, v: np.ndarray) -> np.ndarray:
+        return self.parts[INPUT].of(v)
+
+    def _joined(self, dx: Any) -> np.ndarray:
+        right = np.shape(dx) == self.rows.x.shape  # a dx of another shape, or none, stands as NaN
+        return np.concatenate([np.ravel(dx) if right else np.full(self.rows.x.size, np.nan), self.params.grad])
+
+    def outputs(self, v: np.ndarray) -> Any:
+        """y at v."""
+        with self.at(v, v.dtype):
+            return self.run(0, self._x(v))
+
+    def unit(self, v: np.ndarray) -> float:
+        return largest(self.rows.y)
+
+    def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
+        return self.rows.y
+
+    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
+        x = self._x(v)
+        return (lambda offset: self.run(0, x + offset.reshape(x.shape))) if path == INPUT else super()._output(v, path)
+
+    def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
+        if path != INPUT:
+            return super().derivatives(v, path, entries, method)
+        self.record(v)
+        with self.at(v, method.dtype):
+            return self._input_derivative(0, self._x(v), self.rows.y, method, entries)
+
+    def gradient_of_two_backwards(self, path: str) -> tuple[np.ndarray, np.ndarray]:
+        """The gradient of a parameter after one backward pass from zeros, and after a second one."""
+        parameter, found = self.params[path], []
+        with self.at(self.point, np.float64):
+            self.params.grad[:] = 0.0
+            self.layers.forward(self.rows.x, self.training)
+            for _ in range(2):
+                self.layers.backward(self.rows.y)
+                found.append(parameter.grad.copy())
+        return found[0], found[1]
+
+    def other(self, v: np.ndarray) -> np.ndarray:
+        """The same layer with another input."""
+        rows = other_batch(Examples(self._x(v), self.rows.y))
+        return np.concatenate([rows.x.ravel(), self._theta(v)])
+
+
+def build_clone(layer: Layer, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+    """A clone that belongs to no model, with random parameters: the clone, its Parameters, its output shape."""
+    clone = layer.clone()
+    output_shape = build_layer(clone, shape)
+    params = Parameters(clone.named_parameters(), np.dtype(dtype))
+    params.initialize(rng)
+    for _, inner in clone.walk():
+        inner.rng = rng
+    return clone, params, output_shape
+
+
+def layer_subject(
+    layer: Layer, shape: tuple[int, ...], m: int, training: bool, seed: int, x: np.ndarray | None = None
+) -> LayerSubject:
+    """A clone of the layer with random float64 parameters, on m random rows or on the rows x, with a random dy."""
+    rng = np.random.default_rng(seed)
+    clone, params, _ = build_clone(layer, shape, np.float64, rng)
+    params.theta += 0.5 * rng.standard_normal(
+        params.theta.size
+    )  # initializers make zeros and ones, which hide mistakes
+    x = rng.standard_normal((m, *shape)) if x is None else x.astype(np.float64)
+    start = Snapshot(inner for _, inner in clone.walk())
+    with np.errstate(all="ignore"):
+        dy = rng.standard_normal(np.shape(check_output(clone, clone.forward(x.copy(), training))))
+    start.restore()
+    return LayerSubject(clone, params, x, dy, training)

@@ -1,0 +1,202 @@
+"""Functions whose gradient can be checked: f(v) of one vector v, and the tensors that v consists of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..data import finite, numeric
+from ..errors import ShapeError
+from ..losses import Loss
+from ..parameters import Penalty
+from ._differentiation import Differentiation, complex_arithmetic, keeps_derivatives, random_step
+from ._rounding import bound, largest
+
+REPEATS = 10  # two small random masks can be equal by chance, but not so many
+NEAR = 1e-3  # how far from the point, in random steps, support of complex numbers is tried
+
+
+@dataclass(frozen=True)
+class Part:
+    """The place of one tensor in the vector."""
+
+    slice: slice
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return int(self.slice.stop - self.slice.start)
+
+    def of(self, v: np.ndarray) -> np.ndarray:
+        """The tensor in the vector v."""
+        return v[self.slice].reshape(self.shape)
+
+
+class Subject(ABC):
+    """f(v) -> number, v a vector, and the gradient that is claimed for it.
+
+    point        where the gradient is checked
+    parts        the tensors in v, by path
+    evaluations  of f, or of one layer in it, so far
+    """
+
+    point: np.ndarray
+    parts: dict[str, Part]
+    evaluations = 0
+    trials: ClassVar[int] = 2  # whether f supports complex numbers is tried so often
+
+    @abstractmethod
+    def value(self, v: np.ndarray) -> Any:
+        """f(v), complex for complex v."""
+
+    @abstractmethod
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        """The gradient that is claimed at v."""
+
+    def outputs(self, v: np.ndarray) -> Any:
+        """What f computes, as many numbers as it can show: by default its value."""
+        return self.value(v)
+
+    @cached_property
+    def is_repeatable(self) -> bool:
+        """False if two evaluations from one state can differ."""
+        first = self.outputs(self.point)
+        return all(np.array_equal(first, self.outputs(self.point), equal_nan=True) for _ in range(REPEATS))
+
+    def at(self, v: np.ndarray, dtype: Any) -> AbstractContextManager[Any]:
+        """A with block in which many derivatives at v are taken, with numbers of this dtype."""
+        return nullcontext()
+
+    # ---- rounding
+
+    def unit(self, v: np.ndarray) -> float:
+        """The size of the numbers that the gradient is computed from."""
+        return float(np.abs(np.real(self.value(v)))) / max(1.0, largest(v))
+
+    def gradient_bounds(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+        """Per tensor, how far rounding alone may move the gradient from the derivative."""
+        unit = self.unit(v)
+        return {path: bound(max(unit, largest(gradient[part.slice]))) for path, part in self.parts.items()}
+
+    def value_bound(self, v: np.ndarray) -> float:
+        """The rounding error of f(v)."""
+        return bound(float(np.abs(np.real(self.value(v)))))
+
+    # ---- derivatives
+
+    @cached_property
+    def supports_complex(self) -> bool:
+        """True if the complex step may be used. Tried near the point, so that a kink at the point does not decide."""
+        return all(self._keeps_derivatives(np.random.default_rng(seed)) for seed in range(self.trials))
+
+    def _keeps_derivatives(self, rng: np.random.Generator) -> bool:
+        direction = random_step(self.point, rng)
+        near = self.point + NEAR * direction
+        return keeps_derivatives(lambda step: [self.outputs(near + step * direction)])
+
+    def derivative(self, v: np.ndarray, direction: np.ndarray, method: Differentiation, scale: float = 1.0) -> float:
+        """The derivative at v along a direction of the whole vector."""
+        with complex_arithmetic():
+            return float(method.derivative(lambda offset: self.value(v + offset), direction, scale))
+
+    def tensor_derivative(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> float:
+        """The derivative at v along a direction of one tensor."""
+        whole = np.zeros_like(v)
+        whole[self.parts[path].slice] = direction
+        return self.derivative(v, whole, method)
+
+    def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
+        """The derivatives at v by entries of one tensor."""
+        found, start = np.empty(len(entries)), self.parts[path].slice.start
+        for number, entry in enumerate(start + entries):
+            direction = np.zeros_like(v)
+            direction[entry] = 1.0
+            found[number] = self.derivative(v, direction, method, max(1.0, abs(float(v[entry]))))
+        return found
+
+    def tensor_derivatives(self, path: str, method: Differentiation, v: np.ndarray | None = None) -> np.ndarray:
+        """The derivatives by all entries of one tensor, in its shape: at v, by default at the point."""
+        part = self.parts[path]
+        found = self.derivatives(self.point if v is None else v, path, np.arange(part.size), method)
+        return found.reshape(part.shape)
+
+
+class PlainSubject(Subject):
+    """f(theta) -> number, for theta a number or an array; its gradient as a function, or its value at theta.
+
+    who  the function that a user called, for errors
+    """
+
+    def __init__(self, who: str, f: Callable[[Any], Any], gradient: Any, theta: Any) -> None:
+        array = finite(who, "theta", numeric(who, "theta", theta), np.dtype(np.float64))
+        self.who, self.f, self.claimed, self.shape = who, f, gradient, array.shape
+        self.point = array.reshape(-1).copy()
+        self.parts = {"theta": Part(slice(0, array.size), array.shape)}
+
+    def _theta(self, v: np.ndarray) -> Any:
+        return v.reshape(self.shape).copy() if self.shape else v[0]  # a copy, because f may write into it
+
+    def value(self, v: np.ndarray) -> Any:
+        self.evaluations += 1
+        value = self.f(self._theta(v))
+        if np.ndim(value) or value is None:
+            got = "None" if value is None else f"an array of shape {np.shape(value)}"
+            raise ShapeError(f"{self.who}: f(theta) must be a number, got {got}")
+        return value
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        claimed = np.asarray(self.claimed(self._theta(v)) if callable(self.claimed) else self.claimed, np.float64)
+        if claimed.shape != self.shape:
+            raise ShapeError(f"{self.who}: gradient has shape {claimed.shape}, theta {self.shape}")
+        return claimed.reshape(-1).copy()
+
+
+class LossSubject(Subject):
+    """A loss as a function of its outputs p, for given targets and weights."""
+
+    def __init__(self, loss: Loss, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.loss, self.y, self.weights = loss, y, weights
+        self.point = p.astype(np.float64).ravel()
+        self.parts = {"output": Part(slice(0, p.size), p.shape)}
+
+    def _p(self, v: np.ndarray) -> np.ndarray:
+        return self.parts["output"].of(v)
+
+    def value(self, v: np.ndarray) -> Any:
+        self.evaluations += 1
+        return self.loss.value(self._p(v), self.y, self.weights)
+
+    def outputs(self, v: np.ndarray) -> Any:
+        return self.loss.terms(self._p(v), self.y)[0]
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        p = self._p(v)
+        return np.broadcast_to(self.loss.value_and_gradient(p, self.y, self.weights)[1], p.shape).ravel()
+
+    def unit(self, v: np.ndarray) -> float:
+        # derivatives are differences of outputs and targets, with rounding errors of 1 / m, however small the loss is
+        return max(1.0, largest(self.y), largest(v)) / len(self.y)
+
+
+class PenaltySubject(Subject):
+    """The sum of penalties, each on its region of the weights w, for a batch of m rows."""
+
+    def __init__(self, penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: float) -> None:
+        self.penalties, self.m, self.point = list(penalties), m, w.astype(np.float64)
+        self.parts = {"weights": Part(slice(0, w.size), w.shape)}
+
+    def value(self, v: np.ndarray) -> Any:
+        self.evaluations += 1
+        return sum(penalty.value(v[region], self.m) for region, penalty in self.penalties)
+
+    def gradient(self, v: np.ndarray) -> np.ndarray:
+        whole = np.zeros(v.shape)
+        for region, penalty in self.penalties:
+            whole[region] += penalty.gradient(v[region], self.m)
+        return whole

@@ -1,0 +1,127 @@
+"""Models and layers as functions of a vector: what a check needs of them, and that it leaves them as they were."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from minidl import DataError, GradientError, Sequential, ShapeError, check_layer, check_model
+from minidl.layers import Dense, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax
+from minidl.losses import BinaryCrossentropy
+from minidl.optimizers import SGD
+from tests.helpers.networks import X, Y, trained
+from tests.helpers.planted import worse
+from tests.helpers.planted_own import Modulus, Noise, Skip
+from tests.helpers.right_layers import RunningScale, doubling
+
+RNG = np.random.default_rng(0)
+
+
+def test_forward_must_return_an_array_as_precise_as_its_input():
+    with pytest.raises(ShapeError, match="Doubling: forward returns nothing; it must return an array, y"):
+        check_layer(doubling(forward=lambda self, x, training=False: None), 4)
+    with pytest.raises(ShapeError, match="Doubling: forward returns a list; it must return an array, y"):
+        check_layer(doubling(forward=lambda self, x, training=False: [2 * x]), 4)
+    single = doubling(forward=lambda self, x, training=False: 2 * x.astype(np.float32))
+    words = "Doubling: forward turns float64 into float32, too coarse for derivatives; keep the dtype of x"
+    with pytest.raises(DataError, match=words):
+        check_layer(single, 4)
+    with pytest.raises(DataError, match=words):
+        check_model(trained(single), X, Y)
+
+
+def test_a_gradient_of_another_shape_than_its_parameter_raises():
+    class Columns(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.bias.grad = dy.sum(axis=1)
+            return dx
+
+    with pytest.raises(ShapeError, match=r"a parameter of shape \(3,\) is given a grad of shape \(5,\)"):
+        check_layer(Columns(3), 4)
+
+
+def test_a_first_layer_may_return_dx_and_a_loss_may_work_on_probabilities():
+    for first, passed in (Skip(), True), (Skip("bias from dy"), False):
+        model = Sequential([first, Dense(3), Softmax()], seed=0)
+        model.compile(loss=BinaryCrossentropy())  # not its own activation
+        model.build((3,))
+        report = check_model(model, X, RNG.integers(0, 2, (40, 3)), depth="all", raise_on_failure=False)
+        assert (report.method, report.passed) == ("complex", passed)
+
+
+def test_outputs_that_depend_on_every_column_of_a_kernel():
+    model = Sequential([Dense(4), Residual(Dense(4), Softmax()), Dense(1), Sigmoid()], seed=0)
+    model.build((3,))
+    report = check_model(model, X, Y, depth="all")
+    assert report.tensors["residual/dense/kernel"].checked == 16
+    assert report.difference < 1e-13
+
+
+def full_state(model):
+    """All that a check could change, as one string of bytes or text each."""
+    state = {"theta": model.params.theta.tobytes(), "grad": model.params.grad.tobytes()}
+    state["rng"] = repr(model.rng.bit_generator.state)
+    for path, layer in model.layer.walk():
+        for name, value in vars(layer).items():
+            state[f"{path}.{name}"] = value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            state[f"id of {path}.{name}"] = id(value)
+    state |= {f"optimizer.{name}": repr(value) for name, value in vars(model.optimizer).items()}
+    return state
+
+
+@pytest.mark.parametrize("depth", ["auto", "all", "directions"])
+@pytest.mark.parametrize("extra", [Noise, RunningScale, Modulus, Skip, worse(Skip)], ids=str)
+def test_a_check_leaves_the_model_as_it_was(extra, depth):
+    model = trained(extra())
+    before = full_state(model)
+    check_model(model, X, Y, depth=depth, raise_on_failure=False)
+    assert full_state(model) == before
+
+
+def test_a_check_before_the_first_training_leaves_the_optimizer_as_it_was():
+    model = Sequential([Dense(5), ReLU(), Dense(1), Sigmoid()], seed=0)
+    model.build((3,))
+    model.compile(SGD(0.1, momentum=0.9))
+    assert model.objective.layers  # linked
+    before = full_state(model)
+    check_model(model, X, Y)
+    assert full_state(model) == before
+
+
+def test_a_check_that_raises_leaves_the_model_as_it_was():
+    model = trained(worse(Skip)())
+    before = full_state(model)
+    with pytest.raises(GradientError):
+        check_model(model, X, Y)
+    assert full_state(model) == before
+
+
+def test_a_forward_that_fails_midway_leaves_the_model_as_it_was():
+    @dataclass(eq=False)
+    class Fails(Layer):
+        passes: int = 10**9
+
+        def build(self, input_shape):
+            self.scale, self.done = Parameter(input_shape, "ones"), 0
+            return input_shape
+
+        def forward(self, x, training=False):
+            done = self.done + 1
+            self.x, self.done = x, done
+            if done > self.passes:
+                raise MemoryError("no more")
+            return x * self.scale.value
+
+        def backward(self, dy):
+            self.scale.grad = (dy * self.x).sum(axis=0)
+            return dy * self.scale.value
+
+    model = trained(Fails())
+    fails = model.layer.layers[1]
+    for passes in range(0, 12, 3):
+        fails.passes = fails.done + passes
+        before = full_state(model)
+        with pytest.raises(MemoryError, match="no more"):
+            check_model(model, X, Y, depth="all", method="central")
+        assert full_state(model) == before

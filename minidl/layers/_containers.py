@@ -12,12 +12,13 @@ from ._base import Layer
 
 def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Build the layer and return its output shape. Raise ShapeError if `build` returned no shape."""
+    known = {id(inner) for _, inner in layer.walk()}
     shape = layer.build(input_shape)
     if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
         who = type(layer).__name__
         raise ShapeError(f"{who}: build must return the shape of an output row, such as (3,), got {shape!r}")
-    if not layer.trainable:
-        layer.trainable = False  # for the layers that `build` made
+    for inner in () if layer.trainable else [inner for _, inner in layer.walk() if id(inner) not in known]:
+        inner.trainable = False  # `build` made it inside a frozen layer
     return shape
 
 

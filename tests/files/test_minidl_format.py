@@ -120,10 +120,10 @@ def test_an_unbuilt_model_comes_back_unbuilt(tmp_path):
 def test_frozen_layers_stay_frozen(tmp_path, built):
     model = Sequential([Dense(2), Chain(Dense(3), ReLU()), Dense(1)], seed=0)
     model.compile(SGD(0.1), "mse")
-    model.layers[1].trainable = False
-    model.layers[1].layers[1].trainable = True
     if built:
         model.fit(X, Y)
+    model.layers[1].trainable = False
+    model.layers[1].layers[1].trainable = True
     model.save(tmp_path / "m.h5")
     loaded = load_model(tmp_path / "m.h5")
     flags = [layer.trainable for _, layer in loaded.layer.walk()]

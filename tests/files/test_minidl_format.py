@@ -147,8 +147,8 @@ def test_metrics_keep_their_names(tmp_path):
 def test_a_loaded_model_copies_and_pickles(tmp_path):
     trained().save(tmp_path / "m.h5")
     loaded = load_model(tmp_path / "m.h5")
-    for twin in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
-        assert np.array_equal(twin.predict(X), loaded.predict(X))
+    for duplicate in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
+        assert np.array_equal(duplicate.predict(X), loaded.predict(X))
 
 
 def test_a_generator_of_another_kind_is_rejected_when_saving(tmp_path):

@@ -134,8 +134,8 @@ CONFIGS = {
     "seed true": top(seed=True),
     "a list for all": lambda file: replaced(CONFIG, data=np.frombuffer(b"[]", "u1"))(file),
     "compile is a list": top(compile=[]),
-    "optimiser is a layer": json_changed(lambda config: config["compile"].update(optimizer=config["layer"])),
-    "optimiser is a string": json_changed(lambda config: config["compile"].update(optimizer="adam")),
+    "optimizer is a layer": json_changed(lambda config: config["compile"].update(optimizer=config["layer"])),
+    "optimizer is a string": json_changed(lambda config: config["compile"].update(optimizer="adam")),
     "loss is a layer": json_changed(lambda config: config["compile"].update(loss=config["layer"])),
     "loss of nothing": json_changed(
         lambda config: config["compile"].update(
@@ -158,7 +158,7 @@ CONFIGS = {
     "thresholds without end": json_changed(
         lambda config: config["compile"]["metrics"][0][1].update(num_thresholds=2**45)
     ),
-    "not compiled, yet an optimiser's state": top(compile=None),
+    "not compiled, yet an optimizer's state": top(compile=None),
     "frozen layers of nothing": top(frozen=[]),
     "frozen layers that are a string": top(frozen="dense"),
     "a frozen layer that is missing": top(frozen=["dense", "conv"]),
@@ -170,8 +170,8 @@ CONFIGS = {
     "generator out of range": state(generator=[1, 1, 2, 1]),
     "generator negative": state(generator=[-1, 1, 0, 0]),
     "generator true": state(generator=[1, 1, True, 0]),
-    "99 no optimiser": state(optimizer=None),
-    "99 two optimisers": json_changed(lambda config: config["optimizer"].append({}), STATE),
+    "99 no optimizer": state(optimizer=None),
+    "99 two optimizers": json_changed(lambda config: config["optimizer"].append({}), STATE),
     "99 no m": json_changed(lambda config: config["optimizer"][0].pop("m"), STATE),
     "99 __dict__": adam(__dict__={}),
     "99 iterations": adam(iterations=-1),

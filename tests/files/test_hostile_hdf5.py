@@ -180,7 +180,7 @@ CHANGES = {
     "100 an array less": lambda file: file.pop("minidl/arrays/0"),
     "100 an array of another name": lambda file: file.move("minidl/arrays/0", "minidl/arrays/99"),
     "100 a thing at the root": lambda file: file.create_group("optimizer"),
-    "99 optimiser of another size": replaced("minidl/arrays/2", data=np.zeros(7, "f4")),
+    "99 optimizer of another size": replaced("minidl/arrays/2", data=np.zeros(7, "f4")),
 }
 
 

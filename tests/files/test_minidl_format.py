@@ -120,10 +120,10 @@ def test_an_unbuilt_model_comes_back_unbuilt(tmp_path):
 def test_frozen_layers_stay_frozen(tmp_path, built):
     model = Sequential([Dense(2), Chain(Dense(3), ReLU()), Dense(1)], seed=0)
     model.compile(SGD(0.1), "mse")
-    model.layers[1].trainable = False
-    model.layers[1].layers[1].trainable = True
     if built:
         model.fit(X, Y)
+    model.layers[1].trainable = False
+    model.layers[1].layers[1].trainable = True
     model.save(tmp_path / "m.h5")
     loaded = load_model(tmp_path / "m.h5")
     flags = [layer.trainable for _, layer in loaded.layer.walk()]
@@ -147,8 +147,8 @@ def test_metrics_keep_their_names(tmp_path):
 def test_a_loaded_model_copies_and_pickles(tmp_path):
     trained().save(tmp_path / "m.h5")
     loaded = load_model(tmp_path / "m.h5")
-    for twin in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
-        assert np.array_equal(twin.predict(X), loaded.predict(X))
+    for duplicate in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
+        assert np.array_equal(duplicate.predict(X), loaded.predict(X))
 
 
 def test_a_generator_of_another_kind_is_rejected_when_saving(tmp_path):

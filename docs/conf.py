@@ -20,7 +20,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
 python_maximum_signature_line_length = 100
 
 sphinx_gallery_conf = {

@@ -1,6 +1,6 @@
-"""A Sphinx extension: minidl's docstrings, which are plain text, as pages; and the code of each equation below it.
+"""A Sphinx extension that renders minidl's plain-text docstrings, and the code of each equation below its formula.
 
-A docstring's paragraphs are formulas, tables of settings or prose. Formulas and tables keep their lines; prose flows.
+The paragraphs of a docstring are formulas, tables of settings or prose. Formulas and tables keep their line breaks.
 """
 
 import ast
@@ -9,15 +9,29 @@ import re
 import textwrap
 
 EQUATIONS = tuple(
-    f"minidl.{room}."
-    for room in ("layers", "losses", "regularizers", "initializers", "optimizers", "schedules", "metrics")
+    f"minidl.{package}."
+    for package in ("layers", "losses", "regularizers", "initializers", "optimizers", "schedules", "metrics")
 )
+# Exported for other packages of minidl, and not part of the public API (docs/stability.md)
+INTERNAL = {
+    "minidl.callbacks.CallbackList",
+    "minidl.callbacks.HOOKS",
+    "minidl.callbacks.Logs",
+    "minidl.callbacks.NO_CALLBACKS",
+    "minidl.callbacks.as_list",
+    "minidl.callbacks.bar_wanted",
+    "minidl.callbacks.call",
+    "minidl.callbacks.check_verbose",
+    "minidl.callbacks.evaluation_progress",
+    "minidl.callbacks.progress",
+    "minidl.callbacks.progress_bar",
+}
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)
 FORMULA = re.compile(r" (=|<-|->|~) ")
 
 
 def as_rst(docstring):
-    """The lines of a plain-text docstring as lines of reStructuredText."""
+    """Convert the lines of a plain-text docstring to lines of reStructuredText."""
     lines = []
     for paragraph in re.split(r"\n\s*\n", "\n".join(docstring).strip("\n")):
         if ALIGNED.search(paragraph) or (FORMULA.search(paragraph) and paragraph.count("\n") < 2):
@@ -28,18 +42,18 @@ def as_rst(docstring):
 
 
 def indented(text):
-    """The lines of the text, as deep as a directive wants its content."""
+    """Return the lines of the text, indented as the content of a directive."""
     return textwrap.indent(text, "   ").split("\n")
 
 
 def escaped(line):
-    """The line with `code` as code, and every other sign meaning itself."""
+    """Mark `code` as code and escape all other markup characters."""
     parts = re.split(r"`([^`]+)`", line)
     return "".join(f"``{part}``" if i % 2 else re.sub(r"([\\*`_|])", r"\\\1", part) for i, part in enumerate(parts))
 
 
 def code_of(thing):
-    """The source of a class without its docstring."""
+    """Return the source of a class without its docstring."""
     source = textwrap.dedent(inspect.getsource(thing))
     docstring = ast.parse(source).body[0].body[0]
     lines = source.rstrip().split("\n")
@@ -48,27 +62,37 @@ def code_of(thing):
 
 
 def has_equation(what, name, thing):
-    """Whether it is a class that computes something; one that leaves its method to its subclasses does not."""
+    """Return True for a class that computes something; a class that leaves a method to its subclasses does not."""
     return (
         what == "class" and name.startswith(EQUATIONS) and "raise NotImplementedError" not in inspect.getsource(thing)
     )
 
 
-def process(app, what, name, thing, options, lines):
-    """Sphinx's event: change the lines of a docstring in place."""
+def process_docstring(app, what, name, thing, options, lines):
+    """Change the lines of a docstring in place, as Sphinx's event expects."""
     text = as_rst(lines)
     if has_equation(what, name, thing):
         text += [".. code-block:: python", "", *indented(code_of(thing)), ""]
     lines[:] = text
 
 
+def process_signature(app, what, name, thing, options, signature, result):
+    """Write default values that have no Python spelling so that Sphinx can parse the signature."""
+    if signature:
+        signature = re.sub(r"<built-in function (\w+)>", r"\1", signature).replace("<factory>", "...")
+    return signature, result
+
+
 def skip(app, what, name, thing, skipped, options):
-    """Sphinx's event: whether to leave a member out. What estimators inherit from scikit-learn is explained there."""
-    return skipped or not (getattr(thing, "__module__", None) or "minidl").startswith("minidl")
+    """Leave out internal names, and what estimators inherit: scikit-learn documents it."""
+    module = getattr(thing, "__module__", None) or "minidl"
+    package = module.rsplit("._", 1)[0]  # minidl.layers._base -> minidl.layers
+    return skipped or f"{package}.{name}" in INTERNAL or not module.startswith("minidl")
 
 
 def setup(app):
-    """Called by Sphinx."""
+    """Connect the functions to Sphinx's events."""
     app.connect("autodoc-skip-member", skip)
-    app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-docstring", process_docstring)
+    app.connect("autodoc-process-signature", process_signature)
     return {"parallel_read_safe": True}

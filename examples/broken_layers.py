@@ -1,4 +1,4 @@
-"""Twelve backward passes, each wrong in one way, and what the gradient checker says of them.
+"""Twelve backward passes with one mistake each, and the gradient checker's report on each.
 
 python examples/broken_layers.py
 """
@@ -10,12 +10,12 @@ from minidl.regularizers import L2
 
 
 def broken(base, backward):
-    """A layer like base, with another backward."""
+    """Return a subclass of base with this backward."""
     return type(f"Broken{base.__name__}", (base,), {"backward": backward})
 
 
 def dense(W=lambda dW, layer: dW, b=lambda dy: dy.sum(axis=0), x=lambda dx: dx):
-    """Dense(3) with one of its three gradients changed."""
+    """Return Dense(3) with one of its three gradients changed."""
 
     def backward(self, dy):
         self.kernel.grad = W(self.x.T @ dy, self)
@@ -30,8 +30,8 @@ def unscaled(self, dy):
 
 
 def twice_one_over_m(self, p, y, weights=None):
-    value, slope = MeanSquaredError.value_and_gradient(self, p, y, weights)
-    return value, slope / len(p)
+    value, gradient = MeanSquaredError.value_and_gradient(self, p, y, weights)
+    return value, gradient / len(p)
 
 
 LAYERS = {
@@ -42,7 +42,7 @@ LAYERS = {
     "5. A penalty that has no place here": dense(W=lambda dW, layer: dW + 0.1 * layer.kernel.value),
     "6. One millionth too much": dense(x=lambda dx: dx * (1 + 1e-6)),
     "7. The mask of ReLU forgotten": broken(ReLU, lambda self, dy: dy)(),
-    "8. The slope of tanh for that of the sigmoid": broken(Sigmoid, lambda self, dy: dy * (1 - self.y**2))(),
+    "8. The derivative of tanh for that of the sigmoid": broken(Sigmoid, lambda self, dy: dy * (1 - self.y**2))(),
     "9. Dropout's scale forgotten on the way back": broken(Dropout, unscaled)(0.2),
     "10. The residual's own x forgotten": broken(Residual, lambda self, dy: self.layers[0].backward(dy))(Dense(4)),
 }

@@ -1,7 +1,7 @@
-"""One script, any number of processes: mpiexec -n 4 python -m mpi4py data_parallel.py
+"""Train in any number of processes: mpiexec -n 4 python -m mpi4py data_parallel.py
 
-Each process takes its part of every batch; the weights at the end are those of one process. Run without mpiexec, or
-without mpi4py (pip install 'minidl[mpi]'), it trains in one process.
+Each process computes its part of every batch; the final weights are those of training in one process. Without mpiexec,
+or without mpi4py (pip install 'minidl[mpi]'), the script trains in one process.
 """
 
 import zlib
@@ -25,9 +25,9 @@ x_test, y_test = circles(500, noise=0.05, seed=1)
 
 model = Sequential([Dense(32), ReLU(), Dense(1), Sigmoid()], seed=0)
 model.compile(optimizer, metrics=["accuracy"])
-model.fit(x, y, batch_size=100, epochs=20, verbose=0)  # 100 rows a step, of all processes together
+model.fit(x, y, batch_size=100, epochs=20, verbose=0)  # 100 rows per step, over all processes
 
-# Every process has the same weights to the last bit; that process 0 prints is enough.
+# Every process has the same weights to the last bit, so only process 0 prints.
 if rank == 0:
     loss, accuracy = model.evaluate(x_test, y_test)
     fingerprint = zlib.crc32(model.params.theta.tobytes())

@@ -1,9 +1,9 @@
-"""One small training from settings that can be written into an address, and the same in Python.
+"""Train a small network from settings that fit into an address, and write the same training as Python code.
 
-python examples/experiment.py [name=value ...]          as in initializer=zeros learning_rate=0.01 epochs=15000
+python examples/experiment.py [name=value ...]          such as initializer=zeros learning_rate=0.01 epochs=15000
 
-The playground shows these trainings. Here is all of it that has no page: what a setting is, what is done with it, and
-the code that does the same without this file.
+The playground shows these trainings. This file contains everything but its page: the settings, the training, and the
+code that does the same without this file.
 """
 
 import argparse
@@ -36,7 +36,7 @@ INITIALIZERS = {
     "orthogonal": Orthogonal(),
 }
 
-# Everything a setting may say. Texts from the address are looked up here, and never run or converted.
+# All allowed values. Text from the address is looked up here; it is never executed or converted.
 VALUES = {
     "data": (*DATA, "photographs"),
     "noise": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0),
@@ -55,18 +55,18 @@ VALUES = {
     "batch_size": (8, 16, 32, 64, 128, 300, 1000),
     "broken": (False, True),
 }
-SHARED = ("data", "noise", "points", "seed")  # A and B are trained on the same
+SHARED = ("data", "noise", "points", "seed")  # the same for A and B
 PER_LAYER = ("units", "activation", "dropout")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a training depends on; two equal settings end in the same numbers, to the last digit.
+    """All settings of a training. Equal settings give equal numbers, to the last digit.
 
-    units, activation, dropout  of four hidden layers, one after the other; one of 0 units is not there
-    scale                       the initialiser's weights are multiplied by it
-    batch_size                  as many as there are points, or more: all at once
-    broken                      put a Dense layer with a wrong backward pass first
+    units, activation, dropout  of the four hidden layers, in order; a layer with 0 units is left out
+    scale                       factor for the initial weights
+    batch_size                  a full batch if it is not smaller than the number of points
+    broken                      replace the first Dense layer by one with a wrong backward pass
     """
 
     data: str = "circles"
@@ -88,18 +88,18 @@ class Setting:
 
 
 def written(value):
-    """A value of a setting as the address has it."""
+    """Return a value of a setting as text for the address."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def address(setting, base, prefix=""):
-    """{name: text} of what differs from the base, for the address of the page."""
+    """Return {name: text} of the settings that differ from the base, for the address of the page."""
     names = [part.name for part in fields(Setting) if getattr(setting, part.name) != getattr(base, part.name)]
     return {prefix + name: written(getattr(setting, name)) for name in names}
 
 
 def looked_up(name, text):
-    """The value with this text among those that are allowed, None if there is none."""
+    """Return the allowed value with this text, or None."""
     allowed = {str(value): value for value in VALUES[name]}
     if name not in PER_LAYER:
         return allowed.get(text)
@@ -108,38 +108,38 @@ def looked_up(name, text):
 
 
 def from_address(parameters, base, prefix=""):
-    """The base with what the address says, and a sentence for each thing there that cannot be."""
+    """Return the base with the settings of the address, and a message for each invalid one."""
     found, refused = {}, []
     for name in (part.name for part in fields(Setting) if prefix + part.name in parameters):
         text = parameters[prefix + name]
         value = looked_up(name, text) if isinstance(text, str) else None
         if value is None:
             allowed = ", ".join(map(str, VALUES[name]))
-            refused.append(f"There is no {prefix}{name}={text}; there are {allowed}.")
+            refused.append(f"unknown value {prefix}{name}={text}; choose from {allowed}.")
         else:
             found[name] = value
     return replace(base, **found), refused
 
 
-# ---- A setting, trained
+# ---- Training
 
 
 @lru_cache
 def photographs():
-    """Patches of two photographs, each patch two numbers: x (209, 2), y, and 50 more to test on."""
-    from sklearn.decomposition import PCA  # a second to load, which the page does not wait for
+    """Return patches of two photographs, reduced to two numbers each: x (209, 2), y, and 50 more for testing."""
+    from sklearn.decomposition import PCA  # takes a second to load, so the page loads it on first use
 
     with tempfile.TemporaryDirectory() as directory:
         write_photographs(directory, seed=0)
         photos = load_cats(directory)
     pixels, pixels_test = (x.reshape(len(x), -1) / 255 for x in (photos.x_train, photos.x_test))
-    with threadpool_limits(1):  # of scikit-learn's own products too; `train` says why
+    with threadpool_limits(1):  # scikit-learn's products too; `train` explains why
         components = PCA(2, svd_solver="full").fit(pixels)
     return components.transform(pixels), photos.y_train, components.transform(pixels_test), photos.y_test
 
 
 def examples(setting):
-    """x (m, 2), y (m,) to learn from, and as many again as the notebook has to test on: x_test (100, 2), y_test."""
+    """Return training data x (m, 2), y (m,), and test data of the notebook's size: x_test (100, 2), y_test."""
     if setting.data == "photographs":
         x, y, x_test, y_test = photographs()
         x, y = x[: setting.points], y[: setting.points]
@@ -154,7 +154,7 @@ def examples(setting):
 
 @dataclass(eq=False)
 class BrokenDense(Dense):
-    """y = x W + b, with a mistake in backward: the bias gets the mean of the slopes, where their sum belongs."""
+    """y = x W + b, with a mistake in backward: db is the mean of dy over the rows instead of the sum."""
 
     def backward(self, dy):
         dx = super().backward(dy)
@@ -163,7 +163,7 @@ class BrokenDense(Dense):
 
 
 def layers(setting):
-    """The layers as (class, arguments)."""
+    """Return the layers as (class, arguments)."""
     found = []
     for units, activation, rate in zip(setting.units, setting.activation, setting.dropout, strict=True):
         if units:
@@ -173,9 +173,9 @@ def layers(setting):
 
 
 def network(setting):
-    """The network before its training.
+    """Return the network before training.
 
-    Every kernel is drawn by a generator of its own, so that two networks begin alike wherever their shapes agree.
+    Every kernel is drawn by a separate generator, so that kernels of equal shape in two networks start equal.
     """
     model = Sequential([kind(*arguments) for kind, arguments in layers(setting)], seed=setting.seed)
     model.build((2,))
@@ -190,7 +190,7 @@ def network(setting):
 
 @dataclass(frozen=True)
 class Result:
-    """A training that has ended: the model, its figures by epoch, and why it ended early, if it did."""
+    """A finished training: the model, its figures by epoch, and the error that ended it early, if any."""
 
     setting: Setting
     data: tuple
@@ -204,13 +204,13 @@ class Result:
         return len(self.history.get("loss", ()))
 
     def last(self, name):
-        """The last value of a figure of the history, None before the first epoch has ended."""
+        """Return the last value of a figure in the history, or None before the end of the first epoch."""
         return self.history[name][-1] if name in self.history else None
 
 
 def train(setting, callbacks=()):
-    """The setting's network, trained on its data."""
-    threadpool_limits(1)  # for good: products are then summed up alike on any number of cores; small ones lose nothing
+    """Train the network of the setting on its data."""
+    threadpool_limits(1)  # permanently: products then have equal bits on any number of cores; small ones lose no speed
     x, y, x_test, y_test = data = examples(setting)
     model, trouble, begun = network(setting), "", time.perf_counter()
     settings = {"batch_size": setting.batch_size, "epochs": setting.epochs, "verbose": 0}
@@ -221,11 +221,11 @@ def train(setting, callbacks=()):
     return Result(setting, data, model, model.history.history, time.perf_counter() - begun, trouble)
 
 
-# ---- The same in Python, for whoever wants to go on without the page
+# ---- The same training as Python code, to continue without the page
 
 
 def data_code(setting):
-    """The lines that do what `examples` does."""
+    """Return the lines that do the same as `examples`."""
     if setting.data == "photographs":
         lines = [
             "with tempfile.TemporaryDirectory() as directory:",
@@ -250,7 +250,7 @@ def data_code(setting):
 
 
 def import_code(setting):
-    """The lines that import what the others need."""
+    """Return the import lines."""
     kinds = {kind.__name__ for kind, _ in layers(setting)} - {"BrokenDense"} | {"Dense"}
     datasets = "load_cats, write_photographs" if setting.data == "photographs" else setting.data
     return [
@@ -270,7 +270,7 @@ def import_code(setting):
 
 
 def code(setting):
-    """Python that does what `train` does with this setting, step by step, and prints the last cost."""
+    """Return Python code that does the same as `train` with this setting, and prints the last cost."""
     broken = ["", "", "class BrokenDense(Dense):", inspect.getsource(BrokenDense.backward)] if setting.broken else []
     listed = [f"    {kind.__name__}({', '.join(map(str, arguments))})," for kind, arguments in layers(setting)]
     start = INITIALIZERS[setting.initializer]
@@ -306,7 +306,7 @@ def main():
     options.add_argument("settings", nargs="*", metavar="name=value", help=f"of {', '.join(VALUES)}")
     given = dict(text.partition("=")[::2] for text in options.parse_args().settings)
     setting, refused = from_address(given, Setting())
-    refused += [f"There is no setting {name}; there are {', '.join(VALUES)}." for name in given if name not in VALUES]
+    refused += [f"unknown setting {name}; choose from {', '.join(VALUES)}." for name in given if name not in VALUES]
     if refused:
         options.error(" ".join(refused))
     print(code(setting), "", sep="\n")

@@ -1,4 +1,4 @@
-"""Is the gradient right? Three sizes of the same question: a function, a layer, a whole model with dropout on."""
+"""Check gradients of a function, of a layer, and of a whole model with dropout on."""
 
 from minidl import Sequential, check_gradient, check_layer, check_model
 from minidl.datasets import circles
@@ -10,10 +10,10 @@ from minidl.regularizers import L2
 x = 2.0
 print(check_gradient(lambda theta: theta * x, lambda theta: x, 4.0), end="\n\n")
 
-# A layer, whatever comes after it: random input, random parameters, a random slope handed back.
+# A layer alone, with random input, random parameters and a random gradient of its output.
 print(check_layer(Dense(3), input_shape=(4,)), end="\n\n")
 
-# The objective of a model. The dropout masks are replayed, so nothing has to be switched off.
+# The objective of a model. Every evaluation uses the same dropout masks, so dropout stays on.
 x, y = circles(300, noise=0.05, seed=0)
 model = Sequential([Dense(10), ReLU(), Dropout(0.4), Dense(5), ReLU(), Dense(1), Sigmoid()], seed=0)
 model.compile(loss=BinaryCrossentropy() + L2(0.7))

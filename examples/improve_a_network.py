@@ -1,9 +1,9 @@
-"""Three ways to improve a deep network, each seen at work: where its weights start, what keeps it from learning the
-noise, and how to know that its gradients are right. Then the same tools on photographs.
+"""Three ways to improve a deep network, each in an experiment: initial weights, regularization, and gradient checking.
+The last experiment uses the same tools on photographs.
 
 python examples/improve_a_network.py [--out DIR] [--cats DIR] [--quick]
 
-Figures go to --out (default: figures), one table comes at the end. About a minute on two cores.
+The figures are saved in --out (default: figures), and a table is printed at the end. About a minute on two cores.
 """
 
 import argparse
@@ -28,7 +28,7 @@ mpl.use("Agg")  # the figures go to files
 
 
 class Result(NamedTuple):
-    """One line of the table at the end; what a run does not have stays None."""
+    """One line of the table at the end. None stands for a value that the run does not have."""
 
     part: str
     run: str
@@ -39,24 +39,24 @@ class Result(NamedTuple):
 
 
 def announce(part, run):
-    """Say what is trained next; at once, even into a pipe."""
+    """Print what is trained next, without delay even into a pipe."""
     print(f"{part}: {run}", flush=True)
 
 
 def network(widths, start, rates=None, seed=0):
-    """(Dense, ReLU, Dropout) for each hidden width, then Dense(1), Sigmoid: the notebook's network."""
+    """Return the notebook's network: (Dense, ReLU, Dropout) for each hidden width, then Dense(1), Sigmoid."""
     layers = []
     for units, rate in zip(widths, rates or [0.0] * len(widths), strict=True):
         layers += [Dense(units, kernel_initializer=start), ReLU(), Dropout(rate)]
     return Sequential([*layers, Dense(1, kernel_initializer=start), Sigmoid()], seed=seed)
 
 
-# ---- 1. Initialisation
+# ---- 1. Initialization
 #
-# Gradient descent begins somewhere. From zeros all units of a layer compute the same thing, receive the same gradient
-# and stay the same for ever; here the ReLUs even put out nothing at all. Weights that are too large make a network sure
-# of itself before it has seen anything. In between lie weights that keep the size of the signal from layer to layer:
-# their variance is 1/n, with n the number of inputs, or 2/n before ReLU, which throws half of the signal away.
+# Gradient descent needs initial weights. If they are zeros, all units of a layer compute the same thing, receive the
+# same gradient and stay equal; here the output of every ReLU is 0. If they are too large, the first predictions are
+# confident but wrong. Between these extremes are weights that keep the size of the signal from layer to layer: their
+# variance is 1/n, with n the number of inputs, or 2/n before ReLU, which sets half of the signal to 0.
 
 STARTS = {"zeros": Zeros(), "random * 10": RandomNormal(stddev=10.0), "1/sqrt(n)": LecunNormal(), "He": HeNormal()}
 
@@ -73,24 +73,24 @@ def initialisation(out, shorten):
         cost = histories[name].history["loss"][-1]
         results.append(Result("initialisation", name, cost, model.evaluate(*train)[1], model.evaluate(*test)[1]))
         decision_boundary(model, *train, ax=axes[panel]).set_title(name)
-    # random * 10 begins at a cost above 1,000: a logarithmic axis shows it beside the others
+    # random * 10 starts at a cost above 1,000: a logarithmic axis shows it together with the others
     cost_curves(histories, ax=axes["a"]).set(title="[2, 10, 5, 1] on circles, SGD(0.01)", yscale="log")
     figure.savefig(out / "initialisation.png", dpi=80)
     return results
 
 
-# ---- 2. Regularisation
+# ---- 2. Regularization
 #
-# Three hundred points on two spiral arms, 15 % of them with the wrong label. A network of 150 units bends its boundary
-# around the wrong ones too. L2 makes large weights, and so sharp bends, expensive; dropout lets no unit rely on the
-# others. Both do worse on the points they learn from, and better on new ones (with right labels). One run proves
+# Three hundred points lie on two spiral arms, and 15 % of them have the wrong label. A network of 150 units bends its
+# boundary around the wrong labels too. L2 makes large weights, and so sharp bends, expensive; with dropout no unit can
+# rely on the others. Both are worse on the training points and better on new ones (with correct labels). One run proves
 # nothing, so the table shows the mean over five seeds of data and weights.
 
 REMEDIES = {"none": (0.0, [0.0, 0.0]), "L2": (0.3, [0.0, 0.0]), "dropout": (0.0, [0.1, 0.1])}
 
 
 def noisy_spiral(points, wrong_labels, seed):
-    """Points scaled to a few units, with this share of the labels turned around."""
+    """Return a spiral scaled to a few units; this share of its labels is flipped."""
     x, y = spiral(points, noise=0.2, seed=seed)
     wrong = np.random.default_rng(seed).random(points) < wrong_labels
     return x / 20, np.where(wrong, 1 - y, y)
@@ -117,13 +117,14 @@ def regularisation(out, shorten):
 
 # ---- 3. Gradient checking
 #
-# A backward pass is easy to get almost right, and an almost right one trains almost well. The slope of the cost can
-# also be had from the cost alone; where the two disagree, the backward pass is wrong. Not with dropout, the notebook
-# says: every evaluation would draw other masks. Here the masks are replayed, so nothing has to be switched off.
+# A backward pass that is almost right trains almost well. The derivative of the cost can also be
+# computed from the cost alone; if the two disagree, the backward pass is wrong. The notebook switches dropout off for
+# the check, because every evaluation would draw other masks. Here every evaluation uses the same masks, so dropout
+# stays on.
 
 
 class ForgetfulReLU(ReLU):
-    """A ReLU with a mistake on purpose: backward forgets where x was negative."""
+    """A ReLU with an intended mistake: backward ignores where x was negative."""
 
     def backward(self, dy):
         return dy
@@ -158,12 +159,12 @@ def gradient_checking(out, shorten):
 
 # ---- 4. Photographs
 #
-# The same network, deeper, on 64 x 64 pixels in three colours: 12,288 inputs. With 209 photographs to learn from it
-# learns all of them by heart, and recognises three cats in four among new ones.
+# A deeper network of the same kind, on 64 x 64 pixels in three colors: 12,288 inputs. It memorizes its 209 training
+# photographs, and recognizes three of four cats in new ones.
 
 
 def photographs(directory):
-    """The course's cats, or without them patches of the two photographs that scikit-learn ships, in the same format."""
+    """Load the course's cats, or, without a directory, patches of scikit-learn's two photographs in the same format."""
     if directory:
         return load_cats(directory)
     with tempfile.TemporaryDirectory() as stand_in:
@@ -192,7 +193,7 @@ def images(out, shorten, directory):
     return [Result("images", " / ".join(photos.classes), history.history["loss"][-1], *accuracies)]
 
 
-# ---- All of it
+# ---- The whole script
 
 
 def print_table(results):
@@ -207,9 +208,9 @@ def print_table(results):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="where the figures go")
+    options.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="directory for the figures")
     options.add_argument("--cats", type=Path, metavar="DIR", help="the directory of the course's two HDF5 files")
-    options.add_argument("--quick", action="store_true", help="a tenth of the epochs: to see that everything runs")
+    options.add_argument("--quick", action="store_true", help="a tenth of the epochs, as a fast test")
     given = options.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     shorten = 10 if given.quick else 1

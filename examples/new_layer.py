@@ -1,4 +1,4 @@
-"""A layer of one's own: write the equation and its derivative, prove them in a line, train with it."""
+"""Write a new layer: its equation, its derivative, a gradient check in one line, and a training with it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from minidl.optimizers import SGD
 
 @dataclass(eq=False)
 class Swish(Layer):
-    """y = x sigmoid(beta x), beta learnt.   x (m, n) -> y (m, n);  beta (1,). (Ramachandran et al. 2017)"""
+    """y = x sigmoid(beta x), beta is learned.   x (m, n) -> y (m, n);  beta (1,). (Ramachandran et al. 2017)"""
 
     def build(self, input_shape):
         self.beta = Parameter((1,), Ones())
@@ -23,9 +23,9 @@ class Swish(Layer):
         return x * s
 
     def backward(self, dy):
-        slope = self.s * (1 - self.s)
-        self.beta.grad = (dy * self.x * self.x * slope).sum()
-        return dy * (self.s + self.beta.value * self.x * slope)
+        ds = self.s * (1 - self.s)  # the derivative of the sigmoid
+        self.beta.grad = (dy * self.x * self.x * ds).sum()
+        return dy * (self.s + self.beta.value * self.x * ds)
 
 
 print(check_layer(Swish(), input_shape=(4,)))

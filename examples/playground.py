@@ -2,15 +2,15 @@
 # [tool.marimo.display]
 # theme = "system"
 # ///
-"""The playground: move a slider, and the whole training runs again.
+"""The playground: when you move a slider, the whole training runs again.
 
 python -m pip install -e '.[playground]' && marimo run examples/playground.py
 
-What is trained, and how, stands in experiment.py. Here is the page: controls make two settings, A and B; a thread of
-its own trains them, draws them, and diagnoses them; the cells that show what it found run again when it has.
+experiment.py contains the training, this file the page. Controls define two settings, A and B. A separate thread
+trains, plots and diagnoses them; the cells that show its results run again when it has new ones.
 """
 
-import marimo  # from: python -m pip install -e '.[playground]'
+import marimo  # needs: python -m pip install -e '.[playground]'
 
 __generated_with = "0.25.2"
 app = marimo.App(width="full", app_title="minidl playground", css_file="playground.css")
@@ -54,8 +54,8 @@ with app.setup:
 
     FIGURES = {
         "cost": "loss",
-        "of it data": "data_loss",
-        "of it penalty": "penalty",
+        "of which data": "data_loss",
+        "of which penalty": "penalty",
         "train accuracy": "accuracy",
         "test cost": "val_loss",
         "test accuracy": "val_accuracy",
@@ -74,7 +74,7 @@ def _():
 
 @app.function
 def picture(draw, words):
-    """What draw(ax) draws, as an image for the page; the words are for whoever cannot see it."""
+    """Return what draw(ax) draws as an image for the page, with the words as its alternative text."""
     figure = Figure(figsize=(4.2, 3.2), facecolor="none", layout="constrained")
     draw(figure.add_subplot(facecolor="none"))
     file = io.BytesIO()
@@ -85,12 +85,12 @@ def picture(draw, words):
 
 @app.function
 def boundary_picture(result):
-    """Where the network says yes and where no. Hollow points are to learn from, filled ones to test on."""
+    """Plot the decision boundary, with hollow training points and filled test points."""
     x, y, x_test, y_test = result.data
 
     def draw(ax):
         decision_boundary(result.model, x, y, ax=ax)
-        ax.autoscale(False)  # a test point far out leaves the picture as it is
+        ax.autoscale(False)  # distant test points do not change the limits
         for label, marker in ((0, "o"), (1, "s")):
             ax.scatter(*x_test[y_test == label].T, marker=marker, s=9, c="black", linewidths=0)
 
@@ -100,7 +100,7 @@ def boundary_picture(result):
 
 @app.function
 def cost_picture(result):
-    """The costs by epoch: of the data, to learn from and to test on, and the penalty apart."""
+    """Plot the costs by epoch: on training data, on test data, and the penalty separately."""
     part = "data_loss" if "penalty" in result.history else "loss"
     lines = {"train": part, "test": f"val_{part}", "penalty": "penalty"}
     curves = {label: result.history[name] for label, name in lines.items() if name in result.history}
@@ -116,15 +116,15 @@ def cost_picture(result):
 
 @app.function
 def signal_picture(diagnosis):
-    """The size of the signal and of the gradient, layer by layer, before the training."""
+    """Plot the size of the signal and of the gradient by layer, before training."""
     return picture(lambda ax: signal(diagnosis, ax).set_title(""), "Size of signal and gradient by layer")
 
 
 @app.function
 def result_words(result):
-    """One sentence on how the training ended."""
+    """Describe the result of the training in a sentence."""
     if result.trouble:
-        return f'<p class="trouble">It came to nothing; the pictures are from before. {escape(result.trouble)}</p>'
+        return f'<p class="trouble">The training failed; these pictures are older. {escape(result.trouble)}</p>'
     stopped = "Stopped after " if result.epochs < result.setting.epochs else ""
     figures = f"train {result.last('accuracy'):.1%}, test {result.last('val_accuracy'):.1%} right"
     ended = f"{stopped}{result.epochs:,} epochs in {result.seconds:.2f} s"
@@ -133,7 +133,7 @@ def result_words(result):
 
 @app.function
 def findings(title, found):
-    """What was found, most severe first, under a title."""
+    """List the findings, most severe first, under a title."""
     items = "".join(
         f"<li><b>{finding.severity}</b> {escape(finding.path)}: {escape(finding.words)} {escape(finding.advice)}</li>"
         for finding in found
@@ -144,11 +144,11 @@ def findings(title, found):
 @app.class_definition
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows of a setting: how its training ended, pictures, and what was found wrong.
+    """All that the page shows for a setting: the result of its training, pictures, and findings.
 
-    pictures   of this result; where it came to nothing, those from before
-    seen       the findings while it trained
-    verdict    those on the network before, which take longer: until it is diagnosed, those of the last setting
+    pictures   of this result; if the training failed, of the previous one
+    seen       findings during training
+    verdict    findings before training; they take longer, so those of the previous setting stay until they are ready
     """
 
     result: Result
@@ -161,10 +161,10 @@ class Shown:
 @app.class_definition
 @dataclass(eq=False)
 class Watch(Callback):
-    """Says now and then how far a training is, and ends it when it is asked to.
+    """Report the progress of a training, and end it on request.
 
-    tell   called with words, four times a second
-    ended  asked after every epoch
+    tell   called with a message four times a second
+    ended  called after every epoch; returns True to end the training
     """
 
     side: str
@@ -184,7 +184,7 @@ class Watch(Callback):
 
 @app.function
 def comparison(shown):
-    """A table: in what the settings differ, and how their trainings ended, the cost to the last digit."""
+    """Return a table of the settings that differ and of the results, with the cost to the last digit."""
     results = [found.result for found in shown.values()]
     texts = {name: [written(getattr(result.setting, name)) for result in results] for name in SETTINGS}
     rows = {name.replace("_", " "): cells for name, cells in texts.items() if len(set(cells)) > 1}
@@ -198,7 +198,7 @@ def comparison(shown):
 
 @app.function
 def side(name, its_controls, shown):
-    """One setting from top to bottom: how it went, the controls, pictures, what may be wrong."""
+    """Return the column of one setting: result, controls, pictures, findings."""
     found = shown.get(name)
     result = result_words(found.result) if found else ""
     rest = f'{found.pictures}<div class="seen">{found.seen}</div>{found.verdict}' if found else ""
@@ -209,15 +209,15 @@ def side(name, its_controls, shown):
 
 @app.function
 def code_section(side, result):
-    """Python that ends where this training has ended, be it because it was stopped."""
+    """Return Python code that repeats this training, up to the epoch where it was stopped."""
     text = code(result.setting if result.trouble else replace(result.setting, epochs=result.epochs))
-    block = mo.md(f"```python\n{text}\n```").text  # put in as it is, a text of Markdown would lose its lines
+    block = mo.md(f"```python\n{text}\n```").text  # inserted as HTML, because Markdown text would lose its line breaks
     return f'<section class="code" aria-label="code of {side}"><h2>{side} in Python</h2>{block}</section>'
 
 
 @app.function
 def drawn(result, found, before):
-    """The result with its pictures; where it came to nothing, with those from before, if there are any."""
+    """Return the result with its pictures, or, if the training failed, with the previous pictures."""
     seen = findings("While it trained", found)
     verdict = before.verdict if before else ""
     if before and result.trouble:
@@ -228,7 +228,7 @@ def drawn(result, found, before):
 
 @app.function
 def diagnosed(shown):
-    """The same with what may keep the network, as it is before its training, from learning this data."""
+    """Add the diagnosis of the network before training on this data."""
     diagnosis = diagnose(network(shown.result.setting), *shown.result.data[:2])
     words = findings("Before it trained", diagnosis.findings)
     verdict = f'<div class="signal">{signal_picture(diagnosis)}</div><div class="words">{words}</div>'
@@ -237,11 +237,11 @@ def diagnosed(shown):
 
 @app.function
 def work(settings, shown, show, tell, stopped, superseded):
-    """Train what has changed, show all of it at once, then say what may be wrong.
+    """Train the settings that changed, show all results together, then diagnose them.
 
     settings    {side: setting}
-    shown       {side: Shown}, brought up to date here
-    superseded  whether a newer change has made this work useless
+    shown       {side: Shown}, updated here
+    superseded  returns True once a newer change has made this work useless
     """
 
     def ended():
@@ -260,7 +260,7 @@ def work(settings, shown, show, tell, stopped, superseded):
             shown[side] = after
     show(dict(shown))
     for side in [side for side in shown if not shown[side].diagnosed]:
-        tell(f"{side}: looking for what may be wrong")
+        tell(f"{side}: diagnosing")
         after = diagnosed(shown[side])
         if superseded():
             return
@@ -271,7 +271,7 @@ def work(settings, shown, show, tell, stopped, superseded):
 
 @app.function
 def control(name, value, label):
-    """What chooses among the values that a setting may have."""
+    """Return the control for one value of a setting."""
     if isinstance(value, bool):
         return mo.ui.checkbox(value, label=label)
     if isinstance(value, str):
@@ -281,7 +281,7 @@ def control(name, value, label):
 
 @app.function
 def controls(names, setting):
-    """The controls of these parts of a setting, as one element."""
+    """Return the controls for these names as one element."""
     elements = {
         f"{name}_{i}": control(name, getattr(setting, name)[i], f"{name} {i + 1}")
         for i in range(4)
@@ -296,7 +296,7 @@ def controls(names, setting):
 
 @app.function
 def chosen(values):
-    """The parts of a setting that the controls' values make."""
+    """Convert the values of the controls to arguments of Setting."""
     whole = {name: value for name, value in values.items() if name in VALUES}
     return whole | {name: tuple(values[f"{name}_{i}"] for i in range(4)) for name in PER_LAYER if f"{name}_0" in values}
 

@@ -1,4 +1,4 @@
-"""A network from data to predictions: build it, train it, see how it did."""
+"""Build, train and evaluate a network."""
 
 from math import isnan
 

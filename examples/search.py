@@ -1,9 +1,9 @@
-"""Which initialisation, how much dropout, how much L2? A halving search over all their combinations.
+"""Search for the best initializer, dropout rate and L2 strength: a halving search over all combinations.
 
-python search.py                      # in as many processes as there are cores
-python search.py --dask tcp://...     # on a Dask cluster (pip install 'minidl[dask]'); without address: a local one
+python search.py                      # one process per core
+python search.py --dask tcp://...     # on a Dask cluster (pip install 'minidl[dask]'); without an address, a local one
 
-HalvingGridSearchCV trains every candidate on a few rows, and goes on with the best third on three times as many.
+HalvingGridSearchCV trains every candidate on a few rows, then the best third of them on three times as many rows.
 (Jamieson & Talwalkar 2016)
 """
 
@@ -11,7 +11,7 @@ import argparse
 
 import joblib
 from sklearn.datasets import load_digits
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401  importing it is what enables it
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  this import enables the search
 from sklearn.model_selection import HalvingGridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,7 +30,7 @@ options = parser.parse_args()
 
 
 def backend():
-    """Where the candidates are trained, with one BLAS thread each: as many threads as processes are enough."""
+    """Return the joblib backend. Each process uses one BLAS thread, so that processes do not compete for cores."""
     if options.dask is None:
         return joblib.parallel_config("loky", n_jobs=-1, inner_max_num_threads=1)
     from dask.distributed import Client
@@ -41,7 +41,7 @@ def backend():
 
 
 def one_thread():
-    """In a Dask worker, where joblib does not limit them."""
+    """Limit the BLAS threads of a Dask worker, because joblib does not."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")

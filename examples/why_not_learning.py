@@ -1,4 +1,4 @@
-"""Why does it not learn? Four networks on the circles, each with something wrong, and what minidl says of them."""
+"""Why does a network not learn? minidl diagnoses faulty networks on the circles."""
 
 from minidl import Sequential, compare, diagnose
 from minidl.callbacks import Monitor
@@ -18,16 +18,16 @@ def network(start, rate=0.1):
     return model
 
 
-# Before training: one pass of the data, a gradient check, and a few short trainings of copies.
+# Before training: diagnose passes the data through once, checks gradients, and trains copies for a few steps.
 print(diagnose(network(Zeros()), x, y), end="\n\n")
 print(diagnose(network(HeNormal()), 1000 * x, y), end="\n\n")
 
-# While it trains: how far each step moves the weights, and how the loss goes.
+# During training: Monitor watches how far each step moves the weights, and the course of the loss.
 model, monitor = network(HeNormal(), rate=1e-4), Monitor(every=10)
 model.fit(x, y, epochs=20, callbacks=[monitor])
 print(monitor.diagnosis, end="\n\n")
 
-# Side by side: the same data and the same seeds, several of them.
+# Comparison: compare trains all variants on the same data with the same seeds.
 starts = {"zeros": Zeros(), "random * 10": RandomNormal(stddev=10.0), "He": HeNormal()}
 variants = {name: network(start) for name, start in starts.items()}
 print(compare(variants, x, y, validation_data=(x_test, y_test), epochs=200, seeds=3))

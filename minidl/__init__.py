@@ -9,9 +9,11 @@ _lazy.register("model files", "minidl.files")
 _lazy.register("plots", "minidl.plots")
 _lazy.show(
     "minidl.callbacks",
-    Distributions="minidl.diagnostics",
-    GradientChecker="minidl.gradcheck",
-    Monitor="minidl.diagnostics",
+    {
+        "Distributions": "minidl.diagnostics",
+        "GradientChecker": "minidl.gradcheck",
+        "Monitor": "minidl.diagnostics",
+    },
 )
 
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, __file__)

@@ -1,14 +1,48 @@
-"""Checks of a model's layers before they get their parameters."""
+"""Checks of a model's layers, dtype and shapes before its parameters are allocated."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .data import Adapter, DataSpec
 from .errors import SettingError, ShapeError
 from .layers import Chain, Layer, build_layer
+from .losses import Loss
 from .naming import join_path
+from .validation import check_integer
+
+
+def check_dtype(given: Any) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype; raise SettingError for anything else."""
+    for name in ("float32", "float64"):
+        if given in (name, getattr(np, name)) or (isinstance(given, np.dtype) and given.name == name):
+            return np.dtype(name)
+    raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
+
+
+def check_row_shape(input_shape: Any) -> tuple[int, ...]:
+    """Return the shape of a row from (features,), (None, features) or a number of features."""
+    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
+    shape = shape[1:] if shape and shape[0] is None else shape
+    if not shape:
+        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
+    return tuple(check_integer("build", "input_shape", n, 1) for n in shape)
+
+
+def infer_spec(layer: Layer, loss: Loss, adapter: Adapter, dtype: np.dtype[Any], rng: np.random.Generator) -> DataSpec:
+    """Infer from the data's shape what a model that is not built expects of it. Stored rows may have to be flat."""
+    row_shape = adapter.row_shape
+    try:
+        output_shape = infer_output_shape(layer, row_shape, rng)
+    except ShapeError:
+        if not adapter.stored:
+            raise
+        row_shape = (math.prod(row_shape),)
+        output_shape = infer_output_shape(layer, row_shape, rng)
+    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse)
 
 
 def infer_output_shape(layer: Layer, row_shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ Imports go downwards only. Where an inner package offers what an outer one does,
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import resolve_name
@@ -30,12 +31,14 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(places[name])
-        return module if places[name] == f"{package}.{name}" else getattr(module, name)
+        value = module if places[name] == f"{package}.{name}" else getattr(module, name)
+        setattr(sys.modules[package], name, value)  # from now on Python finds it without this function
+        return value
 
     return __getattr__, lambda: sorted(places), sorted(places)
 
 
-def show(package: str, **modules: str) -> None:
+def show(package: str, modules: dict[str, str]) -> None:
     """Let an inner package show names from outer ones: {name: module}."""
     _outer_names[package] = modules
 

@@ -1,9 +1,10 @@
-"""The table of a model's layers, in Keras's columns: what `model.summary()` prints and a notebook shows."""
+"""The table of a model's layers, in Keras's columns: `model.summary()` prints it, notebooks show it."""
 
 from __future__ import annotations
 
 from html import escape
 
+from ._tables import align_columns, html_table
 from .layers import Chain, Layer
 from .parameters import Parameters
 
@@ -13,28 +14,21 @@ HEADER = ("Layer (type)", "Output Shape", "Param #")
 def summary_table(
     name: str, layer: Layer, output_shape: tuple[int, ...], params: Parameters, optimizer_numbers: int
 ) -> str:
-    """Title, a row a layer, and the totals."""
-    rows = [HEADER, *_rows(name, layer, output_shape)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = ["│ {} │ {} │ {} │".format(*_aligned(row, widths)) for row in rows]
-    rules = ["─" * (width + 2) for width in widths]
+    """Return the title, one row for each layer, and the totals."""
+    rows = [f"│ {' │ '.join(row)} │" for row in align_columns([HEADER, *_rows(name, layer, output_shape)], "<<>")]
+    rules = ["─" * len(cell) for cell in rows[0].strip("│").split("│")]
     top, middle, bottom = (left + cross.join(rules) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘"))
-    totals = _totals(layer, params, optimizer_numbers)
-    return "\n".join([f'Model: "{name}"', top, lines[0], middle, *lines[1:], bottom, *totals])
+    return "\n".join(
+        [f'Model: "{name}"', top, rows[0], middle, *rows[1:], bottom, *_totals(layer, params, optimizer_numbers)]
+    )
 
 
 def summary_html(
     name: str, layer: Layer, output_shape: tuple[int, ...], params: Parameters, optimizer_numbers: int
 ) -> str:
-    """The same as a table in HTML."""
-    head = "".join(f"<th>{title}</th>" for title in HEADER)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in _rows(name, layer, output_shape)
-    )
-    totals = "<br>".join(_totals(layer, params, optimizer_numbers))
-    caption = f"<caption>Model: {escape(name)}</caption>"
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{totals}</p>"
+    """Return the same as a table in HTML."""
+    totals = "<br>".join(escape(line) for line in _totals(layer, params, optimizer_numbers))
+    return html_table(f"Model: {name}", HEADER, _rows(name, layer, output_shape)) + f"<p>{totals}</p>"
 
 
 def _rows(name: str, layer: Layer, output_shape: tuple[int, ...]) -> list[tuple[str, str, str]]:
@@ -42,28 +36,30 @@ def _rows(name: str, layer: Layer, output_shape: tuple[int, ...]) -> list[tuple[
     rows = []
     for (name, child), output in zip(children.items(), shapes, strict=True):
         kind, shape = type(child).__name__, ", ".join(str(n) for n in (None, *output))
-        rows.append((f"{name} ({kind})", f"({shape})", f"{_trained(child) + _kept(child):,}"))
+        rows.append((f"{name} ({kind})", f"({shape})", f"{_parameters(child) + _state(child):,}"))
     return rows
 
 
-def _trained(layer: Layer) -> int:
+def _parameters(layer: Layer) -> int:
     return sum(parameter.size for parameter in layer.named_parameters().values())
 
 
-def _kept(layer: Layer) -> int:
+def _frozen(layer: Layer) -> int:
+    layers = (inner for _, inner in layer.walk() if not inner.trainable)
+    return sum(parameter.size for inner in layers for parameter in inner.parameters.values())
+
+
+def _state(layer: Layer) -> int:
     return sum(int(array.size) for array in layer.named_state().values())
 
 
 def _totals(layer: Layer, params: Parameters, optimizer_numbers: int) -> list[str]:
-    trained, kept, size = _trained(layer), _kept(layer), params.theta.itemsize
-    counts = {"Total": trained + kept + optimizer_numbers, "Trainable": trained, "Non-trainable": kept}
+    parameters, frozen, state, size = _parameters(layer), _frozen(layer), _state(layer), params.theta.itemsize
+    total = parameters + state + optimizer_numbers
+    counts = {"Total": total, "Trainable": parameters - frozen, "Non-trainable": state + frozen}
     if optimizer_numbers:
         counts["Optimizer"] = optimizer_numbers
     return [f" {title} params: {count:,} ({_bytes(count * size)})" for title, count in counts.items()]
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> tuple[str, str, str]:
-    return row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2].rjust(widths[2])
 
 
 def _bytes(count: float) -> str:

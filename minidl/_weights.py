@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
+from .data import finite, numeric
+from .errors import ShapeError
 from .layers import Layer
 from .naming import join_path
 from .parameters import Parameter
@@ -35,3 +37,18 @@ def weights_of(layer: Layer) -> dict[str, Weight]:
         found |= {join_path(path, name): Weight(parameter) for name, parameter in inner.parameters.items()}
         found |= {join_path(path, name): Weight(inner, name) for name in inner.state_names}
     return found
+
+
+def set_weights(layer: Layer, arrays: list[Any], dtype: np.dtype[Any]) -> None:
+    """Set all weights, in the order of `weights_of`. All arrays are checked before the first weight is set."""
+    weights = weights_of(layer)
+    if len(arrays) != len(weights):
+        raise ShapeError(f"set_weights: got {len(arrays)} arrays for {len(weights)} weights: {', '.join(weights)}")
+    checked = []
+    for (path, weight), given in zip(weights.items(), arrays, strict=True):
+        array, shape = numeric("set_weights", path, given), weight.array.shape
+        if array.shape != shape:
+            raise ShapeError(f"set_weights: {path} has shape {shape}, got {array.shape}")
+        checked.append(finite("set_weights", path, array, dtype))
+    for weight, array in zip(weights.values(), checked, strict=True):
+        weight.set(array)

@@ -1,4 +1,4 @@
-"""Data to learn on: x (m, 2), y (m,) with classes 0 and 1; and photographs in the course's HDF5 format."""
+"""Data sets of two classes: points x (m, 2), y (m,) in {0, 1}, and photographs in the HDF5 format of the course."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
 
 
 def _seed(seed: int | None) -> int:
-    # scikit-learn takes None for NumPy's global generator, which nothing here touches
+    # with None, scikit-learn would use NumPy's global generator
     return int(np.random.default_rng().integers(2**31)) if seed is None else seed
 
 
-def _each(who: str, points: int) -> int:
-    """The number of points of each of two classes."""
+def _half(who: str, points: int) -> int:
+    """Return the number of points of each of two classes."""
     return validation.check_integer(who, "points", points, 2) // 2
 
 
 def circles(points: int = 300, *, noise: float = 0.05, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """A small circle inside a large one: scikit-learn's make_circles."""
+    """Return a small circle inside a large one: scikit-learn's make_circles."""
     from sklearn.datasets import make_circles
 
     return make_circles(points, noise=noise, random_state=_seed(seed))
 
 
 def moons(points: int = 300, *, noise: float = 0.1, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Two half circles that reach into each other: scikit-learn's make_moons."""
+    """Return two interleaving half circles: scikit-learn's make_moons."""
     from sklearn.datasets import make_moons
 
     return make_moons(points, noise=noise, random_state=_seed(seed))
 
 
 def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The notebook's flower: petals r = 4 sin(4 t), one half of the turn a class; noise on angle and radius alike.
+    """Return the notebook's flower: petals r = 4 sin(4 t), each half of the turn one class, noise on angle and radius.
 
-    Of an odd number of points the last is left out.
+    If points is odd, one point less is returned.
     """
-    rng, each = np.random.default_rng(seed), _each("flower", points)
+    rng, each = np.random.default_rng(seed), _half("flower", points)
     parts = []
     for label in (0, 1):
         t = np.linspace(3.12 * label, 3.12 * (label + 1), each) + noise * rng.standard_normal(each)
@@ -53,11 +53,11 @@ def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) ->
 
 
 def spiral(points: int = 50, *, noise: float = 1.0, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The notebook's spiral: arms r = 0.3 t^2 for t in [0, 4 pi] and r = 0.2 t^2 for t in [1, 4 pi]; noise on r.
+    """Return the notebook's spiral: arms r = 0.3 t^2 for t in [0, 4 pi] and r = 0.2 t^2 for t in [1, 4 pi], noise on r.
 
-    Of an odd number of points the last is left out.
+    If points is odd, one point less is returned.
     """
-    rng, each = np.random.default_rng(seed), _each("spiral", points)
+    rng, each = np.random.default_rng(seed), _half("spiral", points)
     parts = []
     for factor, start in ((0.3, 0.0), (0.2, 1.0)):
         t = np.linspace(start, 4 * 3.1415, each)
@@ -67,7 +67,7 @@ def spiral(points: int = 50, *, noise: float = 1.0, seed: int | None = None) -> 
 
 
 class Photographs(NamedTuple):
-    """x uint8 (m, 64, 64, 3), y (m,) in {0, 1}, classes the two names."""
+    """Photographs x, uint8 (m, 64, 64, 3), labels y (m,) in {0, 1}, and the names of the two classes."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -77,9 +77,9 @@ class Photographs(NamedTuple):
 
 
 def load_cats(directory: str | Path) -> Photographs:
-    """The course's HDF5 pair train_catvnoncat.h5 and test_catvnoncat.h5, or a pair made by `write_photographs`.
+    """Load the course's HDF5 files train_catvnoncat.h5 and test_catvnoncat.h5, or files made by `write_photographs`.
 
-    Raises FileNotFoundError for a missing file, DataError for one that is not what it should be.
+    Raises FileNotFoundError if a file is missing, DataError if it does not hold the expected datasets.
     """
     parts = {}
     for part, name in FILES.items():
@@ -118,23 +118,23 @@ KINDS: dict[str, Callable[[np.dtype], bool]] = {
 
 
 def _dataset(file: Any, path: Path, key: str, kind: str, *shapes: tuple[int | None, ...]) -> np.ndarray:
-    """The dataset as an array, if its dtype is of the kind and its shape one of the shapes (None: any m)."""
+    """Return the dataset as an array. Raise DataError unless dtype and shape are as expected (None: any length)."""
     import h5py
 
     found = file.get(key)
     array = found if isinstance(found, h5py.Dataset) and KINDS[kind](found.dtype) and found.shape else None
     if array is None or not {array.shape, (None, *array.shape[1:])} & set(shapes):
-        shown = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "nothing of that kind"
+        got = f"{found.dtype} {found.shape}" if isinstance(found, h5py.Dataset) else "no dataset of this name"
         shape = str(shapes[0]).replace("None", "m")
-        raise DataError(f"load_cats: {path} must hold a dataset {key}, {kind} {shape}; found {shown}")
+        raise DataError(f"load_cats: {path} must hold a dataset {key}, {kind} {shape}; found {got}")
     return array[()]
 
 
 def write_photographs(directory: str | Path, *, seed: int | None = 0) -> None:
-    """Write a stand-in for the cats, with the same files, keys and shapes, made without a network.
+    """Write files of the same names, keys and shapes as the course's photographs of cats, without a download.
 
-    Patches of 64 x 64 pixels from the two photographs that scikit-learn ships: 209 to train on from their left two
-    thirds, 50 to test on from the right third; class 0 "china" (a temple), class 1 "flower".
+    The rows are patches of 64 x 64 pixels from two photographs in scikit-learn: 209 for training from their left two
+    thirds, 50 for testing from the right third; class 0 is "china" (a temple), class 1 "flower".
     """
     import h5py
     from sklearn.datasets import load_sample_image
@@ -151,7 +151,7 @@ def write_photographs(directory: str | Path, *, seed: int | None = 0) -> None:
 
 def _patch(picture: np.ndarray, part: str, rng: np.random.Generator) -> np.ndarray:
     height, width = picture.shape[:2]
-    border = 2 * width // 3
-    low, high = (0, border - 64) if part == "train" else (border, width - 64)
+    split = 2 * width // 3
+    low, high = (0, split - 64) if part == "train" else (split, width - 64)
     top, left = rng.integers(0, height - 64, endpoint=True), rng.integers(low, high, endpoint=True)
     return picture[top : top + 64, left : left + 64]

@@ -1,4 +1,4 @@
-"""The few exceptions of minidl. Each is also a builtin one, so `except ValueError` goes on catching it."""
+"""The exceptions of minidl. Each is also a builtin one, so `except ValueError` still catches it."""
 
 
 class SettingError(ValueError, TypeError):
@@ -6,19 +6,19 @@ class SettingError(ValueError, TypeError):
 
 
 class ShapeError(ValueError):
-    """Shapes do not fit: of a layer to its input, or of an array to the model."""
+    """The shape of an array does not fit the layer or the model that receives it."""
 
 
 class DataError(ValueError):
-    """Data handed in cannot be used: not numbers, not finite, lengths that differ."""
+    """Data cannot be used: they are not numbers, not finite, or of different lengths."""
 
 
 class ModelFileError(ValueError):
-    """A model file is damaged, not one of minidl's, or holds what a model file may not hold. Nothing was loaded."""
+    """A model file is damaged, not a minidl file, or has contents that are not allowed. Nothing was loaded."""
 
 
 class NotBuiltError(RuntimeError):
-    """There are no parameters yet: the model needs `build` or `fit` first."""
+    """The model has no parameters yet: call `build` or `fit` first."""
 
 
 class NonFiniteError(FloatingPointError):
@@ -34,4 +34,4 @@ class GradientError(AssertionError):
 
 
 class ProcessError(RuntimeError):
-    """Of several processes that train together one has failed, or they do not fit to each other."""
+    """One of several processes that train together has failed, or their settings differ."""

@@ -68,7 +68,7 @@ def figures(
 
 
 def predict(layer: Layer, inputs: Inputs, size: int, out: Any, callbacks: CallbackList = NO_CALLBACKS) -> Any:
-    """Run the layer on all batches. Return `out` filled with the outputs; if it is None, the outputs joined."""
+    """Run the layer on all batches. Return `out` filled with the outputs, or without it the outputs joined."""
     call(callbacks.on_predict_begin, {})
     done, blocks = 0, list[np.ndarray]()
     with np.errstate(over="ignore", invalid="ignore"):

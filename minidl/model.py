@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import html
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
 from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_trainer registers its trainer
-from ._building import check_shapes, infer_output_shape
+from ._building import check_dtype, check_row_shape, check_shapes, infer_output_shape, infer_spec
 from ._lazy import extension
 from ._summary import summary_html, summary_table
-from ._weights import weights_of
+from ._weights import set_weights, weights_of
 from .callbacks import (
     NO_CALLBACKS,
     Callback,
@@ -26,7 +25,7 @@ from .callbacks import (
     evaluation_progress,
     progress,
 )
-from .data import DataSpec, Examples, Source
+from .data import Adapter, DataSpec, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .evaluation import PREDICT_ROWS, Figures, check_out, evaluate, predict
 from .layers import Layer
@@ -40,8 +39,7 @@ from .parameters import Parameters
 from .trainer import FitOptions, Trainer, TrainingState, trainer_for
 from .validation import check_integer, check_real
 
-Callbacks = Callback | Iterable[Callback] | None
-Data = data.Adapter
+Callbacks: TypeAlias = Callback | Iterable[Callback] | None
 
 
 class Model:
@@ -58,7 +56,7 @@ class Model:
             raise SettingError(f"Model takes a layer, got {layer!r}; for several write Sequential([...])")
         self.layer = layer
         self.seed = None if seed is None else check_integer("Model", "seed", seed, 0)
-        self.dtype = _dtype(dtype)
+        self.dtype = check_dtype(dtype)
         self.name = name or snake_case(type(self).__name__)
         self.rng = np.random.default_rng(self.seed)
         self.optimizer: Optimizer = SGD(0.01)
@@ -66,13 +64,13 @@ class Model:
         self.metrics: dict[str, Metric] = {}
         self.history = History()
         self.trainer: Trainer | None = None  # of the fit that is running
+        self.position: TrainingState | None = None  # of a loaded model: the place of its training, for `initial_epoch`
         self.input_shape: tuple[int, ...] | None = None
         self.output_shape: tuple[int, ...] = ()
         self._params: Parameters | None = None
         self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
         self._objective: Objective | None = None
         self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
-        self._position: TrainingState | None = None
         self._stopped = False
 
     # ---- build and compile
@@ -99,7 +97,7 @@ class Model:
 
     def build(self, input_shape: Any) -> None:
         """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras."""
-        shape = _row_shape(input_shape)
+        shape = check_row_shape(input_shape)
         if not self.built:
             self._build(shape, initialize=True)
         elif shape != self.input_shape:
@@ -185,8 +183,10 @@ class Model:
         options = FitOptions(size, epochs, shuffle, validation_batch_size, validation_freq)
         validation_split = check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
-        state, watching = _training_state(initial_epoch), as_list("fit", callbacks)
+        state, watching = TrainingState.starting_at(initial_epoch), as_list("fit", callbacks)
         self._loss_in_use = self.loss  # a default loss is decided by the targets of this training
+        train: Source
+        held_out: Source | None
         if validation_split and validation_data is None:
             adapter = self._adapt("fit", x, y, sample_weight, steps=steps_per_epoch)
             train, held_out = data.split("fit", self._source(adapter), validation_split, class_weight)
@@ -197,22 +197,13 @@ class Model:
         params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
         callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
         self.build(train.row_shape)
-        self._train(train, options, held_out, state, callback_list)
-        return self.history
-
-    def _train(
-        self,
-        train: Source,
-        options: FitOptions,
-        validation: Source | None,
-        state: TrainingState,
-        callbacks: CallbackList,
-    ) -> None:
-        self.trainer = trainer = self._new_trainer(train, options, validation, state, callbacks)
+        self.position = None
+        self.trainer = trainer = self._new_trainer(train, options, held_out, state, callback_list)
         try:
             trainer.run()
         finally:
-            self.trainer, self._position, self._stopped = None, trainer.state, trainer.stopped
+            self.trainer, self._stopped = None, trainer.stopped
+        return self.history
 
     def _new_trainer(self, train: Source, options: FitOptions, *others: Any) -> Trainer:
         self.prepare_optimizer()
@@ -252,15 +243,6 @@ class Model:
         if self.trainer is not None:
             self.trainer.stopped = bool(stop)
 
-    @property
-    def position(self) -> TrainingState | None:
-        """The place of the last or the saved training, to continue with `fit(initial_epoch=model.position)`."""
-        return self._position if self.trainer is None else self.trainer.state
-
-    @position.setter
-    def position(self, position: TrainingState | None) -> None:
-        self._position = position
-
     # ---- data
 
     def _adapt(
@@ -271,39 +253,28 @@ class Model:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         steps: int | None = None,
-    ) -> Data:
+    ) -> Adapter:
         arrays = (x, y, sample_weight, class_weight, steps)
         return data.adapt(who, *arrays, dtype=self.dtype, row_shape=self.input_shape)
 
-    def _source(self, adapter: Data) -> Source:
+    def _source(self, adapter: Adapter) -> Source:
         """The source of checked batches. Only if nothing is wrong with them the default loss is decided."""
         return self._sources(adapter, None, None)[0]
 
-    def _sources(self, adapter: Data, validation_data: Any, steps: int | None) -> tuple[Source, Source | None]:
+    def _sources(self, adapter: Adapter, validation_data: Any, steps: int | None) -> tuple[Source, Source | None]:
         """The sources of training and validation, both checked against what the model expects."""
         terms = self._loss_in_use or self._default_loss(adapter.targets)
-        spec = self._spec(adapter, terms.loss)
+        loss = terms.loss
+        if self.input_shape is None:
+            spec = infer_spec(self.layer, loss, adapter, self.dtype, self.rng)
+        else:
+            spec = DataSpec(self.dtype, self.input_shape, self.output_shape, loss.labels, loss.sparse)
         train, held_out = adapter.source(spec), None
         if adapter.targets is not None:
             self._loss_in_use = terms
         if validation_data is not None:
             held_out = data.adapt_validation(validation_data, steps, self.dtype, spec.row_shape).source(spec)
         return train, held_out
-
-    def _spec(self, adapter: Data, loss: Loss) -> DataSpec:
-        """The shapes, dtype and labels that rows must have."""
-        row_shape = self.input_shape or adapter.row_shape
-        if self.built:
-            output_shape = self.output_shape
-        else:
-            try:
-                output_shape = infer_output_shape(self.layer, row_shape, self.rng)
-            except ShapeError:
-                if not adapter.stored:
-                    raise
-                row_shape = (math.prod(row_shape),)  # the layers may take the stored rows flat
-                output_shape = infer_output_shape(self.layer, row_shape, self.rng)
-        return DataSpec(self.dtype, row_shape, output_shape, loss.labels, loss.sparse)
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:
         """Check the rows, build the model for them if needed, and return them as Examples."""
@@ -344,7 +315,7 @@ class Model:
         return self._returned(logs, return_dict)
 
     def _callback_list(self, callbacks: list[Callback], verbose: Any, steps: int | None) -> CallbackList:
-        return CallbackList(callbacks, self, {"verbose": verbose, "steps": steps}) if callbacks else NO_CALLBACKS
+        return CallbackList(callbacks, self, {"verbose": verbose, "steps": steps})
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Return `evaluate` on these rows."""
@@ -374,7 +345,7 @@ class Model:
         size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
         source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
-        callback_list = self._callback_list(watching, verbose, source.steps(size))
+        callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:
             check_out(out, source.rows, self.output_shape, self.dtype)
         elif source.rows is not None:
@@ -405,18 +376,7 @@ class Model:
         self.params  # noqa: B018  raises NotBuiltError
         if not isinstance(weights, Iterable):
             raise SettingError(f"set_weights takes a list of arrays, as get_weights returns it, got {weights!r}")
-        given, places = list(weights), weights_of(self.layer)
-        if len(given) != len(places):
-            message = f"set_weights: got {len(given)} arrays, {self.name} has {len(places)}: {', '.join(places)}"
-            raise ShapeError(message)
-        checked = []
-        for (path, place), weight in zip(places.items(), given, strict=True):
-            array, shape = data.numeric("set_weights", path, weight), place.array.shape
-            if array.shape != shape:
-                raise ShapeError(f"set_weights: {path} has shape {shape}, got {array.shape}")
-            checked.append(data.finite("set_weights", path, array, self.dtype))
-        for place, array in zip(places.values(), checked, strict=True):
-            place.set(array)
+        set_weights(self.layer, list(weights), self.dtype)
 
     def count_params(self) -> int:
         """Return the number of weights, trainable or not."""
@@ -429,7 +389,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made during a training is a model, not a second training
-        return vars(self) | {"trainer": None, "_position": self.position}
+        return vars(self) | {"trainer": None}
 
     # ---- files and tables
 
@@ -465,27 +425,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layer!r})"
-
-
-def _dtype(given: Any) -> np.dtype[Any]:
-    for name in ("float32", "float64"):
-        if given in (name, getattr(np, name)) or (isinstance(given, np.dtype) and given.name == name):
-            return np.dtype(name)
-    raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
-
-
-def _row_shape(input_shape: Any) -> tuple[int, ...]:
-    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
-    shape = shape[1:] if shape and shape[0] is None else shape
-    if not shape:
-        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
-    return tuple(check_integer("build", "input_shape", n, 1) for n in shape)
-
-
-def _training_state(initial_epoch: int | TrainingState) -> TrainingState:
-    if isinstance(initial_epoch, TrainingState):
-        return copy.deepcopy(initial_epoch)
-    return TrainingState(check_integer("fit", "initial_epoch", initial_epoch, 0))
 
 
 def _check_unused(who: str, optimizer: Optimizer) -> None:

@@ -1,7 +1,7 @@
-"""One vector: all parameters of a model in `theta`, all gradients in `grad`, and a named window on both for each.
+"""One vector holds all parameters of a model, one all gradients; each parameter is a named view of both.
 
-Storage is allocated once, flat, and never moved. So an optimiser is its formula on two arrays, a checkpoint is one
-array, and the gradient checker walks one vector.
+Storage is allocated once, flat, and never moved. So an optimizer is its formula on two arrays, a checkpoint is one
+array, and the gradient checker runs through one vector.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from . import initializers, validation
+from . import validation
 from .errors import NotBuiltError, SettingError, ShapeError
-from .initializers import Initializer
+from .initializers import Initializer, check_initializer
 
 
-class Penalty:
-    """A term of the objective that sees only weights w, in one vector, and the number m of rows in the batch.
+class Penalty(validation.Validated):
+    """A term R(w) of the objective: w are weights in one vector, m is the number of rows in the batch.
 
-    A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> array like w.
+    A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> dR/dw, of the shape of w.
+    With settings it is a frozen dataclass of them.
     """
 
     def value(self, w: np.ndarray, m: float) -> Any:
@@ -32,12 +33,21 @@ class Penalty:
         raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
 
 
-class Parameter:
-    """A window on theta (`value`) and on grad (`grad`); a layer makes it in `build`.
+def check_penalty(who: str, name: str, value: Any) -> Penalty:
+    """Return the value, which must be a Penalty."""
+    if not isinstance(value, Penalty):
+        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), or None, got {value!r}")
+    return value
 
-    Assigning writes through: after `p.grad = g` the numbers of g lie in the model's gradient vector.
-    `penalized` says whether the penalties added to the loss see it: matrices (kernels) do unless told otherwise,
-    vectors (biases) do not. `regularizer` is a penalty on this parameter alone.
+
+class Parameter:
+    """A named view of theta (`value`) and of the gradient vector (`grad`); a layer makes it in `build`.
+
+    Assigning writes into the vectors: `p.grad = g` copies g into its part of the model's gradient vector.
+
+    penalized    True if the penalties added to the loss apply to it; default: True for matrices (kernels), False for
+                 vectors (biases)
+    regularizer  a penalty on this parameter alone
     """
 
     def __init__(
@@ -51,7 +61,7 @@ class Parameter:
         if not isinstance(shape, tuple | list):
             raise SettingError(f"Parameter: shape must be a tuple such as (3,), got {shape!r}")
         self.shape = tuple(validation.check_integer("Parameter", "each of shape", n, 1) for n in shape)
-        self.initializer = initializers.get("Parameter: initializer", initializer)
+        self.initializer = check_initializer("Parameter", "initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
         self.regularizer = regularizer
         self.size = math.prod(self.shape)
@@ -60,7 +70,7 @@ class Parameter:
         return f"Parameter({self.shape}, {self.initializer!r})"
 
     def open(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        """Point the window at its part of the two vectors."""
+        """Make `value` and `grad` views of these parts of the two vectors."""
         self._value, self._grad = theta.reshape(self.shape), grad.reshape(self.shape)
 
     def _write_value(self, value: Any) -> None:
@@ -72,43 +82,43 @@ class Parameter:
         except ValueError:
             raise ShapeError(f"a parameter of shape {self.shape} is given a grad of shape {np.shape(grad)}") from None
 
-    # read in every step of a training, hence no Python function in between
-    value = property(attrgetter("_value"), _write_value, doc="The window on theta.")
-    grad = property(attrgetter("_grad"), _write_grad, doc="The window on grad.")
+    # attrgetter instead of a Python function: every training step reads them
+    value = property(attrgetter("_value"), _write_value, doc="The view of theta.")
+    grad = property(attrgetter("_grad"), _write_grad, doc="The view of the gradient vector.")
 
     def __getattr__(self, name: str) -> Any:
         if name in ("_value", "_grad"):
-            raise NotBuiltError("this parameter has no storage yet: it gets it when its model is built")
-        raise AttributeError(f"a Parameter has no {name}")
+            raise NotBuiltError("this parameter has no values yet: build its model first")
+        raise AttributeError(f"a Parameter has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
-        # A view would be copied as an array of its own; Parameters opens the window again.
+        # a copy of a view would be an array of its own: Parameters opens the views again
         return {key: value for key, value in vars(self).items() if key not in ("_value", "_grad")}
 
 
 class Parameters(Mapping[str, Parameter]):
-    """The parameters of a model by path, in the order of its layers, and the two vectors they are windows on.
+    """The parameters of a model by path, in the order of its layers, and the two vectors that hold their numbers.
 
-    theta    all values (n,)         `theta[:] = saved` sets the model
+    theta    all values (n,); `theta[:] = saved` sets the model
     grad     all gradients (n,)
-    kernels  the leading slice of both that penalties see
+    slices   the part of both vectors that belongs to each path
+    kernels  the leading part of both vectors, which the penalties added to the loss see
 
-    Penalised parameters lie first, so that a penalty is one slice; within each part the order is the layers'.
+    Penalized parameters come first in the vectors, so that penalties work on one slice; both groups are in the order of
+    the layers.
     """
 
     def __init__(self, named: dict[str, Parameter], dtype: np.dtype) -> None:
         self._named = named
         size = sum(parameter.size for parameter in named.values())
         self._theta, self._grad = np.zeros(size, dtype), np.zeros(size, dtype)
-        ends = np.cumsum([0] + [parameter.size for parameter in self._stored().values()]).tolist()
-        self.slices = {path: slice(*ends[i : i + 2]) for i, path in enumerate(self._stored())}
+        stored = sorted(named, key=lambda path: not named[path].penalized)
+        ends = np.cumsum([0] + [named[path].size for path in stored]).tolist()
+        self.slices = {path: slice(*ends[i : i + 2]) for i, path in enumerate(stored)}
         self.kernels = slice(0, sum(parameter.size for parameter in named.values() if parameter.penalized))
-        self._open_windows()
+        self._open_views()
 
-    def _stored(self) -> dict[str, Parameter]:
-        return dict(sorted(self._named.items(), key=lambda item: not item[1].penalized))
-
-    def _open_windows(self) -> None:
+    def _open_views(self) -> None:
         for path, parameter in self._named.items():
             parameter.open(self._theta[self.slices[path]], self._grad[self.slices[path]])
 
@@ -118,7 +128,7 @@ class Parameters(Mapping[str, Parameter]):
 
     @theta.setter
     def theta(self, theta: Any) -> None:
-        self._theta[...] = theta  # a window cannot be detached
+        self._theta[...] = theta  # written into the storage: the views stay valid
 
     @property
     def grad(self) -> np.ndarray:
@@ -129,20 +139,20 @@ class Parameters(Mapping[str, Parameter]):
         self._grad[...] = grad
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw every parameter anew, in the order of the layers."""
+        """Draw the initial value of every parameter, in the order of the layers."""
         for parameter in self._named.values():
             parameter.value = parameter.initializer(parameter.shape, rng)
 
     def entry(self, index: int) -> str:
-        """The name of one entry of theta: "dense_1/kernel[3, 1]"."""
+        """Return the name of one entry of theta: "dense_1/kernel[3, 1]"."""
         for path, part in self.slices.items():
             if part.start <= index < part.stop:
                 place = np.unravel_index(index - part.start, self._named[path].shape)
                 return f"{path}[{', '.join(str(int(i)) for i in place)}]"
-        raise IndexError(f"theta has {self._theta.size} entries, asked for entry {index}")
+        raise IndexError(f"theta has {self._theta.size} entries; there is no entry {index}")
 
     def first_not_finite(self) -> str | None:
-        """The path of the first parameter, in the order of the layers, whose gradient is not finite."""
+        """Return the path of the first parameter, in the order of the layers, with a gradient that is not finite."""
         for path, parameter in self._named.items():
             if not np.isfinite(parameter.grad).all():
                 return path
@@ -150,22 +160,22 @@ class Parameters(Mapping[str, Parameter]):
 
     @contextmanager
     def cast(self, dtype: Any) -> Iterator[Parameters]:
-        """All windows on copies in another dtype, for the length of a with block. The originals come back untouched."""
+        """Let all views show copies of another dtype within a with block. Afterwards they show the originals again."""
         originals = self._theta, self._grad
         try:
-            real = np.dtype(dtype).kind != "c"  # from complex to real is no accident here
+            real = np.dtype(dtype).kind != "c"  # .real avoids NumPy's warning about discarded imaginary parts
             self._theta, self._grad = ((v.real if real else v).astype(dtype) for v in originals)
-            self._open_windows()
+            self._open_views()
             yield self
         finally:
             self._theta, self._grad = originals
-            self._open_windows()
+            self._open_views()
 
     def __getitem__(self, path: str) -> Parameter:
         try:
             return self._named[path]
         except KeyError:
-            raise KeyError(f"there is no parameter {path!r}; there are {', '.join(self)}") from None
+            raise KeyError(f"unknown parameter {path!r}; choose from {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._named)
@@ -178,4 +188,4 @@ class Parameters(Mapping[str, Parameter]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._open_windows()  # deepcopy and pickle turn views into copies: point them back
+        self._open_views()  # deepcopy and pickle turn views into copies: open them again

@@ -1,4 +1,4 @@
-"""Pictures. The only room that knows matplotlib; each function draws on the Axes given, or on one it makes."""
+"""Plots. Each function draws on the given Axes, or on new ones, and returns them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .comparison import Comparison
-    from .diagnostics.findings import Diagnosis
-    from .diagnostics.monitor import Monitor
-    from .gradcheck.report import Report
+    from .diagnostics import Diagnosis, Monitor
+    from .gradcheck import Report
     from .model import Model
 
-LINES = ("-", "--", "-.", ":")  # told apart in black and white too
+LINES = ("-", "--", "-.", ":")  # distinct in black and white, too
 MARKERS = "os^Dv"
 
 
@@ -33,7 +32,11 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Axes | None = None) -> Axes:
-    """The cost against the epoch, a line a training: a History, its dict, a list of costs, or {label: such}."""
+    """Draw the cost against the epoch, one line per training.
+
+    histories  a History, its dict, a list of costs, or {label: one of these}
+    key        the figure to draw
+    """
     ax = _axes(ax)
     several = isinstance(histories, Mapping) and key not in histories
     named = histories if several else {"": histories}
@@ -49,9 +52,9 @@ def cost_curves(histories: Mapping[str, Any] | Any, *, key: str = "loss", ax: Ax
 
 
 def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, resolution: int = 200) -> Axes:
-    """Where the model's output passes 0.5, over the plane of two features, with the points (m, 2) on top.
+    """Draw the model's output over the plane of two features, the line at 0.5, and the points x (m, 2).
 
-    Drawn 15 % of the points' own range beyond it.
+    The plane extends 15 % beyond the range of the points.
     """
     x, y = np.asarray(x), np.asarray(y).ravel()
     if x.ndim != 2 or x.shape[1] != 2:
@@ -70,7 +73,7 @@ def decision_boundary(model: Model, x: Any, y: Any, *, ax: Axes | None = None, r
 
 
 def gradient_report(report: Report, ax: Axes | None = None) -> Axes:
-    """The relative difference of every tensor on a logarithmic scale, wrong ones hatched. `report.plot()` is this."""
+    """Draw the relative difference of every tensor on a logarithmic scale, wrong ones hatched: `report.plot()`."""
     ax = _axes(ax)
     names = list(report.tensors)[::-1]
     shown = [max(report.tensors[name].difference, 1e-17) for name in names]
@@ -78,7 +81,7 @@ def gradient_report(report: Report, ax: Axes | None = None) -> Axes:
     for bar, name in zip(bars, names, strict=True):
         if not report.tensors[name].passed:
             bar.set(hatch="///", facecolor="white")
-    ax.set(xscale="log", xlim=(1e-17, 2), xlabel="relative difference of backward and slope (hatched: wrong)")
+    ax.set(xscale="log", xlim=(1e-17, 2), xlabel="relative difference of backward and derivative (hatched: wrong)")
     ax.set_title(report.title)
     return ax
 
@@ -87,17 +90,17 @@ def gradient_report(report: Report, ax: Axes | None = None) -> Axes:
 
 
 def confusion_matrix(model: Model, x: Any, y: Any, *, ax: Axes | None = None) -> Axes:
-    """How often each class was taken for which: scikit-learn's ConfusionMatrixDisplay.   y (m,) class labels."""
+    """Draw the counts of true and predicted classes: scikit-learn's ConfusionMatrixDisplay.   y (m,) class labels."""
     from sklearn.metrics import ConfusionMatrixDisplay
 
     ax, outputs = _axes(ax), model.predict(x)
-    said = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
-    ConfusionMatrixDisplay.from_predictions(np.asarray(y).ravel(), said, ax=ax, cmap="Greys", colorbar=False)
+    predicted = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    ConfusionMatrixDisplay.from_predictions(np.asarray(y).ravel(), predicted, ax=ax, cmap="Greys", colorbar=False)
     return ax
 
 
 def update_ratios(monitor: Monitor, *, ax: Axes | None = None) -> Axes:
-    """|step| / |w| of every kernel against the step, from a Monitor; 1e-3, what is usual, as a grey line."""
+    """Draw |step| / |w| of every kernel against the step, from a Monitor. A grey line marks the usual 1e-3."""
     ax, record = _axes(ax), monitor.record
     ratios = record.ratios
     for number, place in enumerate(np.flatnonzero(record.kernels)):
@@ -109,9 +112,9 @@ def update_ratios(monitor: Monitor, *, ax: Axes | None = None) -> Axes:
 
 
 def histograms(values: Mapping[int, Any], *, ax: Axes | None = None, bins: int = 40) -> Axes:
-    """One histogram above the other, a line an epoch, the first at the bottom.   values {epoch: numbers}.
+    """Draw one histogram per epoch above the other, the first at the bottom.   values {epoch: numbers}
 
-    From `callbacks.Distributions`: histograms(distributions.values["dense/kernel"]).
+    `callbacks.Distributions` collects them: histograms(distributions.values["dense/kernel"]).
     """
     ax = _axes(ax)
     numbers = {epoch: np.asarray(v).ravel() for epoch, v in values.items()}
@@ -128,7 +131,7 @@ def histograms(values: Mapping[int, Any], *, ax: Axes | None = None, bins: int =
 
 
 def signal(diagnosis: Diagnosis, ax: Axes | None = None) -> Axes:
-    """The size of what each kernel layer puts out, and of the gradient it gets. `diagnosis.plot()` is this."""
+    """Draw the size of every kernel layer's output, and of the gradient at it: `diagnosis.plot()`."""
     ax = _axes(ax)
     for what, line, marker in (("activation", "-", "o"), ("gradient", "--", "s")):
         sizes = [max(sizes[what], 1e-30) for sizes in diagnosis.layers.values()]
@@ -142,9 +145,9 @@ def signal(diagnosis: Diagnosis, ax: Axes | None = None) -> Axes:
 
 
 def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "loss") -> Axes:
-    """The mean cost over the seeds against the epoch, a line a variant, in a band from the lowest to the highest.
+    """Draw the mean cost over the seeds against the epoch, one line per variant, in a band from lowest to highest.
 
-    `comparison.plot()` is this. Where a run ended early, so does its variant.
+    The line of a variant ends with its shortest run. `comparison.plot()` calls this.
     """
     known = dict.fromkeys(figure for runs in comparison.runs.values() for run in runs for figure in run.history.history)
     validation.check_choice("cost_spread", "key", key, tuple(known))
@@ -160,9 +163,9 @@ def cost_spread(comparison: Comparison, ax: Axes | None = None, *, key: str = "l
 
 
 def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Accuracy on the train rows (white) beside that on the test rows (hatched), mean and standard deviation."""
+    """Draw the accuracy on train rows (white) beside that on test rows (hatched), mean and standard deviation."""
     if not {"train_accuracy", "test_accuracy"} & set(comparison.columns):
-        raise DataError("accuracies: none was measured; compare measures them where y are classes")
+        raise DataError("accuracies: no accuracy was measured; compare measures it if the targets are classes")
     ax, names = _axes(ax), list(comparison.runs)
     for kind, shift, hatch in (("train", -0.2, ""), ("test", 0.2, "///")):
         values = [comparison.values(name, f"{kind}_accuracy") for name in names]
@@ -178,7 +181,7 @@ def accuracies(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
 
 
 def layer_sizes(comparison: Comparison, *, what: str = "activation", ax: Axes | None = None) -> Axes:
-    """The size of every kernel layer's activation (or "gradient") before training, a line a variant."""
+    """Draw the size of every kernel layer's activation (or "gradient") before training, one line per variant."""
     validation.check_choice("layer_sizes", "what", what, ("activation", "gradient"))
     ax = _axes(ax)
     for number, (name, layers) in enumerate(comparison.layers.items()):

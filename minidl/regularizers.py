@@ -1,7 +1,7 @@
 """Penalties on weights.
 
-Added to a loss, BinaryCrossentropy() + L2(0.7), a penalty sees every kernel and no bias; handed to one layer,
-Dense(8, kernel_regularizer=L2(0.7)), it sees that kernel alone.
+A penalty added to a loss, BinaryCrossentropy() + L2(0.7), applies to every kernel and to no bias. A penalty given to a
+layer, Dense(8, kernel_regularizer=L2(0.7)), applies to that kernel alone.
 """
 
 from dataclasses import dataclass
@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from . import validation
 from .parameters import Penalty
+from .validation import real
 
 
 @dataclass(frozen=True)
 class L2(Penalty):
-    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w.   m the rows of the batch; lambd >= 0.
+    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w.   m is the number of rows in the batch; lambd >= 0.
 
-    The notebook's, and scikit-learn's alpha. For the same m: Keras's L2(l2) with l2 = lambd / (2 m), PyTorch's
-    weight_decay = lambd / m, given for the weights alone. (Hoerl & Kennard 1970; Krogh & Hertz 1992)
+    lambd is scikit-learn's alpha and the notebook's lambda. For the same m it equals Keras's L2(l2) with
+    l2 = lambd / (2 m), and PyTorch's weight_decay = lambd / m applied to the weights alone. (Hoerl & Kennard 1970;
+    Krogh & Hertz 1992)
     """
 
-    lambd: float
-
-    def __post_init__(self) -> None:
-        validation.keep_number(self, "lambd", "[0, inf)")
+    lambd: float = real("[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / (2 * m) * (w @ w)
@@ -35,15 +33,13 @@ class L2(Penalty):
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """R = (lambd / m) sum |w|,   dR/dw = (lambd / m) sign(w), 0 at 0.   m the rows of the batch; lambd >= 0.
+    """R = (lambd / m) sum |w|,   dR/dw = (lambd / m) sign(w), 0 at 0.   m is the number of rows in the batch;
+    lambd >= 0.
 
-    Drives weights to zero. Keras's L1(l1) with l1 = lambd / m. (Tibshirani 1996)
+    Makes many weights exactly or nearly 0. Equals Keras's L1(l1) with l1 = lambd / m. (Tibshirani 1996)
     """
 
-    lambd: float
-
-    def __post_init__(self) -> None:
-        validation.keep_number(self, "lambd", "[0, inf)")
+    lambd: float = real("[0, inf)")
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
@@ -54,17 +50,13 @@ class L1(Penalty):
 
 @dataclass(frozen=True)
 class L1L2(Penalty):
-    """R = (l1 / m) sum |w| + l2 / (2 m) sum w^2: L1(l1) and L2(l2) in one, for where one penalty is asked for.
+    """R = (l1 / m) sum |w| + l2 / (2 m) sum w^2: the elastic net, the sum of L1(l1) and L2(l2).
 
-    The elastic net. Keras's L1L2 with l1 / m and l2 / (2 m). (Zou & Hastie 2005)
+    Equals Keras's L1L2 with l1 / m and l2 / (2 m). (Zou & Hastie 2005)
     """
 
-    l1: float = 0.0
-    l2: float = 0.0
-
-    def __post_init__(self) -> None:
-        validation.keep_number(self, "l1", "[0, inf)")
-        validation.keep_number(self, "l2", "[0, inf)")
+    l1: float = real("[0, inf)", default=0.0)
+    l2: float = real("[0, inf)", default=0.0)
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)

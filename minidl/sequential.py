@@ -1,4 +1,4 @@
-"""The model most people write: layers one after the other."""
+"""Sequential: a model of layers one after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .model import Model
 class Sequential(Model):
     """Layers one after the other: Sequential([Dense(10), ReLU(), Dense(1), Sigmoid()], seed=0).
 
-    A Sequential among the layers contributes its chain.
+    A Sequential among the layers contributes its layers, as a Chain.
     """
 
     layer: Chain
@@ -35,13 +35,13 @@ class Sequential(Model):
         return self.layer.layers
 
     def add(self, layer: Any) -> None:
-        """Put one more layer at the end, before the model is built."""
+        """Append a layer. The model must not be built."""
         self._change((*self.layers, _as_layer(layer)))
 
     def pop(self) -> Layer:
-        """Take the last layer off, before the model is built."""
+        """Remove the last layer and return it. The model must not be built."""
         if not self.layers:
-            raise SettingError("pop: there is no layer to take off")
+            raise SettingError("pop: there is no layer to remove")
         last = self.layers[-1]
         self._change(self.layers[:-1])
         return last
@@ -49,21 +49,23 @@ class Sequential(Model):
     def _change(self, layers: tuple[Layer, ...]) -> None:
         if self.built:
             raise SettingError(
-                f"{self.name} is built, its layers are settled: put clones of them into a new Sequential"
+                f"{self.name} is built, and its layers cannot change: put clones of them into a new Sequential"
             )
         self.layer = Chain(*layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer with this name ("dense_1") or at this place."""
+        """Return the layer with this name ("dense_1") or at this index."""
         if (name is None) == (index is None):
             raise SettingError('get_layer takes a name or an index: get_layer("dense"), get_layer(index=0)')
         if index is not None:
             if not isinstance(index, int) or not -len(self.layers) <= index < len(self.layers):
-                raise SettingError(f"get_layer: there is no layer at place {index!r}; there are {len(self.layers)}")
+                raise SettingError(
+                    f"get_layer: there is no layer with index {index!r}; there are {len(self.layers)} layers"
+                )
             return self.layers[index]
         children = self.layer.children
         if name not in children:
-            raise SettingError(f"get_layer: there is no layer {name!r}; there are {', '.join(children)}")
+            raise SettingError(f"get_layer: there is no layer {name!r}; choose from {', '.join(children)}")
         return children[name]
 
     def __repr__(self) -> str:

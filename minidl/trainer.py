@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
@@ -22,7 +23,7 @@ from .validation import check_boolean, check_integer
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How `fit` goes through the data.
+    """The passes of `fit` over the data.
 
     batch_size             rows in a batch
     epochs                 the number of the epoch to end with
@@ -64,6 +65,13 @@ class TrainingState:
     penalty_sum: float = 0.0
     stopped: bool = False
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def starting_at(cls, initial_epoch: int | TrainingState) -> TrainingState:
+        """A new state at this epoch, or a copy of a saved state."""
+        if isinstance(initial_epoch, TrainingState):
+            return copy.deepcopy(initial_epoch)
+        return cls(check_integer("fit", "initial_epoch", initial_epoch, 0))
 
 
 @dataclass(eq=False)
@@ -211,21 +219,10 @@ class Trainer:
             self.measure(batch, outputs)
         for hook in callbacks.on_gradients:
             hook(number, self.figures(running=True))
-        self._update()
+        update(objective, self.optimizer)
         state.batch = number + 1
         for hook in callbacks.on_train_batch_end:
             hook(number, self.figures(running=True))
-
-    def _update(self) -> None:
-        """Let the optimizer change theta; frozen entries keep their values, whatever it remembers or decays."""
-        theta, grad, frozen = self.objective.params.theta, self.objective.params.grad, self.objective.frozen
-        if not len(frozen):
-            self.optimizer.update(theta, grad)
-            return
-        kept = theta[frozen]
-        grad[frozen] = 0
-        self.optimizer.update(theta, grad)
-        theta[frozen] = kept
 
     def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Fill params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
@@ -284,6 +281,18 @@ class Trainer:
         if math.isfinite(loss) and path and not self.optimizer.iterations:  # grad began as NaN
             remedy = f"Does the layer's backward set it? check_layer tells. {remedy}"
         return f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
+
+
+def update(objective: Objective, optimizer: Optimizer) -> None:
+    """Let the optimizer change theta; frozen entries keep their values, whatever it remembers or decays."""
+    theta, grad, frozen = objective.params.theta, objective.params.grad, objective.frozen
+    if not len(frozen):
+        optimizer.update(theta, grad)
+        return
+    kept = theta[frozen]
+    grad[frozen] = 0
+    optimizer.update(theta, grad)
+    theta[frozen] = kept
 
 
 @singledispatch

@@ -1,4 +1,4 @@
-"""The values that a setting may have: intervals, checks of single values, and fields that declare their domain."""
+"""Input validation of settings: intervals, checks of single values, and dataclass fields that declare their domain."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Interval:
 REAL_LINE = Interval("(-inf, inf)")
 
 
-# ---- checks of single values: each returns the value to keep, or raises SettingError
+# ---- checks of single values: each returns the value to keep or raises SettingError
 
 
 def check_real(who: str, name: str, value: Any, interval: Interval | str = REAL_LINE) -> float:
-    """Return the value as a Python float inside the interval. NumPy's floats would turn float32 arrays into float64."""
+    """Return the value as a Python float in the interval. A NumPy float would turn float32 arrays into float64."""
     domain = Interval(interval) if isinstance(interval, str) else interval
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or _as_float(value) not in domain:
         raise SettingError(f"{who}: {name} must be in {domain}, got {value!r}")
@@ -60,7 +60,7 @@ def _as_float(value: numbers.Real) -> float:
 
 
 def check_integer(who: str, name: str, value: Any, low: int) -> int:
-    """Return the value as an int of at least `low`. True and 2.0 are refused."""
+    """Return the value as an int of at least `low`. True and 2.0 are rejected."""
     try:
         whole = low - 1 if isinstance(value, bool | np.bool) else operator.index(value)
     except TypeError:
@@ -78,30 +78,44 @@ def check_boolean(who: str, name: str, value: Any) -> bool:
 
 
 def check_choice(who: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
-    """Return the value, which must be one of the choices."""
-    if value not in choices:
+    """Return the value, which must be one of the strings."""
+    if not (isinstance(value, str) and value in choices):
         raise SettingError(f"{who}: {name} must be one of {', '.join(choices)}, got {value!r}")
     return value
 
 
+def check_instance(who: str, name: str, value: Any, kind: type[T]) -> T:
+    """Return the value, which must be an object of the class."""
+    if not isinstance(value, kind):
+        raise SettingError(f"{who}: {name} must be {_object_of(kind)}, got {value!r}{_call_hint(value, kind)}")
+    return value
+
+
 def resolve(what: str, given: Any, kind: type[T], table: Mapping[str, Callable[[], T]]) -> T:
-    """Return the given object of the kind, or make the one that a Keras string such as "he_normal" names."""
+    """Return the given object of the class, or make the one that a Keras string such as "he_normal" names."""
     if isinstance(given, kind):
         return given
-    if isinstance(given, str):
-        if given not in table:
-            raise SettingError(f"{what}: unknown {kind.__name__.lower()} {given!r}; choose from {', '.join(table)}")
-        return table[given]()
-    hint = f"; write {given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else ""
-    article = "an" if kind.__name__[0] in "AEIOU" else "a"
-    raise SettingError(f"{what} must be {article} {kind.__name__} object or a string, got {given!r}{hint}")
+    if not isinstance(given, str):
+        raise SettingError(f"{what} must be {_object_of(kind)} or a string, got {given!r}{_call_hint(given, kind)}")
+    if given not in table:
+        raise SettingError(f"{what}: unknown {kind.__name__.lower()} {given!r}; choose from {', '.join(table)}")
+    return table[given]()
+
+
+def _object_of(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__} object"
+
+
+def _call_hint(given: Any, kind: type) -> str:
+    """A remedy for a class that was given instead of an object of it."""
+    return f"; write {given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else ""
 
 
 # ---- dataclass fields that declare their domain
 
 
 def setting(check: Check, *, default: Any = MISSING, optional: bool = False, kw_only: bool = False) -> Any:
-    """A dataclass field whose value goes through `check` when the object is made. optional: None is accepted too."""
+    """Declare a field whose value is `check(class name, field name, value)`. optional: None is accepted too."""
     declared = partial(_unless_none, check) if optional else check
     if default is MISSING:
         return field(kw_only=kw_only, metadata={"check": declared})
@@ -135,17 +149,21 @@ def choice(*choices: str, default: Any = MISSING, optional: bool = False, kw_onl
     return setting(partial(check_choice, choices=choices), default=default, optional=optional, kw_only=kw_only)
 
 
-def keep_number(holder: Any, name: str, interval: str) -> None:
-    """TEMPORARY: replaced by declared fields."""
-    object.__setattr__(holder, name, check_real(type(holder).__name__, name, getattr(holder, name), interval))
+def instance(kind: type, *, kw_only: bool = False) -> Any:
+    """Declare a field that holds an object of the class: `schedule: Schedule = instance(Schedule)`."""
+    return setting(partial(check_instance, kind=kind), kw_only=kw_only)
 
 
 class Validated:
-    """Base of the dataclasses whose fields declare their domain: every value is checked when an object is made."""
+    """Base class of dataclasses whose fields declare their domain. Making an object checks every value."""
 
     def __post_init__(self) -> None:
-        who = type(self).__name__
-        for declared in getattr(self, "__dataclass_fields__", {}).values():
-            if "check" in declared.metadata:
-                value = declared.metadata["check"](who, declared.name, getattr(self, declared.name))
-                object.__setattr__(self, declared.name, value)  # also where the dataclass is frozen
+        for name, value in check_fields(self).items():
+            object.__setattr__(self, name, value)  # also if the dataclass is frozen
+
+
+def check_fields(holder: Any) -> dict[str, Any]:
+    """Check the fields of a dataclass object that declare their domain. Return the values to keep by field name."""
+    who, declared = type(holder).__name__, getattr(holder, "__dataclass_fields__", {})
+    checks = {name: field.metadata["check"] for name, field in declared.items() if "check" in field.metadata}
+    return {name: check(who, name, getattr(holder, name)) for name, check in checks.items()}

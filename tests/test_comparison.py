@@ -1,4 +1,4 @@
-"""Variants side by side: the same data and seeds, the figures of fit and evaluate, a table."""
+"""Comparison of variants: the same data and seeds, the figures of fit and evaluate, a table."""
 
 import json
 
@@ -30,7 +30,7 @@ def comparison():
     return compare(models, X, Y, validation_data=TEST, epochs=30, seeds=2, verbose=0)
 
 
-def test_each_run_is_what_fit_alone_would_have_given(comparison):
+def test_each_run_equals_a_fit_alone(comparison):
     model = Sequential([Dense(8, kernel_initializer=HeNormal()), ReLU(), Dense(1), Sigmoid()], seed=1)
     model.compile(Adam(0.02), metrics=["accuracy"])
     model.fit(X, Y, epochs=30, validation_data=TEST)
@@ -48,19 +48,19 @@ def test_the_variants_stay_as_they_are(comparison):
 
 
 def test_a_function_of_the_seed_is_a_variant_too():
-    asked = []
+    called = []
 
     def variant(seed):
-        asked.append(seed)
+        called.append(seed)
         return Sequential([Dense(2), Softmax()], seed=seed)
 
     found = compare({"own": variant}, X, Y, epochs=1, seeds=[5, 7], verbose=0)
     assert [run.seed for run in found.runs["own"]] == [5, 7]
-    assert set(asked) == {5, 7}
+    assert set(called) == {5, 7}
     assert found.columns == ["train_loss", "train_accuracy"]
 
 
-def test_the_table_has_mean_and_spread(comparison):
+def test_the_table_has_means_and_standard_deviations(comparison):
     lines = str(comparison).splitlines()
     assert " ".join(lines[0].split()) == "variant seeds train loss test loss train accuracy test accuracy"
     assert [line.split()[0] for line in lines[1:]] == ["He", "zeros"]
@@ -69,7 +69,7 @@ def test_the_table_has_mean_and_spread(comparison):
     assert "0.693 ± 0.000" in lines[2]  # ln 2, and one class for all
 
 
-def test_it_is_plain_data(comparison):
+def test_a_comparison_is_plain_data(comparison):
     plain = json.loads(json.dumps(comparison.to_dict()))
     values = plain["He"]["train_accuracy"]["values"]
     assert plain["He"]["train_accuracy"]["mean"] == pytest.approx(np.mean(values))
@@ -88,7 +88,7 @@ def test_the_loss_of_the_table_is_without_penalties():
     assert found.values("L2", "train_loss") == [model.evaluate(X, Y, return_dict=True)["data_loss"]]
 
 
-def test_a_run_that_ends_in_no_number_is_told_apart():
+def test_a_run_that_diverges_is_reported_in_the_table():
     def amounts(rate):
         model = Sequential([Dense(8), ReLU(), Dense(1)])
         model.compile(SGD(rate))
@@ -99,7 +99,7 @@ def test_a_run_that_ends_in_no_number_is_told_apart():
     assert [run.failed for run in found.runs["fine"]] == [None, None]
     assert all("is not finite" in run.failed for run in found.runs["wild"])
     assert repr(found) == str(found)
-    assert str(found).splitlines()[2].endswith("2 ended in what is no number")
+    assert str(found).splitlines()[2].endswith("2 diverged")
     assert found.columns == ["train_loss"]  # amounts have no accuracy
 
 
@@ -127,19 +127,19 @@ def test_sizes_of_the_layers_before_training(comparison):
         ({"a": lambda seed: seed}, r"compare: a\(0\) must return a model, got 0"),
     ],
 )
-def test_what_is_no_variant_is_refused(models, message):
+def test_models_must_be_a_dict_of_models_or_functions(models, message):
     with pytest.raises(minidl.SettingError, match=message):
         compare(models, X, Y, verbose=0)
 
 
-def test_a_built_model_has_its_weights_already():
+def test_a_built_model_raises():
     model = network()
     model.build((2,))
-    with pytest.raises(minidl.SettingError, match="compare: a is built"):
+    with pytest.raises(minidl.SettingError, match="compare: a is already built"):
         compare({"a": model}, X, Y)
 
 
-def test_seeds_may_be_numpys_and_names_numbers():
+def test_seeds_may_be_numpy_integers_and_names_may_be_numbers():
     found = compare({10: network()}, X, Y, epochs=1, seeds=np.int64(2), verbose=0)
     assert [run.seed for run in found.runs[10]] == [0, 1]
     assert str(found).splitlines()[1].split()[:2] == ["10", "2"]
@@ -155,6 +155,6 @@ def test_validation_data_are_x_and_y(validation_data):
     "setting",
     [{"epochs": 0}, {"seeds": 0}, {"seeds": []}, {"seeds": "12"}, {"seeds": [1.5]}, {"seeds": [-1]}, {"verbose": 3}],
 )
-def test_settings_out_of_range_are_refused(setting):
+def test_settings_out_of_range_raise(setting):
     with pytest.raises(minidl.SettingError, match=f"compare: {next(iter(setting))}"):
         compare({"a": network()}, X, Y, **setting)

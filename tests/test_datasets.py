@@ -1,4 +1,4 @@
-"""Data to learn on, and the photographs' files."""
+"""Data sets, and the files of photographs."""
 
 import h5py
 import numpy as np
@@ -24,7 +24,7 @@ def test_shapes_and_classes(name, points):
 
 
 @pytest.mark.parametrize("name", ["flower", "spiral"])
-def test_both_classes_have_as_many_points(name):
+def test_both_classes_have_the_same_number_of_points(name):
     x, y = MAKERS[name](7)
     assert x.shape == (6, 2)
     assert list(y) == [0, 0, 0, 1, 1, 1]
@@ -43,7 +43,7 @@ def test_the_seed_decides(name):
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("name", ["circles", "moons"])
-def test_circles_and_moons_are_scikit_learns(name, seed):
+def test_circles_and_moons_equal_scikit_learn(name, seed):
     theirs = {"circles": make_circles, "moons": make_moons}[name](90, noise=0.1, random_state=seed)
     assert all(np.array_equal(*pair) for pair in zip(MAKERS[name](90, noise=0.1, seed=seed), theirs, strict=True))
 
@@ -106,7 +106,7 @@ def write(directory, **changed):
     return directory
 
 
-def test_a_good_pair(tmp_path):
+def test_a_pair_of_files_is_loaded(tmp_path):
     photographs = load_cats(write(tmp_path))
     expected = X_TRAIN, Y_TRAIN, X_TEST, Y_TEST
     assert all(np.array_equal(*pair) for pair in zip(photographs[:4], expected, strict=True))
@@ -127,7 +127,7 @@ def test_labels_may_be_a_column_and_class_names_text(tmp_path):
 
 
 @pytest.mark.parametrize("part", FILES)
-def test_a_missing_file_is_named(tmp_path, part):
+def test_a_missing_file_raises_an_error_with_its_name(tmp_path, part):
     write(tmp_path)
     (tmp_path / FILES[part]).unlink()
     with pytest.raises(
@@ -137,14 +137,14 @@ def test_a_missing_file_is_named(tmp_path, part):
 
 
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"PK\x03\x04" + bytes(5000)])
-def test_a_file_that_is_not_hdf5_is_refused(tmp_path, content):
+def test_a_file_that_is_not_hdf5_raises_an_error(tmp_path, content):
     (write(tmp_path) / FILES["test"]).write_bytes(content)
     with pytest.raises(DataError, match=r"load_cats: .*test_catvnoncat.h5 cannot be read as an HDF5 file"):
         load_cats(tmp_path)
 
 
 @pytest.mark.parametrize("kept", [0.01, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_refused(tmp_path, kept):
+def test_a_truncated_file_raises_an_error(tmp_path, kept):
     path = write(tmp_path) / FILES["train"]
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
@@ -160,8 +160,8 @@ WRONG = {
     "float labels": ("train_set_y", Y_TRAIN / 2, "train_set_y, integers (7,); found float64 (7,)"),
     "labels short": ("train_set_y", Y_TRAIN[:6], "train_set_y, integers (7,); found int64 (6,)"),
     "labels as a row": ("test_set_y", Y_TEST[None], "test_set_y, integers (5,); found int64 (1, 5)"),
-    "a group": ("train_set_x", "group", "train_set_x, uint8 (m, 64, 64, 3); found nothing of that kind"),
-    "missing": ("test_set_y", None, "test_set_y, integers (5,); found nothing of that kind"),
+    "a group": ("train_set_x", "group", "train_set_x, uint8 (m, 64, 64, 3); found no dataset of this name"),
+    "missing": ("test_set_y", None, "test_set_y, integers (5,); found no dataset of this name"),
     "one class": ("list_classes", np.array([b"cat"]), "list_classes, names (2,); found |S3 (1,)"),
     "numbers for names": ("list_classes", np.array([0, 1]), "list_classes, names (2,); found int64 (2,)"),
     "a scalar": ("train_set_y", 1, "train_set_y, integers (7,); found int64 ()"),
@@ -170,7 +170,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_dataset_is_named_with_what_was_wanted(tmp_path, kind):
+def test_a_wrong_dataset_raises_an_error_with_what_was_expected(tmp_path, kind):
     name, array, message = WRONG[kind]
     with pytest.raises(DataError) as caught:
         load_cats(write(tmp_path, **{name: array}))
@@ -178,7 +178,7 @@ def test_a_wrong_dataset_is_named_with_what_was_wanted(tmp_path, kind):
     assert str(caught.value) == f"load_cats: {tmp_path / FILES[part]} must hold a dataset {message}"
 
 
-def test_the_stand_in_is_written_and_read_back(tmp_path):
+def test_written_photographs_can_be_loaded(tmp_path):
     write_photographs(tmp_path)
     photographs = load_cats(tmp_path)
     # the notebook: 209 to train on, 50 to test on, 64 x 64 pixels of three colours
@@ -190,7 +190,7 @@ def test_the_stand_in_is_written_and_read_back(tmp_path):
     assert photographs.x_train.reshape(209, -1).std(axis=1).min() > 0
 
 
-def test_the_stand_in_depends_on_its_seed_alone(tmp_path):
+def test_the_written_photographs_depend_only_on_the_seed(tmp_path):
     loaded = []
     for place, seed in enumerate((0, 0, 1)):
         directory = tmp_path / str(place)

@@ -107,7 +107,7 @@ def test_fit_without_compile_uses_the_defaults():
     model = Sequential([Dense(3), ReLU(), Dense(1), Sigmoid()])
     model.fit(X, Y)
     assert repr(model.optimizer) == "SGD(learning_rate=0.01, momentum=0.0, nesterov=False)"
-    assert model.objective.loss == BinaryCrossentropy()
+    assert model.objective.terms.loss == BinaryCrossentropy()
 
 
 def test_compiling_again_changes_the_loss_but_no_weight():
@@ -220,7 +220,7 @@ def test_weights_are_copies_in_keras_order():
     ("change", "message"),
     [
         (lambda w: None, "set_weights takes a list of arrays, as get_weights returns it, got None"),
-        (lambda w: w[:3], "set_weights: got 3 arrays, sequential has 4: dense/kernel, dense/bias, dense_1/kernel"),
+        (lambda w: w[:3], "set_weights: got 3 arrays for 4 weights: dense/kernel, dense/bias, dense_1/kernel"),
         (lambda w: [w[0].T, *w[1:]], "set_weights: dense/kernel has shape (2, 3), got (3, 2)"),
         (lambda w: [*w[:3], [np.nan]], "set_weights: dense_1/bias[0] is nan; every value must be finite"),
         (lambda w: [*w[:3], [1e39]], "set_weights: dense_1/bias[0] is 1e+39, too large for float32"),
@@ -450,7 +450,7 @@ def test_the_default_loss_is_that_of_the_last_layer_when_the_training_begins():
     model.compile()
     model.add(Sigmoid())
     model.fit(X, np.zeros((len(X), 3)))
-    assert model.objective.loss == BinaryCrossentropy()
+    assert model.objective.terms.loss == BinaryCrossentropy()
 
 
 @pytest.mark.parametrize("verbose", [3, -1, "loud", None, 1.5])
@@ -487,7 +487,7 @@ def test_a_model_that_is_not_built_shows_its_layers_in_a_notebook():
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        (np.empty((20, 1), int), "out has dtype int64, which cannot hold what comes out, float32"),
+        (np.empty((20, 1), int), "out has dtype int64, which cannot hold the outputs, float32"),
         (np.empty((20, 1), bool), "out has dtype bool"),
         ([[0.0]] * 20, "out must be an array or an HDF5 dataset, got list"),
         (np.empty(20), r"out has shape \(20,\), wanted \(20, 1\)"),
@@ -514,7 +514,7 @@ def test_targets_that_were_refused_choose_no_loss():
         model.train_on_batch(X, Y)
     model.add(Dense(1))
     model.train_on_batch(X, Y)
-    assert isinstance(model.objective.loss, MeanSquaredError)
+    assert isinstance(model.objective.terms.loss, MeanSquaredError)
 
 
 L = np.random.default_rng(3).integers(0, 3, len(X))
@@ -530,12 +530,12 @@ def test_only_the_targets_of_the_training_choose_the_loss():
     model = softmax()
 
     def refused(epoch, logs):
-        with pytest.raises(ShapeError, match="y has 1 numbers a row"):
+        with pytest.raises(ShapeError, match="y has 1 numbers in a row"):
             model.evaluate(X, L)
 
     look = LambdaCallback(on_epoch_end=refused)
     assert model.fit(X, ONE_HOT, epochs=3, callbacks=look).history["loss"] == alone
-    with pytest.raises(ShapeError, match="y has 1 numbers a row, the model puts out 3"):
+    with pytest.raises(ShapeError, match="y has 1 numbers in a row, the model has 3 outputs"):
         softmax().fit(X, ONE_HOT, validation_data=(X, L))
     assert model.fit(X, L).history["loss"][0] > 0  # another training may choose anew
 
@@ -586,13 +586,13 @@ class Promises(Layer):
 @pytest.mark.parametrize(
     ("promised", "made", "message"),
     [
-        (None, None, r"Promises: build must return the shape of a row it puts out, as \(3,\), got None"),
-        (2, None, "Promises: build must return the shape of a row it puts out"),
-        ([2], None, "Promises: build must return the shape of a row it puts out"),
-        ((0,), None, "Promises: build must return the shape of a row it puts out"),
-        ((1,), lambda x: x.sum(axis=1), r"Promises: forward makes an array of shape \(2,\) of 2 rows, but its build"),
-        ((1,), lambda x: x, r"but its build promised rows of shape \(1,\)"),
-        ((1,), lambda x: None, "Promises: forward makes None of 2 rows"),
+        (None, None, r"Promises: build must return the shape of an output row, such as \(3,\), got None"),
+        (2, None, "Promises: build must return the shape of an output row"),
+        ([2], None, "Promises: build must return the shape of an output row"),
+        ((0,), None, "Promises: build must return the shape of an output row"),
+        ((1,), lambda x: x.sum(axis=1), r"Promises: forward returns an array of shape \(2,\) for 2 rows, but build"),
+        ((1,), lambda x: x, r"but build returned the row shape \(1,\)"),
+        ((1,), lambda x: None, "Promises: forward returns None for 2 rows"),
     ],
 )
 def test_a_layer_that_breaks_its_promise_is_named(promised, made, message):

@@ -1,4 +1,4 @@
-"""One vector for all parameters, and the windows on it."""
+"""Parameters: views of two vectors, casts, names of entries."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def parameters(shapes, dtype=np.float64):
 
 
 @given(SHAPES)
-def test_the_windows_tile_theta(shapes):
+def test_the_views_tile_theta(shapes):
     params = parameters(shapes)
     seen = np.zeros(params.theta.size, int)
     for path in params:
@@ -52,13 +52,13 @@ def test_the_mapping_keeps_the_order_of_the_layers(shapes):
     assert list(parameters(shapes)) == [f"p{i}" for i in range(len(shapes))]
 
 
-def test_entries_beyond_theta_have_no_name():
-    with pytest.raises(IndexError, match="theta has 6 entries, asked for entry 6"):
+def test_entries_beyond_theta_raise_an_error():
+    with pytest.raises(IndexError, match="theta has 6 entries; there is no entry 6"):
         parameters([(2, 3)]).entry(6)
 
 
 @pytest.mark.parametrize("vector", ["theta", "grad"])
-def test_assigning_anywhere_writes_through(vector):
+def test_assigning_writes_into_the_vectors(vector):
     params = parameters([(2, 2), (2,)])
     storage, window = getattr(params, vector), {"theta": "value", "grad": "grad"}[vector]
     setattr(params, vector, [1, 2, 3, 4, 5, 6])
@@ -70,21 +70,21 @@ def test_assigning_anywhere_writes_through(vector):
     assert getattr(params, vector) is storage
 
 
-def test_a_window_takes_no_other_shape():
+def test_a_view_accepts_no_other_shape():
     params = parameters([(2, 3)])
     with pytest.raises(ValueError, match="could not broadcast"):
         params["p0"].value = np.zeros((3, 2))
 
 
 @pytest.mark.parametrize(("penalized", "kernels"), [(None, 4), (True, 6), (False, 0)])
-def test_a_parameter_may_say_whether_penalties_see_it(penalized, kernels):
+def test_a_parameter_may_choose_whether_penalties_see_it(penalized, kernels):
     named = {"W": Parameter((2, 2), "ones", penalized=penalized), "b": Parameter((2,), "ones", penalized=penalized)}
     assert Parameters(named, np.dtype("float32")).kernels == slice(0, kernels)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, np.longdouble])
 @pytest.mark.parametrize("fail", [False, True])
-def test_cast_lends_copies_and_puts_the_originals_back_bit_for_bit(dtype, fail):
+def test_cast_shows_copies_and_then_the_unchanged_originals(dtype, fail):
     params = parameters([(3, 2), (2,)], np.float32)
     params.initialize(np.random.default_rng(0))
     params.grad = np.linspace(0, 1, 8)
@@ -109,7 +109,7 @@ def test_cast_lends_copies_and_puts_the_originals_back_bit_for_bit(dtype, fail):
     assert all(np.shares_memory(params[path].grad, grad) for path in params)
 
 
-def test_a_dtype_that_does_not_exist_leaves_everything_in_place():
+def test_cast_to_an_unknown_dtype_changes_nothing():
     params = parameters([(2, 2)])
     theta = params.theta
     with pytest.raises(TypeError), params.cast("nonsense"):
@@ -161,23 +161,23 @@ def test_shapes_are_checked(shape, message):
 
 
 @pytest.mark.parametrize("method", ["value", "gradient"])
-def test_a_penalty_of_ones_own_says_what_it_must_write(method):
+def test_a_custom_penalty_without_its_methods_raises_an_error(method):
     with pytest.raises(NotImplementedError, match=rf"Penalty must write {method}\(w, m\)"):
         getattr(Penalty(), method)(np.ones(2), 1)
 
 
-def test_words():
+def test_reprs_and_unknown_attributes():
     params = Parameters({"dense/kernel": Parameter((2, 3), Constant(1))}, np.dtype("float32"))
     assert repr(params) == "Parameters(dense/kernel (2, 3))"
-    assert repr(params["dense/kernel"]) == "Parameter((2, 3), Constant(value=1))"
-    with pytest.raises(AttributeError, match="a Parameter has no colour"):
+    assert repr(params["dense/kernel"]) == "Parameter((2, 3), Constant(value=1.0))"
+    with pytest.raises(AttributeError, match="a Parameter has no attribute 'colour'"):
         _ = params["dense/kernel"].colour
 
 
-def test_an_unknown_path_and_a_gradient_of_another_shape_are_told():
+def test_an_unknown_path_and_a_gradient_of_another_shape_raise_errors():
     model = Sequential([Dense(3)])
     model.build((2,))
-    with pytest.raises(KeyError, match="there is no parameter 'dense'; there are dense/kernel, dense/bias"):
+    with pytest.raises(KeyError, match="unknown parameter 'dense'; choose from dense/kernel, dense/bias"):
         model.params["dense"]
     assert model.params.get("dense") is None
     with pytest.raises(ShapeError, match=r"a parameter of shape \(3,\) is given a grad of shape \(2,\)"):

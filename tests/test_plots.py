@@ -1,10 +1,10 @@
-"""Pictures, drawn without a screen."""
+"""Plots, drawn without a screen."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from minidl import Comparison, DataError, Diagnosis, Sequential, SettingError, ShapeError, compare, diagnose
+from minidl import DataError, Sequential, SettingError, ShapeError, compare, diagnose
 from minidl.callbacks import History, Monitor
 from minidl.layers import Dense, ReLU, Sigmoid, Softmax
 from minidl.plots import (
@@ -26,7 +26,7 @@ Y = (X[:, 0] > 0).astype(int)
 @pytest.fixture(autouse=True)
 def closed_figures():
     assert plt.get_backend().lower() == "agg"
-    plt.close("all")  # those that tests elsewhere have left open
+    plt.close("all")  # those that other tests have left open
     yield
     plt.close("all")
 
@@ -36,6 +36,13 @@ def model():
     model = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0)
     model.fit(X, Y, epochs=3)
     return model
+
+
+def drawn(ax):
+    """Lines, bands and texts of the axes, as plain data."""
+    lines = [(line.get_label(), line.get_linestyle(), line.get_xydata().tolist()) for line in ax.lines]
+    bands = [band.get_paths()[0].vertices.tolist() for band in ax.collections]
+    return lines, bands, ax.get_title(), ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()
 
 
 def saved(ax, path):
@@ -54,7 +61,7 @@ def test_cost_curves_draw_a_history_on_the_axes_given(model, tmp_path):
     assert saved(ax, tmp_path / "costs.png")
 
 
-def test_cost_curves_draw_a_line_a_training_told_apart_without_colour(tmp_path):
+def test_cost_curves_draw_one_line_per_training_distinct_without_color(tmp_path):
     history = History()
     history.history = {"loss": [3.0, 2], "penalty": [1.0, 0.5]}
     ax = cost_curves({"a": history, "b": history}, key="penalty")
@@ -79,7 +86,7 @@ def test_the_boundary_is_drawn_with_all_points_on_the_axes_given(model, tmp_path
     assert saved(given, tmp_path / "boundary.png")
 
 
-def test_the_boundary_makes_its_own_axes(model):
+def test_the_boundary_makes_axes_if_none_are_given(model):
     figures = len(plt.get_fignums())
     decision_boundary(model, X, Y, resolution=10)
     assert len(plt.get_fignums()) == figures + 1
@@ -93,7 +100,7 @@ def test_the_boundary_needs_two_features(model, shape):
     assert plt.get_fignums() == []
 
 
-def test_the_line_of_one_half_lies_where_the_output_is_one_half():
+def test_the_boundary_lies_where_the_output_is_one_half():
     model = Sequential([Dense(1), Sigmoid()], dtype="float64")
     model.build((2,))
     model.set_weights([[[2.0], [0.0]], [-1.0]])  # sigmoid(2 x - 1) is 1/2 at x = 1/2
@@ -106,14 +113,14 @@ def test_the_line_of_one_half_lies_where_the_output_is_one_half():
 # ---- a training
 
 
-def grey(colour):
-    """Whether red, green and blue are the same."""
+def grey(color):
+    """True if red, green and blue are the same."""
     from matplotlib.colors import to_rgb
 
-    return len(set(to_rgb(colour))) == 1
+    return len(set(to_rgb(color))) == 1
 
 
-def test_the_confusion_matrix_is_scikit_learns(model, tmp_path):
+def test_the_confusion_matrix_is_that_of_scikit_learn(model, tmp_path):
     from sklearn.metrics import confusion_matrix as counted
 
     given = plt.subplots()[1]
@@ -132,7 +139,7 @@ def test_the_confusion_matrix_takes_the_largest_of_several_outputs():
     assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "0", "1", "1", "0", "0", "0"]
 
 
-def test_update_ratios_are_those_of_the_kernels(tmp_path):
+def test_update_ratios_are_drawn_for_the_kernels(tmp_path):
     model, monitor = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0), Monitor(2)
     model.fit(X, Y, epochs=5, callbacks=[monitor])
     ax = update_ratios(monitor)
@@ -144,7 +151,7 @@ def test_update_ratios_are_those_of_the_kernels(tmp_path):
     assert saved(ax, tmp_path / "ratios.png")
 
 
-def test_histograms_stand_one_above_the_other(tmp_path):
+def test_histograms_are_drawn_one_above_the_other(tmp_path):
     rng = np.random.default_rng(0)
     ax = histograms({0: rng.normal(size=500), 5: 3 * rng.normal(size=(20, 20))}, bins=10)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "5"]
@@ -159,7 +166,7 @@ def test_histograms_stand_one_above_the_other(tmp_path):
 def test_a_diagnosis_draws_the_sizes_of_its_layers(model, tmp_path):
     given, diagnosis = plt.subplots()[1], diagnose(model, X, Y)
     assert diagnosis.plot(given) is given
-    assert Diagnosis.plot is signal
+    assert drawn(given) == drawn(signal(diagnosis))
     assert [line.get_label() for line in given.lines] == ["activation", "gradient"]
     assert given.lines[0].get_ydata().tolist() == [sizes["activation"] for sizes in diagnosis.layers.values()]
     assert given.get_title() == diagnosis.headline
@@ -175,7 +182,8 @@ def comparison():
 
 def test_cost_spread_is_the_mean_in_a_band(comparison, tmp_path):
     ax = cost_spread(comparison)
-    assert Comparison.plot is cost_spread
+    assert drawn(comparison.plot()) == drawn(ax)
+    assert drawn(comparison.plot(key="val_loss")) == drawn(cost_spread(comparison, key="val_loss")) != drawn(ax)
     curves = np.array([run.history.history["loss"] for run in comparison.runs["Adam(0.01)"]])
     assert np.allclose(ax.lines[0].get_ydata(), curves.mean(axis=0))
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
@@ -195,7 +203,7 @@ def test_accuracies_stand_side_by_side(comparison, tmp_path):
     assert saved(ax, tmp_path / "accuracies.png")
 
 
-def test_what_was_not_measured_is_told_and_not_drawn(comparison, model):
+def test_a_figure_that_was_not_measured_raises(comparison, model):
     with pytest.raises(SettingError, match=r"cost_spread: key must be one of loss, .*, got 'los'"):
         cost_spread(comparison, key="los")
     with pytest.raises(SettingError, match="cost_curves: key must be one of loss, got 'los'"):
@@ -203,12 +211,12 @@ def test_what_was_not_measured_is_told_and_not_drawn(comparison, model):
     with pytest.raises(SettingError, match="layer_sizes: what must be one of activation, gradient, got 'weights'"):
         layer_sizes(comparison, what="weights")
     amounts = compare({"a": Sequential([Dense(1)])}, X, X[:, 0], seeds=1, verbose=0)
-    with pytest.raises(DataError, match="accuracies: none was measured"):
+    with pytest.raises(DataError, match="accuracies: no accuracy was measured"):
         accuracies(amounts)
 
 
 @pytest.mark.parametrize("what", ["activation", "gradient"])
-def test_layer_sizes_have_a_line_a_variant(comparison, tmp_path, what):
+def test_layer_sizes_have_one_line_per_variant(comparison, tmp_path, what):
     ax = layer_sizes(comparison, what=what)
     assert [line.get_label() for line in ax.lines] == list(comparison.runs)
     assert ax.lines[0].get_ydata().tolist() == [sizes[what] for sizes in comparison.layers["Adam(0.01)"].values()]

@@ -1,4 +1,4 @@
-"""Penalties by hand, and which parameters they see."""
+"""Penalties by hand, and the parameters that they apply to."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_l1l2_is_their_sum():
 
 
 @pytest.mark.parametrize("penalty", [L1(np.float64(0.5)), L2(np.float64(0.7)), L1L2(np.float64(0.5), np.float64(0.7))])
-def test_a_penalty_leaves_the_dtype(penalty):
+def test_a_penalty_keeps_the_dtype_of_the_weights(penalty):
     assert penalty.gradient(np.ones(2, np.float32), 4).dtype == np.float32
 
 
@@ -65,7 +65,7 @@ def model_with(objective):
     return model, kernels
 
 
-def test_l2_of_a_model_is_the_notebooks():
+def test_l2_of_a_model_equals_the_notebook():
     model, (W1, W2) = model_with(BinaryCrossentropy() + L2(0.7))
     x, y = np.random.default_rng(0).normal(size=(4, 3)), [0, 1, 1, 0]
     plain, _ = model_with(BinaryCrossentropy())
@@ -92,7 +92,7 @@ def test_history_has_the_two_parts_of_the_loss():
 
 def test_the_penalty_divides_by_the_rows_of_the_batch():
     model, (W1, W2) = model_with(BinaryCrossentropy() + L2(1.0))
-    model.compile("sgd", model.objective)
+    model.compile("sgd", model.loss)
     model.optimizer.learning_rate = 1e-300  # the weights stay
     x, y = np.zeros((5, 3)), np.zeros(5)
     squares = (W1**2).sum() + (W2**2).sum()
@@ -104,13 +104,13 @@ def test_the_penalty_divides_by_the_rows_of_the_batch():
         assert penalty == pytest.approx(squares / (2 * rows), rel=1e-14)
 
 
-def test_a_layers_own_penalty_sees_its_parameter_alone():
+def test_a_penalty_of_a_layer_applies_to_its_parameter_alone():
     w, b, x, y = np.array([[1.0], [-2.0]]), np.array([3.0]), np.zeros((4, 2)), np.zeros(4)
     model = Sequential([Dense(1, kernel_regularizer=L2(0.7), bias_regularizer=L1(0.2)), Dense(1)], dtype="float64")
     model.compile(loss="mse")
     model.build((2,))
     model.set_weights([w, b, [[0.0]], [0.0]])
-    # by hand: 0.7 / (2 * 4) * (1 + 4) + 0.2 / 4 * 3, and no loss, as the second layer puts out 0
+    # by hand: 0.7 / (2 * 4) * (1 + 4) + 0.2 / 4 * 3, and no loss, as the second layer returns 0
     assert model.backpropagate(x, y) == pytest.approx(0.7 / 8 * 5 + 0.2 / 4 * 3, rel=1e-15)
     assert np.allclose(model.params["dense/kernel"].grad, 0.7 / 4 * w, rtol=1e-15)
     assert np.allclose(model.params["dense/bias"].grad, 0.2 / 4, rtol=1e-15)
@@ -118,13 +118,13 @@ def test_a_layers_own_penalty_sees_its_parameter_alone():
 
 
 @pytest.mark.parametrize("given", ["l2", L2, 0.1])
-def test_a_layer_takes_penalties_alone(given):
+def test_a_layer_accepts_only_penalties_as_regularizers(given):
     for name in ("kernel_regularizer", "bias_regularizer"):
         with pytest.raises(SettingError, match=f"Dense: {name} must be a penalty such as L2"):
             Dense(1, **{name: given})
 
 
-def test_a_penalty_of_zero_changes_no_bit():
+def test_a_penalty_of_0_changes_nothing():
     x, y = np.random.default_rng(0).normal(size=(8, 3)), np.arange(8) % 2
     weights = []
     for objective in (BinaryCrossentropy(), BinaryCrossentropy() + L2(0) + L1(0)):
@@ -134,7 +134,7 @@ def test_a_penalty_of_zero_changes_no_bit():
     assert np.array_equal(*weights)
 
 
-def test_l1_drives_weights_of_noise_to_zero():
+def test_l1_makes_the_weights_of_noise_0():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 4))
     model = Sequential([Dense(1)], seed=0, dtype="float64")

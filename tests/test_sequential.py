@@ -28,13 +28,15 @@ def test_a_built_model_is_settled():
     model = Sequential([Dense(3)], name="mine")
     model.build((2,))
     for change in (model.pop, lambda: model.add(ReLU())):
-        with pytest.raises(SettingError, match="mine is built, its layers are settled: put clones of them into a new"):
+        with pytest.raises(
+            SettingError, match="mine is built, and its layers cannot change: put clones of them into a new"
+        ):
             change()
     assert len(model.layers) == 1
 
 
-def test_an_empty_model_has_nothing_to_take_off():
-    with pytest.raises(SettingError, match="pop: there is no layer to take off"):
+def test_an_empty_model_has_no_layer_to_remove():
+    with pytest.raises(SettingError, match="pop: there is no layer to remove"):
         Sequential().pop()
 
 
@@ -44,12 +46,12 @@ def test_layers_are_got_by_name_or_place():
     assert model.get_layer("around") is model.layers[3]
     assert model.get_layer(index=1) is model.layers[1]
     with pytest.raises(
-        SettingError, match="get_layer: there is no layer 'dense_2'; there are dense, re_lu, dense_1, a"
+        SettingError, match="get_layer: there is no layer 'dense_2'; choose from dense, re_lu, dense_1, a"
     ):
         model.get_layer("dense_2")
     assert model.get_layer(index=-1) is model.layers[3]
     for place in (4, -5, 1.0, "dense"):
-        with pytest.raises(SettingError, match=f"get_layer: there is no layer at place {place!r}; there are 4"):
+        with pytest.raises(SettingError, match=f"get_layer: there is no layer with index {place!r}; there are 4"):
             model.get_layer(index=place)
     for given in ({}, {"name": "dense", "index": 0}):
         with pytest.raises(SettingError, match="get_layer takes a name or an index"):

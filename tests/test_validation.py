@@ -1,6 +1,7 @@
-"""Numbers in their ranges, and Keras's strings."""
+"""Checks of settings: numbers in their intervals, objects, and Keras's strings."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -8,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import SettingError, initializers, losses, metrics, naming, optimizers, validation
-from minidl.callbacks import Callback, History
-from minidl.initializers import HeNormal
+from minidl import SettingError, initializers, losses, metrics, optimizers, validation
+from minidl.initializers import HeNormal, Initializer
 from minidl.layers import Dense, Dropout
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD
 from minidl.regularizers import L1, L2
+from minidl.validation import Interval, Validated, boolean, choice, instance, integer, real
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3), np.uint8(2), np.array(4)])
@@ -24,7 +25,7 @@ def test_integers_of_any_kind_become_ints(value):
 
 
 @pytest.mark.parametrize("value", [0, -1, True, np.True_, 2.0, "3", None, np.array([1, 2]), np.array(2.0), [1]])
-def test_what_is_no_positive_integer_is_refused(value):
+def test_other_values_than_positive_integers_raise_an_error(value):
     with pytest.raises(SettingError, match=r"^Who: n must be an integer of at least 1, got "):
         validation.check_integer("Who", "n", value, 1)
 
@@ -40,7 +41,7 @@ def test_an_interval_means_what_it_means_in_mathematics(value, interval):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "a", None, 1j, [1.0], 10**400, np.array([1.0])])
-def test_what_is_no_finite_number_is_refused(value):
+def test_other_values_than_finite_numbers_raise_an_error(value):
     with pytest.raises(SettingError, match=r"^Who: rate must be in \(-inf, inf\), got "):
         validation.check_real("Who", "rate", value)
 
@@ -62,23 +63,6 @@ def test_only_true_and_false_are_booleans(value):
         validation.check_boolean("Who", "flag", value)
 
 
-# Keras 3.15.1: keras.src.utils.naming.to_snake_case of its own class names
-@pytest.mark.parametrize(
-    ("name", "snake"),
-    [
-        ("Dense", "dense"),
-        ("ReLU", "re_lu"),
-        ("PReLU", "p_re_lu"),
-        ("BatchNormalization", "batch_normalization"),
-        ("Conv2D", "conv2d"),
-        ("LeakyReLU", "leaky_re_lu"),
-        ("Sequential", "sequential"),
-    ],
-)
-def test_snake_case_is_keras_snake_case(name, snake):
-    assert naming.snake_case(name) == snake
-
-
 TABLES = {
     "initializer": (initializers.get, initializers.INITIALIZERS),
     "loss": (losses.get, losses.LOSSES),
@@ -88,7 +72,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("family", TABLES)
-def test_every_string_of_a_table_gives_an_object_of_its_own(family):
+def test_every_string_of_a_table_makes_a_new_object(family):
     get, table = TABLES[family]
     for name in table:
         first, second = get("here", name), get("here", name)
@@ -102,7 +86,7 @@ def test_every_string_of_a_table_gives_an_object_of_its_own(family):
 
 
 @pytest.mark.parametrize("family", TABLES)
-def test_an_unknown_string_is_answered_with_the_known_ones(family):
+def test_an_unknown_string_raises_an_error_with_the_known_ones(family):
     get, table = TABLES[family]
     with pytest.raises(SettingError, match=r"^here: unknown .* 'nonsense'; choose from ") as caught:
         get("here", "nonsense")
@@ -118,14 +102,14 @@ def test_an_unknown_string_is_answered_with_the_known_ones(family):
         (lambda: metrics.named("compile: metrics", [metrics.BinaryAccuracy]), "write BinaryAccuracy()"),
     ],
 )
-def test_a_class_in_place_of_an_object_is_told_so(make, message):
+def test_a_class_instead_of_an_object_gets_a_hint_to_call_it(make, message):
     with pytest.raises(SettingError) as caught:
         make()
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("given_", [3, None, object(), ["sgd"], {"name": "sgd"}, b"sgd"])
-def test_neither_object_nor_string_is_refused(given_):
+def test_other_values_than_objects_and_strings_raise_an_error(given_):
     with pytest.raises(SettingError, match=r"^compile: optimizer must be an Optimizer object or a string, got "):
         optimizers.get("compile: optimizer", given_)
 
@@ -159,11 +143,68 @@ def test_neither_object_nor_string_is_refused(given_):
         (lambda: initializers.RandomNormal(0, -1), "RandomNormal: stddev must be in [0, inf), got -1"),
     ],
 )
-def test_settings_out_of_range_are_refused_where_they_are_made(make, message):
+def test_settings_out_of_range_raise_an_error_when_the_object_is_made(make, message):
     with pytest.raises(SettingError) as caught:
         make()
     assert str(caught.value) == message
 
 
-def test_history_is_a_callback():
-    assert isinstance(History(), Callback)
+# ---- declared fields
+
+
+@dataclass(frozen=True)
+class Declared(Validated):
+    rate: float = real("[0, 1)")
+    units: int = integer(1, default=3)
+    flag: bool = boolean(default=False, kw_only=True)
+    mode: str = choice("low", "high", default="low", kw_only=True)
+    limit: float | None = real("(0, inf)", default=None, optional=True, kw_only=True)
+    start: Initializer = instance(Initializer, kw_only=True)
+
+
+def declared(rate=0.5, **settings):
+    return Declared(rate, **{"start": HeNormal()} | settings)
+
+
+def test_declared_fields_hold_the_converted_value_also_in_a_frozen_dataclass():
+    made = declared(np.float32(0.5), units=np.int64(2), limit=3)
+    assert made == declared(0.5, units=2, limit=3.0)
+    assert [type(value) for value in (made.rate, made.units, made.limit)] == [float, int, float]
+    assert declared().limit is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rate": 1}, "rate must be in [0, 1), got 1"),
+        ({"units": 0}, "units must be an integer of at least 1, got 0"),
+        ({"flag": 1}, "flag must be True or False, got 1"),
+        ({"mode": "middle"}, "mode must be one of low, high, got 'middle'"),
+        ({"mode": ["low"]}, "mode must be one of low, high, got ['low']"),
+        ({"limit": 0}, "limit must be in (0, inf), got 0"),
+        ({"start": "zeros"}, "start must be an Initializer object, got 'zeros'"),
+        ({"start": HeNormal}, f"start must be an Initializer object, got {HeNormal!r}; write HeNormal()"),
+    ],
+)
+def test_a_declared_field_outside_its_domain_raises_an_error(settings, message):
+    with pytest.raises(SettingError) as caught:
+        declared(**settings)
+    assert str(caught.value) == f"Declared: {message}"
+
+
+def test_a_subclass_checks_inherited_fields_under_its_own_name():
+    @dataclass(frozen=True)
+    class Narrower(Declared):
+        share: float = real("[0, 1]", default=0.0, kw_only=True)
+
+    with pytest.raises(SettingError, match="Narrower: rate must be in"):
+        Narrower(2.0, start=HeNormal())
+    with pytest.raises(SettingError, match="Narrower: share must be in"):
+        Narrower(0.5, start=HeNormal(), share=2)
+
+
+def test_an_interval_knows_its_ends_and_its_text():
+    interval = Interval("(0, inf)")
+    ends = interval.low, interval.high, str(interval), repr(interval)
+    assert ends == (0, math.inf, "(0, inf)", "Interval('(0, inf)')")
+    assert [value in interval for value in (0, 1e-300, 1e300, math.inf, math.nan)] == [False, True, True, False, False]

@@ -1,9 +1,9 @@
 """
-1. Initialisation
+1. Initialization
 =================
 
-Training moves the weights step by step downhill, so it matters where they start. This chapter starts one network from
-four places, and looks at why two of them are bad.
+Training moves the weights downhill step by step, so their initial values matter. This chapter trains one network from
+four initializations, and shows why two of them are bad.
 """
 
 import matplotlib.pyplot as plt
@@ -19,10 +19,10 @@ from minidl.plots import cost_curves, decision_boundary
 STARTS = {"zeros": Zeros(), "random * 10": RandomNormal(stddev=10.0), "1/sqrt(n)": LecunNormal(), "He": HeNormal()}
 
 # %%
-# What the signal does on its way
-# -------------------------------
-# A thousand rows of random numbers go through ten layers of 100 units that have not learnt anything yet. We measure
-# how large the signal is after each layer, as the root of the mean square.
+# The size of the signal
+# ----------------------
+# A thousand rows of random numbers pass through ten untrained layers of 100 units. We measure the size of the signal
+# after each layer, as the root of the mean square.
 
 rows = np.random.default_rng(0).standard_normal((1000, 100))
 sizes = {}
@@ -37,10 +37,10 @@ for name, start in STARTS.items():
     print(f"{name:12s} after layer 1: {sizes[name][0]:7.3g}   after layer 10: {sizes[name][-1]:7.3g}")
 
 # %%
-# A unit adds up n numbers, so the variance of its output is n times that of a weight. With variance 1 / n the sum
-# would stay as large as its parts, but ReLU then throws one half of it away: the signal shrinks by sqrt(2) with every
-# layer. With 2 / n, He's choice, it keeps its size. With weights of size 10 it grows seventyfold each time. The
-# slopes that travel back through the same weights shrink and grow in the same way.
+# A unit adds up n numbers, so the variance of its output is n times the variance of a weight. With variance 1 / n the
+# sum has the same size as its terms, but ReLU then sets half of it to 0: the signal shrinks by sqrt(2) in every layer.
+# With 2 / n, He's choice, it keeps its size. With weights of size 10 it grows seventyfold in every layer. The gradients
+# pass back through the same weights, and shrink and grow in the same way.
 
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for (name, size), line in zip(list(sizes.items())[1:], ("--", "-.", "-"), strict=True):
@@ -49,11 +49,11 @@ ax.set(yscale="log", xlabel="layer", ylabel="size of the signal", title="Ten lay
 ax.legend()
 
 # %%
-# Why equal is bad
-# ----------------
-# From zeros there is no signal at all. But the trouble would be there with any number: units that start equal receive
-# equal gradients, and stay equal for ever. Here all weights start at 0.1. After a thousand steps the ten units, a
-# column of weights each, still are one unit.
+# Why equal weights are bad
+# -------------------------
+# With zeros the signal is 0. But every other number causes the same problem: units that start equal receive equal
+# gradients and stay equal. Here all weights start at 0.1. After a thousand steps the ten units, one column of weights
+# each, are still equal.
 
 train, test = circles(300, noise=0.05, seed=0), circles(100, noise=0.05, seed=1)
 equal = Constant(0.1)
@@ -63,15 +63,15 @@ model.fit(*train, batch_size=300, epochs=1000)
 print(model.params["dense/kernel"].value.round(3))
 
 # %%
-# Nothing crashes when this happens, so minidl looks for it, as for some thirty other faults, when it is asked:
+# Such a network raises no error. ``diagnose`` looks for this problem and for some thirty others:
 
 diagnose(model, *train)
 
 # %%
-# The four of them in training
-# ----------------------------
-# The task: 300 points on two circles, to be told apart by a network with layers of 10, 5 and 1 units. The whole of
-# the data is one batch; 15,000 steps of gradient descent with learning rate 0.01.
+# Training all four
+# -----------------
+# The task is to classify 300 points on two circles with a network of 10, 5 and 1 units. The training takes 15,000
+# steps of full-batch gradient descent with learning rate 0.01.
 
 models, histories = {}, {}
 for name, start in STARTS.items():
@@ -84,9 +84,9 @@ for name, start in STARTS.items():
     print(f"{name:12s} cost {cost:.4f}   accuracy: train {accuracies[0]:.3f}, test {accuracies[1]:.2f}")
 
 # %%
-# From zeros the cost stays at ln 2 = 0.6931, the price of saying "one half" to everything. random * 10 begins very
-# sure and very wrong, at a cost above a thousand; it does learn, in leaps, and ends behind. The other two
-# find the circle, He sooner.
+# With zeros the cost stays at ln 2 = 0.6931, the cost of predicting 0.5 for every point. random * 10 starts with
+# confident but wrong predictions, at a cost above a thousand; it learns in jumps and ends with a higher cost than the
+# other two. These find the circle, He first.
 
 # sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplot_mosaic("aabc;aade", figsize=(11, 5), layout="constrained")
@@ -95,5 +95,5 @@ for (name, model), panel in zip(models.items(), "bcde", strict=True):
     decision_boundary(model, *train, ax=axes[panel]).set_title(name)
 
 # %%
-# One seed proves little. :doc:`/notebook` has the same four over twenty seeds, and says why random * 10 was stuck at
-# one half in the notebook that minidl grew out of.
+# One seed proves little. :doc:`/notebook` repeats the experiment with twenty seeds, and explains why random * 10 stayed
+# at accuracy 0.5 in the notebook from which minidl grew.

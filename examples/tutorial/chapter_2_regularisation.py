@@ -1,9 +1,9 @@
 """
-2. Regularisation
+2. Regularization
 =================
 
-A network that is large enough learns its data by heart, with all the mistakes in them. Two remedies make that harder: a
-price on large weights, and dropout.
+A large network memorizes its training data, including wrong labels. Two remedies make this harder: a penalty on large
+weights, and dropout.
 """
 
 import matplotlib.pyplot as plt
@@ -19,10 +19,10 @@ from minidl.plots import cost_curves, decision_boundary
 from minidl.regularizers import L2
 
 # %%
-# Data with mistakes
-# ------------------
-# Three hundred points lie on the two arms of a spiral, and about 15 % of them have the wrong label. The 2,000 points
-# to test on are labelled right: what is asked for is the spiral, not the mistakes.
+# Data with wrong labels
+# ----------------------
+# Three hundred points lie on the two arms of a spiral, and about 15 % of them have the wrong label. The 2,000 test
+# points have correct labels, because the network should learn the spiral, not the mistakes.
 
 
 def noisy_spiral(points, wrong_labels, seed):
@@ -32,7 +32,7 @@ def noisy_spiral(points, wrong_labels, seed):
 
 
 def trained(lambd, rate, seed):
-    """A [2, 100, 50, 1] with this L2 and this dropout; its history; train and test accuracy."""
+    """Return a trained [2, 100, 50, 1] with this L2 and dropout, its history, and its train and test accuracy."""
     train, test = noisy_spiral(300, 0.15, seed), noisy_spiral(2000, 0.0, 1000 + seed)
     model = Sequential(
         [
@@ -55,9 +55,9 @@ def trained(lambd, rate, seed):
 # %%
 # L2
 # --
-# ``BinaryCrossentropy() + L2(0.3)`` is the sum of two costs: how wrong the network is, and lambda / (2 m) times the
-# sum of its squared weights. A sharp bend in the boundary needs large weights, so it has to be worth its price. The
-# history keeps the two apart.
+# ``BinaryCrossentropy() + L2(0.3)`` is the sum of two costs: the error on the data, and lambda / (2 m) times the sum of
+# the squared weights. A sharp bend in the boundary needs large weights, so it must reduce the error enough. The history
+# contains both parts.
 
 settings = {"none": (0.0, 0.0), "L2(0.3)": (0.3, 0.0), "Dropout(0.1)": (0.0, 0.1)}
 runs = {name: trained(*setting, seed=0) for name, setting in settings.items()}
@@ -66,7 +66,7 @@ for epoch in (0, 500, 1999):
     print(f"epoch {epoch:4d}: data_loss {history['data_loss'][epoch]:.3f} + penalty {history['penalty'][epoch]:.3f}")
 
 # %%
-# What it does to the weights:
+# Its effect on the weights:
 
 for name, (model, _, _) in runs.items():
     weights = model.params["dense_1/kernel"].value
@@ -75,19 +75,19 @@ for name, (model, _, _) in runs.items():
 # %%
 # Dropout
 # -------
-# ``Dropout(0.1)`` sets each unit to 0 with probability 0.1, anew in every step, and divides the others by 0.9, so
-# that the sum they send on is the same on average. No unit can rely on another one being there. When the model
-# predicts, all units work and nothing has to be corrected. The masks make the cost jump
-# about from the beginning; the late leaps of the network without a remedy are steps that overshoot.
+# In every step, ``Dropout(0.1)`` sets each unit to 0 with probability 0.1 and divides the others by 0.9, so that their
+# sum stays the same on average. No unit can rely on another one. Prediction uses all units and needs no correction. In
+# the figure, the random masks make the cost with dropout noisy from the start; the late jumps without a remedy are
+# steps that overshoot.
 
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 cost_curves({name: history for name, (_, history, _) in runs.items()}, key="data_loss", ax=ax).set_ylabel("data loss")
 
 # %%
-# What came of it
-# ---------------
-# Without a remedy the boundary bends around the wrong labels, and the network is sure of it. With one it is smoother,
-# and where labels contradict each other it says so in paler colours.
+# The result
+# ----------
+# Without a remedy the boundary bends around the wrong labels, with confident predictions. With a remedy it is smoother,
+# and pale colors show uncertain predictions where labels contradict each other.
 
 # sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
@@ -96,8 +96,8 @@ for (name, (model, _, accuracies)), ax in zip(runs.items(), axes, strict=True):
     ax.set_title(f"{name}: train {accuracies[0]:.2f}, test {accuracies[1]:.2f}")
 
 # %%
-# On one seed that may be luck, so here are five, of data and weights. Both remedies do worse on the points they learn
-# from, and better on new ones.
+# With one seed this may be luck, so here are the means over five seeds of data and weights. Both remedies are worse on
+# the training points and better on new ones.
 
 print(f"{'':13s} train   test")
 for name, setting in settings.items():

@@ -2,8 +2,8 @@
 3. Gradient checking
 ====================
 
-A backward pass is easy to get almost right, and an almost right one trains almost well. But the slope of the cost can
-be had from the cost alone, without any backward pass, and where the two disagree the backward pass is wrong.
+A backward pass that is almost right trains almost well, so nobody notices. But the derivative of the cost can also be
+computed from the cost alone, without a backward pass. If the two disagree, the backward pass is wrong.
 """
 
 import matplotlib.pyplot as plt
@@ -19,11 +19,11 @@ from minidl.optimizers import SGD
 from minidl.regularizers import L2
 
 # %%
-# A slope without calculus
-# ------------------------
-# The slope of f at t is about (f(t + h) - f(t - h)) / 2h. A large h is inexact, and so is a small one, because the
-# difference of two almost equal numbers has few digits left. With complex numbers there is nothing to subtract: f(t +
-# ih) = f(t) + ih f'(t) + ..., so the imaginary part divided by h is the slope, and h may be as small as we like.
+# A derivative without calculus
+# -----------------------------
+# The derivative of f at t is about (f(t + h) - f(t - h)) / 2h. A large h is inexact, and so is a small one, because the
+# difference of two almost equal numbers has few correct digits. Complex numbers avoid the difference: f(t + ih) = f(t)
+# + ih f'(t) + ..., so the imaginary part divided by h is the derivative, and h can be as small as we like.
 
 
 def f(t):
@@ -31,35 +31,34 @@ def f(t):
 
 
 t, steps = 1.5, 10.0 ** -np.arange(1, 21)
-slope = np.exp(t) * (1 - t) ** 2 / (1 + t * t) ** 2
-central = [abs((f(t + h) - f(t - h)) / (2 * h) / slope - 1) for h in steps]
-complex_step = [abs(f(t + 1j * h).imag / h / slope - 1) for h in steps]
+derivative = np.exp(t) * (1 - t) ** 2 / (1 + t * t) ** 2
+central = [abs((f(t + h) - f(t - h)) / (2 * h) / derivative - 1) for h in steps]
+complex_step = [abs(f(t + 1j * h).imag / h / derivative - 1) for h in steps]
 
 figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 ax.loglog(steps, central, "o-", label="central differences")
 ax.loglog(steps, np.maximum(complex_step, 1e-17), "s--", label="complex step")
-ax.set(xlabel="step h", ylabel="relative error of the slope", title="f(t) = exp(t) / (1 + t^2) at t = 1.5")
+ax.set(xlabel="step h", ylabel="relative error of the derivative", title="f(t) = exp(t) / (1 + t^2) at t = 1.5")
 ax.legend()
 
 # %%
-# So minidl takes the complex step wherever a layer can be run with complex numbers, and every layer that comes with
-# it can.
+# So minidl uses the complex step if a layer accepts complex numbers, as every layer of minidl does.
 #
-# Three sizes of the same question
-# --------------------------------
+# From a function to a model
+# --------------------------
 # A function of one number, the notebook's J = theta x at x = 2 and theta = 4:
 
 x = 2.0
 print(check_gradient(lambda theta: theta * x, lambda theta: x, 4.0))
 
 # %%
-# A layer, with random input and a random slope handed back to it:
+# A layer, with random input and a random gradient of its output:
 
 check_layer(Dense(3), input_shape=(4,))
 
 # %%
-# And a whole model, with its penalty and its dropout. Each evaluation sees the same masks, so nothing has to be
-# switched off. While it trains, a callback checks too:
+# A whole model, with its penalty and its dropout. Every evaluation uses the same masks, so dropout stays on. A callback
+# also checks during training:
 
 data = circles(300, noise=0.05, seed=0)
 model = Sequential(
@@ -82,7 +81,8 @@ check_model(model, *data, depth="all")
 # %%
 # A mistake
 # ---------
-# This ReLU forgets on the way back which inputs were negative. Its model trains, somewhat worse; nothing crashes.
+# The backward pass of this ReLU ignores which inputs were negative. The model trains, somewhat worse, and raises no
+# error.
 
 
 class ForgetfulReLU(ReLU):
@@ -98,12 +98,12 @@ report = check_model(broken, *data, raise_on_failure=False)
 print(report)
 
 # %%
-# Everything below the broken layer is wrong, because the slope that reaches it is. The checker also runs the layers
-# one by one, from the loss backwards, and the first that is wrong by itself is the guilty one.
+# All gradients below the broken layer are wrong, because they are computed from its wrong result. To find the guilty
+# layer, the checker tests the layers one by one, from the loss backwards; the first that is wrong by itself is guilty.
 
 ax = report.plot(plt.subplots(figsize=(8, 3), layout="constrained")[1])
 ax.set_title("hatched: wrong")
 
 # %%
-# Ask it about a layer of your own before you train with it. :doc:`/gradient-checking` shows twelve more mistakes and
-# what is said of them.
+# Check your own layers before you train with them. :doc:`/gradient-checking` shows twelve more mistakes and the reports
+# on them.

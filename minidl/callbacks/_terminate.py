@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._recording import record_passes
 from ..errors import NonFiniteError
 from ..validation import boolean
 from ._base import Callback
@@ -31,21 +32,19 @@ class TerminateOnNaN(Callback):
         self.model.stop_training = True
 
     def _first_not_finite(self) -> str:
-        """Repeat the step on a copy of the model, layer by layer."""
+        """Repeat the step on a copy of the model and name the first layer whose output or dL/dx is not finite."""
         batch, objective = self.model.batch, self.model.objective.copy()
         if batch is None:
             return ""
-        names = {id(layer): path for path, layer in objective.network.walk()}
-        x, layers = batch.x, objective.layers.layers
-        for layer in layers:
-            x = layer.forward(x, training=True)
-            if not np.isfinite(x).all():
-                return f"The first output that is not finite is that of {names[id(layer)]}."
-        loss, dy = objective.loss.value_and_gradient(x, batch.y, batch.weight)
-        for layer in reversed(layers):
-            dy = layer.backward(dy)
-            if dy is not None and not np.isfinite(dy).all():
-                place = f"the dL/dx that {names[id(layer)]} returns"
+        paths = {id(layer): path for path, layer in objective.network.walk()}
+        with record_passes((paths[id(layer)], layer) for layer in objective.layers.layers) as passes:
+            loss, _ = objective.data_gradient(batch)
+        for one in passes:
+            if not np.isfinite(one.y).all():
+                return f"The first output that is not finite is that of {one.path}."
+        for one in reversed(passes):
+            if one.dx is not None and not np.isfinite(one.dx).all():
+                place = f"the dL/dx that {one.path} returns"
                 return f"All outputs are finite; the first gradient that is not finite is {place}."
         overflow = "" if np.isfinite(loss) else "; only the loss overflows"
         return f"All outputs of layers are finite, and all gradients between them{overflow}."

@@ -1,13 +1,13 @@
-"""From what users pass to sources of batches: arrays and frames, generators and sequences, datasets on disk.
+"""From the data that users pass to sources of batches: arrays and frames, generators and sequences, files.
 
-`adapt` looks at the data far enough to know the shape of a row and the first targets. From these the model makes a
-`DataSpec`, and `adapter.source(spec)` checks the data against it. So data only ever goes one way.
+`adapt` reads just enough to know the shape of a row and the first targets. From these the model makes a `DataSpec`, and
+`adapter.source(spec)` checks the data against it. So data only ever goes one way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,15 +15,16 @@ import numpy as np
 
 from ..errors import DataError, SettingError
 from ..validation import Interval, check_integer
-from ._batches import BatchStream, Examples, RawBatches, Source, is_indexed
+from ._batches import BatchStream, Examples, Source, is_indexed
 from ._validation import check_width, finite, inputs, row_weights, rows, target_rows, targets, unpack_batch
 
 ClassWeight = Mapping[int, float] | None
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a model expects of its data.
+    """The shapes, dtype and labels that a model expects of its data.
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that targets lie in
@@ -31,8 +32,8 @@ class DataSpec:
     """
 
     dtype: np.dtype[Any]
-    row_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+    row_shape: Shape
+    output_shape: Shape
     labels: Interval
     sparse: bool
 
@@ -54,7 +55,7 @@ class DiskData:
     row_shape  of a row as it is stored; a model that takes the same numbers in another shape gets them in that shape
     """
 
-    row_shape: tuple[int, ...]
+    row_shape: Shape
 
     def first(self, who: str) -> tuple[Any, Any, Any]:
         """Return (x, y, sample_weight) of the first row, each with an axis of length 1 in front."""
@@ -64,7 +65,7 @@ class DiskData:
         """Return its batches, checked against the spec."""
         raise NotImplementedError(f"{type(self).__name__} must write source(who, spec, class_weight)")
 
-    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
+    def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any]) -> Inputs:
         """Return its rows of x for `predict`."""
         raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype)")
 
@@ -72,82 +73,20 @@ class DiskData:
 # ---- data with targets, for fit and evaluate
 
 
-@dataclass
-class ArrayAdapter:
-    """Rows in memory."""
+@dataclass(frozen=True)
+class Adapter:
+    """Data that a user passed.
 
-    who: str
-    x: np.ndarray
-    targets: np.ndarray
-    sample_weight: Any
-    class_weight: ClassWeight
-    stored: bool = field(default=False, init=False)
+    row_shape  of x as it is
+    targets    y (m, outputs), of the first batch at least; None for a Source
+    source     makes the source of batches, checked against the expectations of the model
+    stored     True for a DiskData, whose rows the model may get in another shape
+    """
 
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        return self.x.shape[1:]
-
-    def source(self, spec: DataSpec) -> Source:
-        return spec.join(self.who, self.x, self.targets, self.sample_weight, self.class_weight)
-
-
-class BatchAdapter:
-    """Batches that somebody else makes, each of them (x, y) or (x, y, sample_weight)."""
-
-    stored = False
-
-    def __init__(
-        self, who: str, batches: Any, class_weight: ClassWeight, steps: int | None, dtype: Any, row_shape: Any
-    ) -> None:
-        self.who, self.raw, self.class_weight, self.steps = who, RawBatches(who, batches), class_weight, steps
-        x, y, weight = unpack_batch(who, self.raw.first())
-        x = inputs(who, x, dtype, row_shape)
-        self.first, self.row_shape = ArrayAdapter(who, x, target_rows(who, y, x), weight, class_weight), x.shape[1:]
-
-    @property
-    def targets(self) -> np.ndarray:
-        return self.first.targets
-
-    def source(self, spec: DataSpec) -> Source:
-        first = spec.join(self.who, self.first.x, self.targets, self.first.sample_weight, self.class_weight)
-
-        def check(batch: Any) -> Examples:
-            return spec.examples(self.who, *unpack_batch(self.who, batch), self.class_weight)
-
-        return BatchStream(self.raw, first, check, self.steps)
-
-
-class DiskAdapter:
-    """Rows of a DiskData."""
-
-    stored = True  # the model may ask for the numbers of a row in another shape
-
-    def __init__(self, who: str, data: DiskData, class_weight: ClassWeight, dtype: Any) -> None:
-        self.who, self.data, self.class_weight, self.row_shape = who, data, class_weight, data.row_shape
-        x, y, _ = data.first(who)
-        self.targets = target_rows(who, y, inputs(who, x, dtype))
-
-    def source(self, spec: DataSpec) -> Source:
-        return self.data.source(self.who, spec, self.class_weight)
-
-
-@dataclass
-class SourceAdapter:
-    """A Source, whose batches need no check."""
-
-    given: Source
-    targets: None = field(default=None, init=False)
-    stored: bool = field(default=False, init=False)
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        return self.given.row_shape
-
-    def source(self, spec: DataSpec) -> Source:
-        return self.given
-
-
-Adapter = ArrayAdapter | BatchAdapter | DiskAdapter | SourceAdapter
+    row_shape: Shape
+    targets: np.ndarray | None
+    source: Callable[[DataSpec], Source]
+    stored: bool = False
 
 
 def adapt(
@@ -159,7 +98,7 @@ def adapt(
     steps: int | None = None,
     *,
     dtype: np.dtype[Any],
-    row_shape: tuple[int, ...] | None,
+    row_shape: Shape | None,
 ) -> Adapter:
     """Return the adapter for what a user passes as x: arrays, batches, a DiskData or a Source.
 
@@ -167,23 +106,39 @@ def adapt(
     """
     steps = None if steps is None else check_integer(who, "the number of steps", steps, 1)
     if not (isinstance(x, Source) or yields_batches(x)):
-        if steps is not None:
-            raise SettingError(f"{who}: steps is only for batch sources; use batch_size with arrays")
+        _check_no_steps(who, steps)
         x = inputs(who, x, dtype, row_shape)
-        return ArrayAdapter(who, x, target_rows(who, y, x), sample_weight, class_weight)
+        y = target_rows(who, y, x)
+        return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, sample_weight, class_weight))
     if y is not None or sample_weight is not None:
         raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
     if isinstance(x, Source):
         if class_weight is not None or steps is not None:
             raise SettingError(f"{who}: {type(x).__name__} has its own weights and batches: pass x alone")
-        return SourceAdapter(x)
+        return Adapter(x.row_shape, None, lambda spec: x)
     if isinstance(x, DiskData):
-        check_no_steps(who, x, steps)
-        return DiskAdapter(who, x, class_weight, dtype)
-    return BatchAdapter(who, x, class_weight, steps, dtype, row_shape)
+        _check_no_steps(who, steps, x)
+        first, y, _ = x.first(who)
+        y = target_rows(who, y, inputs(who, first, dtype))
+        return Adapter(x.row_shape, y, lambda spec: x.source(who, spec, class_weight), stored=True)
+    return _adapt_stream(who, BatchStream(who, x, steps), class_weight, dtype, row_shape)
 
 
-def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> Adapter:
+def _adapt_stream(
+    who: str, stream: BatchStream, class_weight: ClassWeight, dtype: np.dtype[Any], row_shape: Shape | None
+) -> Adapter:
+    x, y, _ = unpack_batch(who, stream.first)
+    x = inputs(who, x, dtype, row_shape)
+
+    def source(spec: DataSpec) -> Source:
+        stream.check = lambda batch: spec.examples(who, *unpack_batch(who, batch), class_weight)
+        stream.check(stream.first)
+        return stream
+
+    return Adapter(x.shape[1:], target_rows(who, y, x), source)
+
+
+def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: Shape) -> Adapter:
     """Return the adapter for validation_data: (x, y), (x, y, sample_weight), or what yields such batches."""
     who = "fit (validation_data)"
     if yields_batches(given):
@@ -196,86 +151,61 @@ def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_sh
 # ---- data without targets, for predict
 
 
+@dataclass(frozen=True)
 class Inputs:
-    """Rows of x for `predict`, in batches.
+    """Rows of x for `predict`.
 
-    rows  their number, None if it is unknown before the end
+    rows     their number, None if it is unknown before the end
+    steps    the number of batches of a size, None if it is unknown
+    batches  yields checked batches of a size
     """
 
     rows: int | None
-
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        """Yield checked batches of `size` rows."""
-        raise NotImplementedError(f"{type(self).__name__} must write batches(size)")
-
-    def steps(self, size: int) -> int | None:
-        """Return the number of batches, None if it is unknown before the end."""
-        raise NotImplementedError(f"{type(self).__name__} must write steps(size)")
+    steps: Callable[[int], int | None]
+    batches: Callable[[int], Iterator[np.ndarray]]
 
 
-class ArrayInputs(Inputs):
-    """An array in memory. Each batch is checked when its turn comes."""
-
-    def __init__(self, who: str, x: Any, row_shape: tuple[int, ...] | None, dtype: np.dtype[Any]) -> None:
-        self.who, self.x, self.dtype = who, rows(who, x, row_shape), dtype
-        self.rows = len(self.x)
-
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        for start in range(0, len(self.x), size):
-            yield finite(self.who, "x", self.x[start : start + size], self.dtype, start)
-
-    def steps(self, size: int) -> int:
-        return -(-len(self.x) // size)
-
-
-class BatchInputs(Inputs):
-    """Batches x, or (x, y) whose y is left aside."""
-
-    rows = None
-
-    def __init__(
-        self, who: str, batches: Any, row_shape: tuple[int, ...] | None, dtype: np.dtype[Any], steps: int | None
-    ) -> None:
-        self.who, self.given, self.row_shape, self.dtype, self.limit = who, batches, row_shape, dtype, steps
-
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        given = self.given
-        for batch in islice((given[i] for i in range(len(given))) if is_indexed(given) else given, self.limit):
-            pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
-            yield inputs(self.who, batch[0] if pair else batch, self.dtype, self.row_shape)
-
-    def steps(self, size: int) -> int | None:
-        return self.limit or (len(self.given) if hasattr(self.given, "__len__") else None)
-
-
-def adapt_inputs(
-    who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: tuple[int, ...] | None
-) -> Inputs:
+def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: Shape | None) -> Inputs:
     """Return the inputs for what a user passes to `predict`."""
+    if not yields_batches(x):
+        _check_no_steps(who, steps)
+        x = rows(who, x, row_shape)
+        return Inputs(len(x), lambda size: -(-len(x) // size), lambda size: _array_batches(who, x, dtype, size))
     if isinstance(x, DiskData):
-        check_no_steps(who, x, steps)
+        _check_no_steps(who, steps, x)
         return x.inputs(who, row_shape or (), dtype)
-    steps = None if steps is None else check_integer(who, "steps", steps, 1)
-    if yields_batches(x):
-        return BatchInputs(who, x, row_shape, dtype, steps)
-    if steps is not None:
-        raise SettingError(f"{who}: steps is only for batch sources; use batch_size with arrays")
-    return ArrayInputs(who, x, row_shape, dtype)
+    limit = None if steps is None else check_integer(who, "steps", steps, 1)
+    length = limit or (len(x) if hasattr(x, "__len__") else None)
+    return Inputs(None, lambda size: length, lambda size: _stream_batches(who, x, dtype, row_shape, limit))
+
+
+def _array_batches(who: str, x: np.ndarray, dtype: np.dtype[Any], size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(x), size):
+        yield finite(who, "x", x[start : start + size], dtype, start)
+
+
+def _stream_batches(
+    who: str, given: Any, dtype: np.dtype[Any], row_shape: Shape | None, limit: int | None
+) -> Iterator[np.ndarray]:
+    """Yield the x of batches x or (x, y)."""
+    for batch in islice((given[i] for i in range(len(given))) if is_indexed(given) else given, limit):
+        pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
+        yield inputs(who, batch[0] if pair else batch, dtype, row_shape)
 
 
 # ---- what users pass
 
 
-def check_no_steps(who: str, data: DiskData, steps: int | None) -> None:
-    """Raise SettingError if a number of steps is given for data that has a last row."""
+def _check_no_steps(who: str, steps: int | None, data: DiskData | None = None) -> None:
+    """Raise SettingError if a number of steps is given for data whose number of rows is known."""
+    if steps is not None and data is None:
+        raise SettingError(f"{who}: steps is only for batch sources; use batch_size with arrays")
     if steps is not None:
         raise SettingError(f"{who}: steps is for x without an end; {type(data).__name__} takes batch_size")
 
 
 def yields_batches(x: Any) -> bool:
     """Return True if x is an object or a generator that yields batches, not an array or a frame."""
-    if isinstance(x, DiskData):
-        return True
     if isinstance(x, np.ndarray | list | tuple | dict | str) or hasattr(x, "__array__") or hasattr(x, "toarray"):
         return False
-    return hasattr(x, "__iter__") or is_indexed(x)
+    return isinstance(x, DiskData) or hasattr(x, "__iter__") or is_indexed(x)

@@ -105,56 +105,40 @@ def split(
     return first, last
 
 
-class RawBatches:
-    """Batches as the user makes them, unchecked: an object with __len__ and __getitem__, or an iterable.
+class BatchStream(Source):
+    """Batches that somebody else makes: an object with __len__ and __getitem__, or an iterable of (x, y[, weight]).
 
-    A generator goes on in the next epoch where it stopped in the last; every other iterable starts again.
+    A generator continues in the next epoch where it stopped in the last; every other iterable starts again.
+
+    limit  batches in an epoch; needed where a generator has more than one epoch to fill
+    check  converts a batch to Examples; `fit` sets it when the expectations of the model are known
     """
 
-    def __init__(self, who: str, batches: Any) -> None:
-        self.who, self.given, self.kind = who, batches, type(batches).__name__
+    check: Callable[[Any], Examples]
+
+    def __init__(self, who: str, batches: Any, limit: int | None = None) -> None:
+        self.who, self.given, self.limit = who, batches, limit
         self.indexed = is_indexed(batches)
         self.length = len(batches) if hasattr(batches, "__len__") else None
         self.iterator = iter(batches) if not self.indexed and isinstance(batches, Iterator) else None
-        if self.length == 0:
-            raise DataError(f"{who}: there are no batches in {self.kind}")
-
-    def first(self) -> Any:
-        """Return the first batch; it will still be the first when the batches are read."""
-        batch = self.given[0] if self.indexed else next(self.iterator or iter(self.given), None)
-        if batch is None:
-            raise DataError(f"{self.who}: there are no batches in {self.kind}")
+        first = None if self.length == 0 else batches[0] if self.indexed else next(self.iterator or iter(batches), None)
+        if first is None:
+            raise DataError(f"{who}: there are no batches in {type(batches).__name__}")
         if self.iterator is not None:
-            self.iterator = chain([batch], self.iterator)
-        return batch
+            self.iterator = chain([first], self.iterator)
+        self.first: Any = first
 
-    def read(self, order: np.ndarray | None, start: int, stop: int | None) -> Iterable[Any]:
-        """The batches from number `start` to number `stop` of an epoch."""
-        if self.indexed:
-            numbers = range(len(self.given)) if order is None else order.tolist()
-            return (self.given[number] for number in numbers[start:stop])
-        if self.iterator is not None:
-            return islice(self.iterator, None if stop is None else stop - start)
-        return islice(self.given, start, stop)
-
-
-class BatchStream(Source):
-    """Batches that somebody else makes: (x, y) or (x, y, weight), each checked by `check` as it is read.
-
-    first  the first batch, checked
-    limit  batches in an epoch; needed where a generator has more than one epoch to fill
-    """
-
-    def __init__(self, raw: RawBatches, first: Examples, check: Callable[[Any], Examples], limit: int | None) -> None:
-        self.raw, self.first, self.check, self.limit = raw, first, check, limit
-        self.passes_once = raw.iterator is not None
+    @property
+    def passes_once(self) -> bool:
+        """True if the batches cannot be read a second time."""
+        return self.iterator is not None
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
-        return rng.permutation(len(self.raw.given)) if self.raw.indexed else None
+        return rng.permutation(len(self.given)) if self.indexed else None
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         number = start
-        for batch in self.raw.read(order, start, self.limit):
+        for batch in self._read(order, start):
             yield self.check(batch)
             number += 1
         if number < (self.limit or 1):
@@ -162,17 +146,25 @@ class BatchStream(Source):
             remedy = "Ask for fewer with steps_per_epoch"
             if self.passes_once:
                 remedy = "A generator yields its batches once: pass steps_per_epoch, and let it yield without end"
-            raise DataError(f"{self.raw.who}: the batches ran out after {number} of an epoch; {wanted}. {remedy}")
+            raise DataError(f"{self.who}: the batches ran out after {number} of an epoch; {wanted}. {remedy}")
+
+    def _read(self, order: np.ndarray | None, start: int) -> Iterable[Any]:
+        if self.indexed:
+            numbers = range(len(self.given)) if order is None else order.tolist()
+            return (self.given[number] for number in numbers[start : self.limit])
+        if self.iterator is not None:
+            return islice(self.iterator, None if self.limit is None else self.limit - start)
+        return islice(self.given, start, self.limit)
 
     def steps(self, size: int) -> int | None:
-        return min((n for n in (self.raw.length, self.limit) if n is not None), default=None)
+        return min((n for n in (self.length, self.limit) if n is not None), default=None)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        return self.first.row_shape
+        return self.check(self.first).row_shape
 
     def batch_rows(self, size: int) -> int:
-        return len(self.first)
+        return len(self.check(self.first))
 
 
 def is_indexed(batches: Any) -> bool:

@@ -106,7 +106,12 @@ class HDF5Data(DiskData, Validated):
         return HDF5Batches(self, who, replace(spec, row_shape=self._shape(who, spec.row_shape)), class_weight)
 
     def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
-        return HDF5Inputs(self, who, self._shape(who, row_shape), dtype)
+        shape = self._shape(who, row_shape)
+        return Inputs(self.rows, self.steps, lambda size: _scaled_inputs(self, who, shape, dtype, size))
+
+    def steps(self, size: int) -> int:
+        """Return the number of batches of this size."""
+        return -(-self.rows // size)
 
     def _shape(self, who: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         if math.prod(shape) != math.prod(self.row_shape):
@@ -179,14 +184,14 @@ def _joined(parts: list[slice]) -> Iterator[slice]:
 
 
 def _row_bytes(dataset: Any) -> int:
-    return math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
+    return int(math.prod(dataset.shape[1:]) * dataset.dtype.itemsize)
 
 
 def _block_rows(dataset: Any) -> int:
     """As many rows as make BLOCK_BYTES, rounded up to whole chunks."""
     rows = max(1, BLOCK_BYTES // _row_bytes(dataset))
-    chunk = dataset.chunks[0] if dataset.chunks else 1
-    return -(-rows // chunk) * chunk
+    chunk: int = dataset.chunks[0] if dataset.chunks else 1
+    return int(-(-rows // chunk) * chunk)
 
 
 class HDF5Batches(Source):
@@ -211,8 +216,8 @@ class HDF5Batches(Source):
             examples.x = _scaled(examples.x, self.data.factor)
             yield examples
 
-    def steps(self, size: int) -> int | None:
-        return -(-len(self.data) // size)
+    def steps(self, size: int) -> int:
+        return self.data.steps(size)
 
     def batch_rows(self, size: int) -> int:
         return min(size, len(self.data))
@@ -222,21 +227,14 @@ class HDF5Batches(Source):
         return self.spec.row_shape
 
 
-class HDF5Inputs(Inputs):
-    """The rows x of an HDF5Data, for prediction."""
-
-    def __init__(self, data: HDF5Data, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.data, self.who, self.row_shape, self.dtype, self.rows = data, who, row_shape, dtype, len(data)
-
-    def batches(self, size: int) -> Iterator[np.ndarray]:
-        done = 0
-        for (x,) in _rows(self.data, [self.data.x], size, None, 0):
-            rows = x.reshape(len(x), *self.row_shape)
-            yield _scaled(finite(self.who, self.data.x, rows, self.dtype, done), self.data.factor)
-            done += len(x)
-
-    def steps(self, size: int) -> int | None:
-        return -(-len(self.data) // size)
+def _scaled_inputs(
+    data: HDF5Data, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any], size: int
+) -> Iterator[np.ndarray]:
+    done = 0
+    for (x,) in _rows(data, [data.x], size, None, 0):
+        rows = finite(who, data.x, x.reshape(len(x), *row_shape), dtype, done)
+        yield _scaled(rows, data.factor)
+        done += len(x)
 
 
 def _rows(data: HDF5Data, names: list[str], size: int, seed: int | None, first: int) -> Iterator[Arrays]:

@@ -1,9 +1,9 @@
-"""Training in several processes at once, on one machine or many, with MPI (extra `mpi`).
+"""Training in several processes, on one machine or many, with MPI (extra `mpi`).
 
-Every process runs the same script with the same data and works on its part of every batch; one Allreduce a step adds
-the gradients up, so that all of them take the same step. Whatever their number, they take the same steps.
+Every process runs the same script with the same data and works on its shard of every batch. One Allreduce a step sums
+the gradients, so all processes take the same step, and any number of processes takes the same steps.
 """
 
-from .training import DataParallel
+from ._data_parallel import DataParallel
 
 __all__ = ["DataParallel"]

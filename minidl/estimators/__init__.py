@@ -1,10 +1,6 @@
-"""minidl's networks as scikit-learn's estimators.
+"""minidl's networks as scikit-learn estimators. `import minidl` does not load this package, nor scikit-learn."""
 
-The one room that imports scikit-learn at once: `import minidl` leaves it out, `from minidl.estimators import ...` asks
-for it.
-"""
-
-from .mlp import MLPClassifier, MLPRegressor
-from .sequential import SequentialClassifier, SequentialRegressor
+from ._mlp import MLPClassifier, MLPRegressor
+from ._sequential import SequentialClassifier, SequentialRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor", "SequentialClassifier", "SequentialRegressor"]

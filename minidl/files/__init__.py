@@ -1,10 +1,10 @@
-"""Files: whole models, weights, and what other programs read."""
+"""Model files, weights, and the files of other programs."""
 
-from .model_file import checksum, load_model, save
-from .notebook import from_notebook, to_notebook
-from .onnx_export import export_onnx
-from .resume import restore_training
-from .weights_file import load_weights, save_weights
+from ._course_notebook import from_notebook, to_notebook
+from ._model_file import checksum, load_model, save
+from ._onnx_export import export_onnx
+from ._resume import restore_training
+from ._weights_file import load_weights, save_weights
 
 __all__ = [
     "checksum",

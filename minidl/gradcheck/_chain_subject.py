@@ -241,20 +241,20 @@ class ChainSubject(Subject):
 
 
 class DataLoss(ChainSubject):
-    """The data loss of an objective on some rows. The objective is a private copy."""
+    """The data loss of a private copy of an objective on some rows."""
 
     trials = 1  # a network has many outputs, all of which are judged
 
     def __init__(self, objective: Objective, rows: Examples) -> None:
-        self.objective = objective
-        super().__init__(objective.layers, objective.params, objective.loss, rows)
+        self.source, self.objective = objective, objective.copy()
+        super().__init__(self.objective.layers, self.objective.params, objective.loss, rows)
 
     def follow(self, objective: Objective, rows: Examples) -> DataLoss:
         """The subject for an objective after more training, with what is known of its layers already."""
-        if self.is_steady:
+        if self.is_steady and objective is self.source:
             self.start(objective.params.theta, rows)
             return self
-        new = DataLoss(objective.copy(), rows)
+        new = DataLoss(objective, rows)
         known = ("_steady", "_depends_on_other_batch", "supports_complex")
         vars(new).update({name: vars(self)[name] for name in known if name in vars(self)})
         return new

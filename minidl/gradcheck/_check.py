@@ -205,7 +205,7 @@ def check_model(
     if not model.built:
         raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
     examples = model.examples("check_model", x, y, sample_weight)
-    subject = DataLoss(model.objective.copy(), examples[every_kth(len(examples), rows)])
+    subject = DataLoss(model.objective, examples[every_kth(len(examples), rows)])
     return _finish(compare_objective(model.name, subject, depth, method, tolerance, seed), raise_on_failure)
 
 

@@ -1,18 +1,17 @@
-"""Functions applied to each number on its own: x (m, ...) -> y of the same shape. Softmax looks along the last axis."""
+"""Activations: functions of each number alone, x (m, ...) -> y of the same shape. Softmax works along the last axis."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from .. import validation
 from ..ops import relu, row_sums, sigmoid, softmax
+from ..validation import boolean, real
 from ._base import Layer
 
 
-@dataclass(eq=False)
 class ReLU(Layer):
-    """y = max(x, 0). The slope at 0 is taken as 0. (Nair & Hinton 2010)"""
+    """y = max(x, 0). The derivative at 0 is taken as 0. (Nair & Hinton 2010)"""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
@@ -24,49 +23,42 @@ class ReLU(Layer):
 
 @dataclass(eq=False)
 class LeakyReLU(Layer):
-    """y = x if x > 0, else negative_slope x. The slope at 0 is negative_slope. (Maas et al. 2013)
+    """y = x if x > 0, else negative_slope x. The derivative at 0 is taken as negative_slope. (Maas et al. 2013)
 
     negative_slope  at least 0; Keras's default, 0.3
     """
 
-    negative_slope: float = 0.3
-
-    def __post_init__(self) -> None:
-        self.negative_slope = validation.check_real("LeakyReLU", "negative_slope", self.negative_slope, "[0, inf)")
+    negative_slope: float = real("[0, inf)", default=0.3)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         return np.maximum(x, 0) + self.negative_slope * np.minimum(x, 0)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        whole = dy * (self.x > 0)  # and not np.where, which is slow where signs change often
-        return whole + self.negative_slope * (dy - whole)
+        positive = dy * (self.x > 0)  # np.where would be slow if signs change often
+        return positive + self.negative_slope * (dy - positive)
 
 
 @dataclass(eq=False)
 class ELU(Layer):
-    """y = x if x > 0, else alpha (exp(x) - 1). The slope at 0 is alpha. (Clevert et al. 2016)
+    """y = x if x > 0, else alpha (exp(x) - 1). The derivative at 0 is taken as alpha. (Clevert et al. 2016)
 
     alpha  at least 0
     """
 
-    alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        self.alpha = validation.check_real("ELU", "alpha", self.alpha, "[0, inf)")
+    alpha: float = real("[0, inf)", default=1.0)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         return np.maximum(x, 0) + self.alpha * np.expm1(np.minimum(x, 0))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        whole = dy * (self.x > 0)
-        return whole + self.alpha * (dy - whole) * np.exp(np.minimum(self.x, 0))
+        positive = dy * (self.x > 0)
+        return positive + self.alpha * (dy - positive) * np.exp(np.minimum(self.x, 0))
 
 
-@dataclass(eq=False)
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x));   dy/dx = y (1 - y). After the last Dense it makes a probability."""
+    """y = 1 / (1 + exp(-x));   dy/dx = y (1 - y). After the last Dense, y is a probability."""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         y = sigmoid(x)
@@ -77,7 +69,6 @@ class Sigmoid(Layer):
         return dy * self.y * (1 - self.y)
 
 
-@dataclass(eq=False)
 class Tanh(Layer):
     """y = tanh(x);   dy/dx = 1 - y^2."""
 
@@ -90,7 +81,6 @@ class Tanh(Layer):
         return dy * (1 - self.y * self.y)
 
 
-@dataclass(eq=False)
 class Softplus(Layer):
     """y = log(1 + exp(x));   dy/dx = sigmoid(x). Positive everywhere. (Dugas et al. 2001)"""
 
@@ -102,12 +92,11 @@ class Softplus(Layer):
         return dy * sigmoid(self.x)
 
 
-@dataclass(eq=False)
 class SiLU(Layer):
     """y = x s,   s = sigmoid(x);   dy/dx = s (1 + x (1 - s)).   Also called swish. (Elfwing et al. 2018)"""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        x = np.maximum(x, -1000)  # below, y is 0: no size of x may make the last digit of sigmoid(x) show
+        x = np.maximum(x, -1000)  # y is 0 below: a larger |x| would magnify the rounding error of sigmoid(x)
         s = sigmoid(x)
         self.x, self.s = x, s
         return x * s
@@ -120,23 +109,20 @@ class SiLU(Layer):
 class GELU(Layer):
     """y = x g(x), g the distribution function of N(0, 1);   dy/dx = g + x exp(-x^2 / 2) / sqrt(2 pi).
 
-    With approximate=True g is the paper's other form, 1/2 (1 + tanh(u)) = sigmoid(2 u),
-    u = sqrt(2 / pi) (x + 0.044715 x^3), several times faster. (Hendrycks & Gimpel 2016)
+    With approximate=True, g is sigmoid(2 u) = 1/2 (1 + tanh(u)), u = sqrt(2 / pi) (x + 0.044715 x^3): the paper's
+    approximation, several times faster. (Hendrycks & Gimpel 2016)
     """
 
-    approximate: bool = False
-
-    def __post_init__(self) -> None:
-        validation.check_boolean("GELU", "approximate", self.approximate)
+    approximate: bool = boolean(default=False)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        v = np.minimum(np.maximum(x, -40), 40)  # beyond, g is 0 or 1 to the last digit, and v^3 would overflow
+        v = np.minimum(np.maximum(x, -40), 40)  # outside, g is exactly 0 or 1, and v^3 would overflow
         g = self._gate(v)
         self.v, self.g = v, g
         return np.maximum(x, -40) * g
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        return dy * (self.g + self.v * self._gate_slope(self.v, self.g))
+        return dy * (self.g + self.v * self._gate_derivative(self.v, self.g))
 
     def _gate(self, v: np.ndarray) -> np.ndarray:
         if self.approximate:
@@ -145,15 +131,14 @@ class GELU(Layer):
 
         return ndtr(v)
 
-    def _gate_slope(self, v: np.ndarray, g: np.ndarray) -> np.ndarray:
+    def _gate_derivative(self, v: np.ndarray, g: np.ndarray) -> np.ndarray:
         if self.approximate:
             return g * (1 - g) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v * v))
         return np.exp(-v * v / 2) / math.sqrt(2 * math.pi)
 
 
-@dataclass(eq=False)
 class Softmax(Layer):
-    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis: probabilities of classes that exclude each other.
+    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis: probabilities of classes of which one is right.
 
     dL/dx = y (dL/dy - sum_k dL/dy_k y_k)
     """

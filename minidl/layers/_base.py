@@ -1,4 +1,4 @@
-"""What a layer is: an equation, its derivative, and the parameters in it."""
+"""The base class of layers: an equation, its derivative, and parameters."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ import numpy as np
 from ..errors import NotBuiltError, SettingError
 from ..naming import join_path, snake_case, unique
 from ..parameters import Parameter
-from ..validation import check_boolean
+from ..validation import Validated, check_boolean
 
 
 @dataclass(eq=False)
-class Layer:
+class Layer(Validated):
     """y = f(x; parameters).   Rows are examples: x (m, ...) -> y (m, ...).
 
     A subclass is a dataclass of its settings and writes up to three methods:
 
-    build(input_shape)          makes its Parameters, returns its output shape (shapes leave the batch axis out)
-    forward(x, training=False)  returns y; keeps on self what backward needs, and never reads back what it has just kept
-    backward(dy)                sets the grad of every parameter, returns dL/dx
+    build(input_shape)          makes its Parameters and returns its output shape (shapes leave out the batch axis)
+    forward(x, training=False)  returns y and keeps on self what backward needs; it does not read what it just stored
+    backward(dy)                sets the grad of every parameter and returns dL/dx
 
-    None of them writes into x or dy, nor into anything it returned before. Where the values are computed use neither
-    abs nor sign nor a cast to float: the gradient checker runs forward with complex numbers.
+    No method writes into x, into dy or into an array that it returned before. Values must not go through abs, sign or a
+    cast to float: the gradient checker calls forward with complex numbers.
 
-    What a layer learns by other means than the gradient, as moving averages, it names in `state_names`: arrays on self
-    that `build` makes and `forward` replaces, in training only. They travel with the model, in files as in copies.
+    State that is learned without gradients, such as moving averages, is named in `state_names`: attributes that hold
+    arrays, made in `build` and replaced by `forward` in training only. Files and copies of a model contain them.
 
-    A layer object has one place in one model; `clone()` makes another one with the same settings.
+    A layer object can be used once, in one model; `clone()` makes another one with the same settings.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
 
     name: str | None = field(default=None, kw_only=True, repr=False)
 
-    # The model marks the layer that receives the data: it owes nobody dL/dx, and its backward may return None.
+    # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
     _trainable = True
 
@@ -52,8 +52,22 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} must write backward(dy)")
 
     @property
+    def trainable(self) -> bool:
+        """False: training does not change the parameters, and penalties leave them out; gradients flow through.
+
+        Setting it sets it on all layers inside, too.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        checked = check_boolean(type(self).__name__, "trainable", trainable)
+        for _, layer in self.walk():
+            layer._trainable = checked
+
+    @property
     def rng(self) -> np.random.Generator:
-        """The model's one generator, for layers that draw."""
+        """The model's random generator, for layers that draw random numbers."""
         try:
             return self._rng
         except AttributeError:
@@ -70,24 +84,13 @@ class Layer:
         return hasattr(self, "_rng")
 
     @property
-    def trainable(self) -> bool:
-        """False freezes the layer and all inside it: training and penalties leave its parameters as they are."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, trainable: bool) -> None:
-        check_boolean(type(self).__name__, "trainable", trainable)
-        for _, layer in self.walk():
-            layer._trainable = trainable
-
-    @property
     def parameters(self) -> dict[str, Parameter]:
-        """The layer's own parameters by name, in the order they were made."""
+        """The parameters of this layer, without those of layers inside, by name, in the order they were made."""
         return {name: member for name, member in _members(self) if isinstance(member, Parameter)}
 
     @property
     def children(self) -> dict[str, Layer]:
-        """The layers inside this one by name: Keras's names, numbered where they repeat."""
+        """The layers directly inside this one by name: Keras's names, numbered if they repeat."""
         found: dict[str, Layer] = {}
         for name, member in _members(self):
             if isinstance(member, Layer):
@@ -95,13 +98,13 @@ class Layer:
         return found
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Layer]]:
-        """This layer and all inside it, each with its path ("residual/dense_1"), in the order of the children."""
+        """Yield this layer and all layers inside it, each with its path such as "residual/dense_1"."""
         yield path, self
         for name, child in self.children.items():
             yield from child.walk(join_path(path, name))
 
     def named_parameters(self) -> dict[str, Parameter]:
-        """All parameters here and inside by path ("dense_1/kernel"), in the order of the layers."""
+        """Return the parameters of this layer and all layers inside it by path, such as "dense_1/kernel"."""
         found = {}
         for path, layer in self.walk():
             for name, parameter in layer.parameters.items():
@@ -109,7 +112,7 @@ class Layer:
         return found
 
     def named_state(self) -> dict[str, np.ndarray]:
-        """All state here and inside by path ("batch_normalization/moving_mean"), in the order of the layers."""
+        """Return the state of this layer and all inside it by path, such as "batch_normalization/moving_mean"."""
         found = {}
         for path, layer in self.walk():
             for name in layer.state_names:
@@ -117,11 +120,11 @@ class Layer:
         return found
 
     def mark_first(self) -> None:
-        """Called once by the model on the layer that receives the data."""
+        """Called by the model on the layer that receives the data."""
         self.is_first = True
 
     def clone(self) -> Self:
-        """A new layer with the same settings: not built, in no model."""
+        """Return a new layer with the same settings, not built and not part of a model."""
         for kind in type(self).__mro__[: type(self).__mro__.index(Layer)]:
             if "__init__" in vars(kind) and "__dataclass_params__" not in vars(kind):
                 raise SettingError(
@@ -130,18 +133,18 @@ class Layer:
         new = object.__new__(type(self))
         for setting in fields(self):
             setattr(new, setting.name, _cloned(getattr(self, setting.name)))
-        if hasattr(new, "__post_init__"):
-            new.__post_init__()
+        new._trainable = self._trainable
+        new.__post_init__()
         return new
 
 
 def child_name(layer: Layer) -> str:
-    """The name a container gives a layer before numbering: its own, or its class's in snake case."""
+    """Return the name of a layer in its container before numbering: its own, or its class in snake case."""
     return layer.name or snake_case(re.sub(r"\W", "", type(layer).__name__))
 
 
 def _members(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
-    """Layers and parameters that the layer holds, in its attributes or in lists, tuples and dicts there."""
+    """Yield the layers and parameters in the attributes of a layer, or in lists, tuples and dicts there."""
     for attribute, value in list(vars(layer).items()):
         if isinstance(value, Layer | Parameter):
             yield attribute, value

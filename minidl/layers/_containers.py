@@ -1,4 +1,4 @@
-"""Layers made of layers."""
+"""Layers that contain layers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,16 +11,18 @@ from ._base import Layer
 
 
 def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Build the layer; its output shape, which must be one."""
+    """Build the layer and return its output shape. Raise ShapeError if `build` returned no shape."""
     shape = layer.build(input_shape)
     if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
-        message = f"{type(layer).__name__}: build must return the shape of a row it puts out, as (3,), got {shape!r}"
-        raise ShapeError(message)
+        who = type(layer).__name__
+        raise ShapeError(f"{who}: build must return the shape of an output row, such as (3,), got {shape!r}")
+    if not layer.trainable:
+        layer.trainable = False  # for the layers that `build` made
     return shape
 
 
 def check_layers(who: str, given: Iterable[Any]) -> None:
-    """Refuse what is no layer."""
+    """Raise SettingError if one of the objects is not a layer."""
     for layer in given:
         if not isinstance(layer, Layer):
             hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
@@ -33,7 +35,7 @@ class Chain(Layer):
 
     layers: tuple[Layer, ...]
 
-    start = 0  # where backward ends
+    start = 0  # the layer at which backward ends
 
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
         check_layers(type(self).__name__, layers)
@@ -56,10 +58,9 @@ class Chain(Layer):
         return None if self.is_first else dy
 
     def mark_first(self) -> None:
-        """Nobody wants dL/dx, so backward ends at the first layer that has parameters."""
+        """Nothing needs dL/dx, so backward ends at the first layer that has parameters."""
         self.is_first = True
-        trained = (i for i, layer in enumerate(self.layers) if layer.named_parameters())
-        self.start = next(trained, 0)
+        self.start = next((i for i, layer in enumerate(self.layers) if layer.named_parameters()), 0)
         if self.layers:
             self.layers[self.start].mark_first()
 
@@ -69,7 +70,7 @@ class Chain(Layer):
 
 @dataclass(eq=False, init=False, repr=False)
 class Residual(Chain):
-    """y = x + f(x):   Residual(f_1, ..., f_k), f their chain, which keeps the shape. (He et al. 2016)"""
+    """y = x + f(x),   f = Chain(f_1, ..., f_k), which keeps the shape:   Residual(f_1, ..., f_k). (He et al. 2016)"""
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         output_shape = super().build(input_shape)

@@ -1,15 +1,15 @@
-"""The affine map."""
+"""The affine layer."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import initializers, validation
-from ..errors import SettingError, ShapeError
-from ..initializers import GlorotUniform, Initializer, Zeros
+from ..errors import ShapeError
+from ..initializers import GlorotUniform, Initializer, Zeros, check_initializer
 from ..ops import column_sums
-from ..parameters import Parameter, Penalty
+from ..parameters import Parameter, Penalty, check_penalty
+from ..validation import boolean, integer, setting
 from ._base import Layer
 
 
@@ -18,45 +18,33 @@ class Dense(Layer):
     """y = x W + b.   x (m, n) -> y (m, units);  kernel W (n, units), bias b (units,).
 
     units               at least 1
-    use_bias            without it, y = x W
-    kernel_initializer  an Initializer or a Keras string; Keras's default, Glorot's uniform
-    bias_initializer    the same for the bias; Keras's default, zeros
-    kernel_regularizer  a penalty on this kernel alone, as L2(0.7); one on all kernels is added to the loss instead
-    bias_regularizer    a penalty on this bias, which those added to the loss leave out
+    use_bias            False: y = x W
+    kernel_initializer  an Initializer or a Keras string; default: GlorotUniform, as in Keras
+    bias_initializer    the same for the bias; default: Zeros, as in Keras
+    kernel_regularizer  a penalty on this kernel alone, such as L2(0.7); add one on all kernels to the loss instead
+    bias_regularizer    a penalty on this bias; penalties added to the loss leave biases out
     """
 
-    units: int
-    use_bias: bool = field(default=True, kw_only=True)
-    kernel_initializer: Initializer | str = field(default=GlorotUniform(), kw_only=True)
-    bias_initializer: Initializer | str = field(default=Zeros(), kw_only=True)
-    kernel_regularizer: Penalty | None = field(default=None, kw_only=True)
-    bias_regularizer: Penalty | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        self.units = validation.check_integer("Dense", "units", self.units, 1)
-        validation.check_boolean("Dense", "use_bias", self.use_bias)
-        self.kernel_initializer = initializers.get("Dense: kernel_initializer", self.kernel_initializer)
-        self.bias_initializer = initializers.get("Dense: bias_initializer", self.bias_initializer)
-        for name in ("kernel_regularizer", "bias_regularizer"):
-            penalty = getattr(self, name)
-            if not (penalty is None or isinstance(penalty, Penalty)):
-                raise SettingError(f"Dense: {name} must be a penalty such as L2(0.7), or None, got {penalty!r}")
+    units: int = integer(1)
+    use_bias: bool = boolean(default=True, kw_only=True)
+    kernel_initializer: Initializer | str = setting(check_initializer, default=GlorotUniform(), kw_only=True)
+    bias_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
+    kernel_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    bias_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 1:
-            raise ShapeError(
-                f"Dense takes rows of features, but its input has shape {input_shape}: put Flatten() before"
-            )
-        self.kernel = Parameter(
-            (*input_shape, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer
-        )
+            message = f"Dense takes rows of features, but its input has shape {input_shape}: put Flatten() before"
+            raise ShapeError(message)
+        shape = (*input_shape, self.units)
+        self.kernel = Parameter(shape, self.kernel_initializer, regularizer=self.kernel_regularizer)
         if self.use_bias:
             self.bias = Parameter((self.units,), self.bias_initializer, regularizer=self.bias_regularizer)
         return (self.units,)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
-        y = x.dot(self.kernel.value)  # on small matrices the fastest of NumPy's products
+        y = x.dot(self.kernel.value)  # NumPy's fastest product of small matrices
         if self.use_bias:
             y += self.bias.value
         return y

@@ -4,28 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import validation
+from ..validation import real
 from ._base import Layer
 
 
 @dataclass(eq=False)
 class Dropout(Layer):
-    """y = x * mask / (1 - rate) in training, mask 0 with probability rate, else 1; y = x otherwise.
+    """y = x * mask / (1 - rate) in training, mask 0 with probability rate, else 1;   y = x otherwise.
 
-    x (m, ...) -> y of the same shape; rate in [0, 1). Dividing by the keep rate 1 - rate (inverted dropout) keeps the
-    expected signal, so that prediction needs no correction. (Srivastava et al. 2014)
+    x (m, ...) -> y of the same shape; rate in [0, 1). Dividing by 1 - rate (inverted dropout) keeps the expected value
+    of y, so prediction needs no correction. (Srivastava et al. 2014)
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        self.rate = validation.check_real("Dropout", "rate", self.rate, "[0, 1)")
+    rate: float = real("[0, 1)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         if not training or self.rate == 0:
             self.scaled_mask = None
             return x
-        # Always drawn in float32: the masks are the same whatever the dtype of x, as the gradient checker needs.
+        # always drawn in float32: the gradient checker needs the same mask for every dtype of x
         kept = self.rng.random(x.shape, dtype=np.float32) >= self.rate
         scaled_mask = kept / x.real.dtype.type(1 - self.rate)
         self.scaled_mask = scaled_mask

@@ -1,12 +1,12 @@
-"""Layers that bring their input to mean 0 and variance 1, and then to a scale and a centre that they learn."""
+"""Layers that normalize their input to mean 0 and variance 1, then scale and shift it by learned parameters."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import validation
 from ..parameters import Parameter
+from ..validation import boolean, real
 from ._base import Layer
 
 
@@ -14,21 +14,16 @@ from ._base import Layer
 class Normalization(Layer):
     """y = gamma h + beta,   h = (x - mean) / sqrt(variance + epsilon).   x (m, ..., n) -> y;  gamma, beta (n,).
 
-    A subclass says what mean and variance are taken over, in forward and backward.
+    A subclass chooses mean and variance in forward and backward.
 
-    epsilon        above 0: what keeps a constant feature finite
-    center, scale  whether there is a beta, a gamma
+    epsilon  above 0; it avoids a division by 0 if a feature is constant
+    center   False: no beta
+    scale    False: no gamma
     """
 
-    epsilon: float = field(default=1e-3, kw_only=True)
-    center: bool = field(default=True, kw_only=True)
-    scale: bool = field(default=True, kw_only=True)
-
-    def __post_init__(self) -> None:
-        who = type(self).__name__
-        self.epsilon = validation.check_real(who, "epsilon", self.epsilon, "(0, inf)")
-        validation.check_boolean(who, "center", self.center)
-        validation.check_boolean(who, "scale", self.scale)
+    epsilon: float = real("(0, inf)", default=1e-3, kw_only=True)
+    center: bool = boolean(default=True, kw_only=True)
+    scale: bool = boolean(default=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.scale:
@@ -42,7 +37,7 @@ class Normalization(Layer):
         return y + self.beta.value if self.center else y
 
     def _affine_backward(self, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
-        """Sets the two gradients, returns dL/dh."""
+        """Set the gradients of gamma and beta, return dL/dh."""
         rows = tuple(range(dy.ndim - 1))
         if self.center:
             self.beta.grad = dy.sum(axis=rows)
@@ -53,38 +48,36 @@ class Normalization(Layer):
 
 
 def _moments(x: np.ndarray, axis: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance; np.var would take the modulus of complex numbers."""
+    """Return mean and variance. np.var would take the absolute value of complex numbers."""
     mean = x.mean(axis=axis, keepdims=True)
     return mean, ((x - mean) ** 2).mean(axis=axis, keepdims=True)
 
 
 def _through_moments(dh: np.ndarray, h: np.ndarray, axis: Any) -> np.ndarray:
-    """sqrt(variance + epsilon) dL/dx, where mean and variance are themselves functions of x."""
+    """Return sqrt(variance + epsilon) dL/dx for mean and variance that are functions of x."""
     return dh - dh.mean(axis=axis, keepdims=True) - h * (dh * h).mean(axis=axis, keepdims=True)
 
 
 @dataclass(eq=False)
 class BatchNormalization(Normalization):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each feature (of the last axis) for itself.
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature (of the last axis) alone.
 
     x (m, ..., n) -> y of the same shape;  gamma, beta (n,);  state moving_mean, moving_variance (n,).
 
-    In training mean and variance are those of the batch, so that every row depends on every other, and each batch draws
-    the moving ones along: moving = momentum moving + (1 - momentum) of the batch, with the variance divided by m as in
-    Keras (PyTorch divides it by m - 1). Otherwise the moving ones are used. (Ioffe & Szegedy 2015)
+    In training, mean and variance are those of the batch, so every row of y depends on every row of x, and the moving
+    averages are updated: moving = momentum moving + (1 - momentum) batch, with the variance divided by m as in Keras
+    (PyTorch divides by m - 1). Otherwise mean and variance are the moving averages; also in training if trainable is
+    False, as in Keras. (Ioffe & Szegedy 2015)
 
-    momentum       in [0, 1]; Keras's default, 0.99 (PyTorch counts the other way: 1 - momentum)
-    epsilon        above 0: what keeps a constant feature finite
-    center, scale  whether there is a beta, a gamma
+    momentum  in [0, 1]; Keras's default, 0.99 (PyTorch's momentum is 1 - momentum)
+    epsilon   above 0; it avoids a division by 0 if a feature is constant
+    center    False: no beta
+    scale     False: no gamma
     """
 
-    momentum: float = field(default=0.99, kw_only=True)
+    momentum: float = real("[0, 1]", default=0.99, kw_only=True)
 
     state_names = ("moving_mean", "moving_variance")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.momentum = validation.check_real("BatchNormalization", "momentum", self.momentum, "[0, 1]")
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self.moving_mean = np.zeros(input_shape[-1:], np.float32)
@@ -92,18 +85,19 @@ class BatchNormalization(Normalization):
         return super().build(input_shape)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        training = training and self.trainable
         axis = tuple(range(x.ndim - 1)) if training else None
         mean, variance = self.moving_mean, self.moving_variance
         if training:
             mean, variance = _moments(x, axis)
-            self.moving_mean = self._drawn_along(self.moving_mean, mean)
-            self.moving_variance = self._drawn_along(self.moving_variance, variance)
+            self.moving_mean = self._update_moving_average(self.moving_mean, mean)
+            self.moving_variance = self._update_moving_average(self.moving_variance, variance)
         deviation = np.sqrt(variance + self.epsilon)
         h = (x - mean) / deviation
         self.axis, self.h, self.deviation = axis, h, deviation
         return self._affine(h)
 
-    def _drawn_along(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
+    def _update_moving_average(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
         return moving + (1 - self.momentum) * (batch.reshape(moving.shape) - moving)
 
     def backward(self, dy: np.ndarray) -> Any:
@@ -111,14 +105,14 @@ class BatchNormalization(Normalization):
         return (dh if self.axis is None else _through_moments(dh, self.h, self.axis)) / self.deviation
 
 
-@dataclass(eq=False)
 class LayerNormalization(Normalization):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance those of the row, over the last axis.
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of each row (the last axis).
 
-    x (m, ..., n) -> y of the same shape;  gamma, beta (n,). The same in training and outside. (Ba et al. 2016)
+    x (m, ..., n) -> y of the same shape;  gamma, beta (n,). The same in training and prediction. (Ba et al. 2016)
 
-    epsilon        above 0; Keras's default, 1e-3 (PyTorch's is 1e-5)
-    center, scale  whether there is a beta, a gamma
+    epsilon  above 0; Keras's default, 1e-3 (PyTorch's is 1e-5)
+    center   False: no beta
+    scale    False: no gamma
     """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

@@ -1,16 +1,14 @@
-"""Layers that only change the shape."""
+"""Layers that change only the shape."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ._base import Layer
 
 
-@dataclass(eq=False)
 class Flatten(Layer):
-    """Each row in one line: x (m, a, b, ...) -> y (m, a b ...)."""
+    """x (m, a, b, ...) -> y (m, a b ...): each row becomes a vector."""
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (math.prod(input_shape),)

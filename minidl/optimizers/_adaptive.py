@@ -1,16 +1,16 @@
-"""Optimisers with a step size of its own for each parameter. g is the gradient, t the number of the step, from 1."""
+"""Optimizers that adapt the step size to each parameter. g is the gradient, t the number of the step, from 1."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..validation import boolean, real
 from ._base import Optimizer
 
 
@@ -18,24 +18,17 @@ from ._base import Optimizer
 class RMSprop(Optimizer):
     """v <- rho v + (1 - rho) g^2,   theta <- theta - lr g / sqrt(v + epsilon).   (Tieleman & Hinton 2012)
 
-    momentum  mu in [0, 1):  u <- mu u + that step,  theta <- theta - u
-    centered  v - a^2 in place of v, with a <- rho a + (1 - rho) g (Graves 2013)
+    momentum  mu in [0, 1):  u <- mu u + lr g / sqrt(v + epsilon),  theta <- theta - u
+    centered  True: v - a^2 instead of v, with a <- rho a + (1 - rho) g (Graves 2013)
     """
 
     learning_rate: float | Schedule = 0.001
-    rho: float = 0.9
-    momentum: float = 0.0
-    epsilon: float = 1e-7
-    centered: bool = False
+    rho: float = real("[0, 1)", default=0.9)
+    momentum: float = real("[0, 1)", default=0.0)
+    epsilon: float = real("(0, inf)", default=1e-7)
+    centered: bool = boolean(default=False)
 
     state_names = ("iterations", "v", "u", "a")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("rho")
-        self._check("momentum")
-        self._check("epsilon", "(0, inf)")
-        validation.check_boolean("RMSprop", "centered", self.centered)
 
     def build(self, params: Parameters) -> None:
         super().build(params)
@@ -53,7 +46,7 @@ class RMSprop(Optimizer):
         else:
             self.a *= self.rho
             self.a += (1 - self.rho) * grad
-            variance = np.maximum(self.v - self.a**2, 0)  # rounding takes it below 0 where g hardly changes
+            variance = np.maximum(self.v - self.a**2, 0)  # rounding can make it negative if g hardly changes
             step /= np.sqrt(variance + self.epsilon)
         if self.u is None:
             theta -= step
@@ -68,15 +61,10 @@ class Adagrad(Optimizer):
     """v <- v + g^2,   theta <- theta - lr g / sqrt(v + epsilon).   (Duchi, Hazan & Singer 2011)"""
 
     learning_rate: float | Schedule = 0.001
-    initial_accumulator_value: float = 0.1
-    epsilon: float = 1e-7
+    initial_accumulator_value: float = real("[0, inf)", default=0.1)
+    epsilon: float = real("(0, inf)", default=1e-7)
 
     state_names = ("iterations", "v")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("initial_accumulator_value", "[0, inf)")
-        self._check("epsilon", "(0, inf)")
 
     def build(self, params: Parameters) -> None:
         super().build(params)
@@ -88,10 +76,10 @@ class Adagrad(Optimizer):
         self.iterations += 1
 
 
-def gathered(beta: float, t: int, dtype: np.dtype) -> float:
-    """1 - beta^t: how much of its weight an average that starts from 0 has gathered in t steps.
+def bias_correction(beta: float, t: int, dtype: np.dtype) -> float:
+    """1 - beta^t: the sum of the weights in a moving average that started from 0, after t steps.
 
-    In the dtype of the parameters, as Keras computes it: in float32 the first steps differ in the fifth digit.
+    Computed in the dtype of the parameters, as in Keras: in float32 the first steps differ in the fifth digit.
     """
     return float(1 - dtype.type(beta) ** dtype.type(t))
 
@@ -102,22 +90,16 @@ class Adam(Optimizer):
 
     theta <- theta - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
-    Kept are m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over the vectors; the factors go into the
-    numbers of the last line.
+    The arrays m and v are stored without the factors 1 - beta_1 and 1 - beta_2, which saves two passes over them; the
+    scalars of the last line contain the factors instead.
     """
 
     learning_rate: float | Schedule = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
+    beta_1: float = real("[0, 1)", default=0.9)
+    beta_2: float = real("[0, 1)", default=0.999)
+    epsilon: float = real("(0, inf)", default=1e-7)
 
     state_names: ClassVar[tuple[str, ...]] = ("iterations", "m", "v")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("beta_1")
-        self._check("beta_2")
-        self._check("epsilon", "(0, inf)")
 
     def build(self, params: Parameters) -> None:
         super().build(params)
@@ -127,16 +109,16 @@ class Adam(Optimizer):
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         rate, t = self.rate, self.iterations + 1
         self.iterations = t
-        self._remember(grad)
-        size = math.sqrt(1 - self.beta_2)  # of what sqrt(v) is too large by
+        self._update_moments(grad)
+        scale = math.sqrt(1 - self.beta_2)  # v is stored without the factor 1 - beta_2
         step = self._root()
-        step += self.epsilon / size
+        step += self.epsilon / scale
         np.divide(self.m, step, out=step)
-        correction = math.sqrt(gathered(self.beta_2, t, theta.dtype)) / gathered(self.beta_1, t, theta.dtype)
-        step *= rate * (1 - self.beta_1) / size * correction
+        of_m, of_v = bias_correction(self.beta_1, t, theta.dtype), bias_correction(self.beta_2, t, theta.dtype)
+        step *= rate * (1 - self.beta_1) / scale * (math.sqrt(of_v) / of_m)
         theta -= step
 
-    def _remember(self, grad: np.ndarray) -> None:
+    def _update_moments(self, grad: np.ndarray) -> None:
         self.m *= self.beta_1
         self.m += grad
         self.v *= self.beta_2
@@ -148,7 +130,7 @@ class Adam(Optimizer):
 
 @dataclass(eq=False)
 class AMSGrad(Adam):
-    """Adam with the largest v so far in place of v. (Reddi, Kale & Kumar 2018)   Keras's Adam(amsgrad=True)."""
+    """Adam with the largest v so far instead of v. (Reddi, Kale & Kumar 2018)   Keras's Adam(amsgrad=True)."""
 
     state_names = ("iterations", "m", "v", "largest")
 
@@ -168,11 +150,7 @@ class AdamW(Adam):
     All parameters decay, biases too, as in Keras and PyTorch. A penalty such as L2 changes the gradient instead.
     """
 
-    weight_decay: float = field(default=0.004, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("weight_decay", "[0, inf)")
+    weight_decay: float = real("[0, inf)", default=0.004, kw_only=True)
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         theta *= 1 - self.rate * self.weight_decay
@@ -195,14 +173,14 @@ class Nadam(Adam):
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         rate, t = self.rate, self.iterations + 1
         self.iterations = t
-        self._remember(grad)
+        self._update_moments(grad)
         u, u_next = (self.beta_1 * (1 - 0.96**k / 2) for k in (t, t + 1))
         self.product *= u
-        size = math.sqrt((1 - self.beta_2) / gathered(self.beta_2, t, theta.dtype))
+        scale = math.sqrt((1 - self.beta_2) / bias_correction(self.beta_2, t, theta.dtype))
         step = self._root()
-        step += self.epsilon / size
+        step += self.epsilon / scale
         ahead = u_next * (1 - self.beta_1) / (1 - self.product * u_next) * self.m
         ahead += (1 - u) / (1 - self.product) * grad
         np.divide(ahead, step, out=step)
-        step *= rate / size
+        step *= rate / scale
         theta -= step

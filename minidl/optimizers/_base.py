@@ -1,4 +1,4 @@
-"""What an optimiser is: a formula on two vectors."""
+"""The base class of optimizers."""
 
 from __future__ import annotations
 
@@ -8,76 +8,78 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import validation
+from ..errors import SettingError
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..validation import Validated, check_real
 
 
-class Optimizer:
+class Optimizer(Validated):
     """theta <- theta + step(grad).   A subclass writes
 
-    update(theta, grad)  changes theta in place and leaves grad as it is; both are vectors of one length and dtype
-    build(params)        if it has a memory: makes vectors like `params.theta`, named in `state_names`
+    update(theta, grad)  changes theta in place and does not change grad; both are vectors of one length and dtype
+    build(params)        only if it has state: makes arrays like `params.theta`, named in `state_names`
 
-    With settings of its own it is a dataclass of them, the learning rate first.
+    With settings it is a dataclass of them, the learning rate first.
 
-    The learning rate is finite and > 0, or a schedule; it may be set anew at any time. `rate` is that of this step.
+    learning_rate  above 0, or a schedule; it may be set to another value at any time
+    rate           the learning rate of the current step
+    takes_steps    False if the optimizer runs the whole training itself, without `update`
+    outermost      True if no other optimizer can wrap this one
     """
 
     learning_rate: Any
     iterations: int
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
-    outermost: ClassVar[bool] = False  # True for a wrapper that no other wrapper may contain
-    takes_steps: ClassVar[bool] = True  # False if `update` cannot be called
+    takes_steps: ClassVar[bool] = True
+    outermost: ClassVar[bool] = False
 
     def __init__(self, learning_rate: float | Schedule) -> None:
         self.learning_rate = learning_rate
         self.__post_init__()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.learning_rate, Schedule):
-            self.learning_rate = validation.check_real(
-                type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)"
-            )
+            self.learning_rate = check_real(type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)")
 
     @property
     def built(self) -> bool:
-        """Whether it already trains a model."""
+        """True if the optimizer already belongs to a model in training."""
         return hasattr(self, "iterations")
 
     @property
     def rate(self) -> float:
-        """The learning rate of the step that comes next."""
+        """The learning rate of the next step."""
         rate = self.learning_rate
         if type(rate) is float and 0 <= rate < math.inf:
             return rate
-        rate = rate(self.iterations) if callable(rate) else rate  # or set anew, and not checked yet
-        return validation.check_real(type(self).__name__, "learning_rate", rate, "[0, inf)")
+        rate = rate(self.iterations) if callable(rate) else rate  # a schedule, or a new value, not checked yet
+        return check_real(type(self).__name__, "learning_rate", rate, "[0, inf)")
 
     def walk(self) -> Iterator[Optimizer]:
-        """This optimizer, then those that it wraps, from the outside in."""
+        """Yield this optimizer, then those that it wraps, outermost first."""
         yield self
 
     def count_state(self) -> int:
-        """The number of numbers in the state of this optimizer and those that it wraps."""
+        """Return how many numbers the state of this optimizer and of those that it wraps consists of."""
         state = (getattr(optimizer, name) for optimizer in self.walk() for name in optimizer.state_names)
         return sum(np.size(value) for value in state if value is not None)
 
     @property
     def serializable(self) -> Optimizer:
-        """The optimizer to serialise, without process-local wrappers."""
+        """The optimizer that a file stores: this one, without wrappers that belong to the process."""
         return self
 
     def build(self, params: Parameters) -> None:
-        """Start anew for these parameters."""
+        """Start training these parameters: reset the state."""
         self.iterations = 0
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must write update(theta, grad)")
+        who = type(self).__name__
+        if not self.takes_steps:
+            raise SettingError(f"{who} has no single steps: call fit")
+        raise NotImplementedError(f"{who} must write update(theta, grad)")
 
     def finish(self, theta: np.ndarray) -> None:
-        """Called once at the end of a training."""
-
-    def _check(self, name: str, interval: str = "[0, 1)") -> None:
-        """Check a setting."""
-        validation.keep_number(self, name, interval)
+        """Called once at the end of a training, with the parameters, which it may change."""

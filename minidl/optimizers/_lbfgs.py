@@ -1,49 +1,38 @@
-"""A quasi-Newton method for small problems, taken whole."""
+"""A quasi-Newton method for small problems, on all rows at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import validation
-from ..errors import SettingError
+from ..validation import integer, real
 from ._base import Optimizer
 
 
 @dataclass(eq=False)
 class LBFGS(Optimizer):
-    """SciPy's L-BFGS-B on all rows: an epoch is an iteration with its line search. (Byrd, Lu et al. 1995)
+    """SciPy's L-BFGS-B on all rows: an epoch is one iteration, including its line search. (Byrd, Lu et al. 1995)
 
-    memory            how many steps back the curvature is estimated from
-    tolerance         the training ends where no entry of the gradient is larger
-    max_evaluations   of the objective in one fit; None: as many as it takes
-    min_decrease      the training ends after an iteration that lowers the objective f by less than this times
-                      max(|f|, 1)
+    memory            the number of past steps from which the curvature is estimated
+    tolerance         training ends when no entry of the gradient is larger
+    max_evaluations   the largest number of evaluations of the objective in one fit; None: no limit
+    min_decrease      training ends after an iteration that lowers the objective f by less than min_decrease max(|f|, 1)
 
-    For objectives that are the same each time: not with Dropout. No learning rate is needed; a batch_size of some
-    hundreds keeps the work in the cache, and changes nothing else. Afterwards `message` is SciPy's reason to end.
+    The objective must be the same at every evaluation: no Dropout. No learning rate is needed. batch_size does not
+    change the result; some hundreds of rows keep the work in the cache. After fit, `message` is SciPy's reason to end.
     """
 
-    memory: int = 10
-    tolerance: float = 1e-5
-    max_evaluations: int | None = None
-    min_decrease: float = 64 * float(np.finfo(float).eps)
+    memory: int = integer(1, default=10)
+    tolerance: float = real("[0, inf)", default=1e-5)
+    max_evaluations: int | None = integer(1, default=None, optional=True)
+    min_decrease: float = real("[0, inf)", default=64 * float(np.finfo(float).eps))
 
-    takes_steps = False
     learning_rate: Any = field(default=1.0, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        validation.check_integer("LBFGS", "memory", self.memory, 1)
-        self._check("tolerance", "[0, inf)")
-        if self.max_evaluations is not None:
-            validation.check_integer("LBFGS", "max_evaluations", self.max_evaluations, 1)
-        self._check("min_decrease", "[0, inf)")
-
-    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        raise SettingError("LBFGS has no single steps: call fit")
+    takes_steps: ClassVar[bool] = False
 
     def minimize(
         self,
@@ -52,9 +41,9 @@ class LBFGS(Optimizer):
         iterations: int,
         after_iteration: Callable[[np.ndarray], bool],
     ) -> None:
-        """Run from theta. objective(theta) -> (value, gradient), both float64.
+        """Minimize objective(theta) -> (value, gradient), both float64, from the given theta.
 
-        after_iteration(theta) is called with every new point, and ends it by returning True.
+        after_iteration(theta) is called with the point of every iteration; if it returns True, the run ends.
         """
         from scipy.optimize import minimize
 

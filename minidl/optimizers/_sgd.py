@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import validation
 from ..parameters import Parameters
 from ..schedules import Schedule
+from ..validation import boolean, real
 from ._base import Optimizer
 
 
@@ -21,15 +21,10 @@ class SGD(Optimizer):
     """
 
     learning_rate: float | Schedule = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
+    momentum: float = real("[0, 1)", default=0.0)
+    nesterov: bool = boolean(default=False)
 
     state_names = ("iterations", "velocity")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("momentum")
-        validation.check_boolean("SGD", "nesterov", self.nesterov)
 
     def build(self, params: Parameters) -> None:
         super().build(params)

@@ -1,34 +1,37 @@
-"""Optimisers around an optimiser."""
+"""Optimizers that wrap another optimizer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import SettingError
 from ..parameters import Parameters
+from ..validation import check_instance, real
 from ._base import Optimizer
 
 
 class Wrapper(Optimizer):
-    """An optimiser around another one, `self.optimizer`, whose learning rate and count of steps are its own too."""
+    """An optimizer that wraps another one, `self.optimizer`, and shares its learning rate and its count of steps.
+
+    A subclass is a dataclass with a field `optimizer: Optimizer`.
+    """
 
     optimizer: Optimizer
     state_names: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         who = type(self).__name__
-        if not isinstance(self.optimizer, Optimizer):
-            raise SettingError(f"{who}: optimizer must be an Optimizer object, got {self.optimizer!r}")
+        inner = type(check_instance(who, "optimizer", self.optimizer, Optimizer)).__name__
         if not self.optimizer.takes_steps:
-            raise SettingError(f"{who} wraps optimizers that take steps, {type(self.optimizer).__name__} does not")
+            raise SettingError(f"{who} wraps optimizers that take steps, {inner} does not")
         if self.optimizer.outermost:
-            outside = type(self.optimizer).__name__
-            raise SettingError(f"{who}: {outside} goes outside: {outside}({who}(...), ...)")
+            raise SettingError(f"{who}: {inner} goes outside: {inner}({who}(...), ...)")
+        super().__post_init__()
 
     @property
     def learning_rate(self) -> Any:
@@ -39,7 +42,7 @@ class Wrapper(Optimizer):
         self.optimizer.learning_rate = rate
 
     @property
-    def iterations(self) -> int:  # type: ignore[override]  # counted by the one inside
+    def iterations(self) -> int:  # type: ignore[override]  # the wrapped optimizer counts
         return self.optimizer.iterations
 
     def walk(self) -> Iterator[Optimizer]:
@@ -58,26 +61,25 @@ class Wrapper(Optimizer):
 
 @dataclass(eq=False)
 class Clip(Wrapper):
-    """The optimiser with a gradient kept in bounds: exactly one of
+    """The wrapped optimizer, with the gradient clipped in exactly one of three ways:
 
-    value        each entry of g in [-value, value]                                  (Keras's clipvalue)
-    norm         each parameter's gradient at most this long: g min(1, norm / |g|)   (clipnorm)
-    global_norm  the whole gradient at most this long                                (global_clipnorm)
+    value        each entry of g to [-value, value]                                   (Keras's clipvalue)
+    norm         the gradient of each parameter to this length: g min(1, norm / |g|)  (clipnorm)
+    global_norm  the whole gradient to this length                                    (global_clipnorm)
 
     (Pascanu, Mikolov & Bengio 2013)
     """
 
     optimizer: Optimizer
-    value: float | None = field(default=None, kw_only=True)
-    norm: float | None = field(default=None, kw_only=True)
-    global_norm: float | None = field(default=None, kw_only=True)
+    value: float | None = real("(0, inf)", default=None, optional=True, kw_only=True)
+    norm: float | None = real("(0, inf)", default=None, optional=True, kw_only=True)
+    global_norm: float | None = real("(0, inf)", default=None, optional=True, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in ("value", "norm", "global_norm") if getattr(self, name) is not None]
         if len(given) != 1:
             raise SettingError(f"Clip takes one of value, norm and global_norm, got {', '.join(given) or 'none'}")
-        self._check(given[0], "(0, inf)")
 
     def build(self, params: Parameters) -> None:
         super().build(params)
@@ -87,33 +89,29 @@ class Clip(Wrapper):
         super().update(theta, self.clipped(grad))
 
     def clipped(self, grad: np.ndarray) -> np.ndarray:
-        """The gradient within its bounds."""
+        """Return the clipped gradient, in a new array."""
         if self.value is not None:
             return np.clip(grad, -self.value, self.value)
-        clipped, bound = grad.copy(), self.norm or self.global_norm or math.inf
+        clipped, limit = grad.copy(), self.norm or self.global_norm or math.inf
         for part in self.slices if self.norm else [slice(None)]:
             length = math.sqrt(grad[part].dot(grad[part]))
-            if length > bound:
-                clipped[part] *= bound / length
+            if length > limit:
+                clipped[part] *= limit / length
         return clipped
 
 
 @dataclass(eq=False)
 class MovingAverage(Wrapper):
-    """The optimiser, and an average of the weights that replaces them at the end of fit. (Polyak & Juditsky 1992)
+    """The wrapped optimizer, with a moving average of the weights that replaces them at the end of fit.
 
-    average <- momentum average + (1 - momentum) theta, from the first step's theta on; momentum in [0, 1).
-    Keras's use_ema=True.
+    average <- momentum average + (1 - momentum) theta, starting with theta after the first step; momentum in [0, 1).
+    Keras's use_ema=True. (Polyak & Juditsky 1992)
     """
 
     optimizer: Optimizer
-    momentum: float = field(default=0.99, kw_only=True)
+    momentum: float = real("[0, 1)", default=0.99, kw_only=True)
 
     state_names = ("average",)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check("momentum")
 
     def build(self, params: Parameters) -> None:
         super().build(params)

@@ -1,10 +1,9 @@
-"""How fast minidl is, beside whatever else is installed: python -m tests.benchmarks [a c d ...] [--rounds 7]
+"""Compare minidl's speed with that of installed libraries: python -m tests.benchmarks [a c d ...] [--rounds 7]
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
-h from a fresh process to a trained model, i memory, j scaling, k threads. g, the gradient check, is
-tests.benchmarks.gradcheck.
-Contenders: scikit-learn, PyTorch, JAX, Keras, where installed (extra `bench`); the bare matrix products; the leanest
-loop and the notebook's. They take turns; shown are medians, and medians of the ratios within a round. Prints Markdown.
+h new process to trained model, i memory, j scaling, k threads. g, the gradient check, is in tests.benchmarks.gradcheck.
+Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
+and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
 
 import argparse

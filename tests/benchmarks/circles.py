@@ -1,4 +1,4 @@
-"""How long an epoch of the notebook's circles takes: [2, 10, 5, 1], 300 rows, full batch.
+"""Time an epoch on the notebook's circles: [2, 10, 5, 1], 300 rows, full batch.
 
 python -m tests.benchmarks.circles        ratios of medians in one interleaved run
 """
@@ -22,7 +22,7 @@ EPOCHS, ROUNDS, WIDTHS = 2000, 9, (10, 5, 1)
 
 
 def network():
-    """The notebook's network, ready to train."""
+    """Return the notebook's network, built and compiled."""
     layers = [layer for n in WIDTHS[:-1] for layer in (Dense(n, kernel_initializer=HeNormal()), ReLU())]
     model = Sequential([*layers, Dense(1, kernel_initializer=HeNormal()), Sigmoid()], seed=0)
     model.compile(SGD(0.01))
@@ -33,14 +33,14 @@ def network():
 def main():
     x, y = circles(300, noise=0.05, seed=0)
     model = network()
-    kernels = [window.value for path, window in model.params.items() if path.endswith("kernel")]
+    kernels = [parameter.value for path, parameter in model.params.items() if path.endswith("kernel")]
 
     def fit(verbose=0, callbacks=()):
         with contextlib.redirect_stderr(io.StringIO()):
             network().fit(x, y, batch_size=300, epochs=EPOCHS, verbose=verbose, callbacks=callbacks)
 
     class Plain(Callback):
-        """No hook overridden."""
+        """A callback that overrides no hook."""
 
     runs = {
         "leanest loop": lambda: leanest_loop(x, y, kernels, 0.01, EPOCHS),

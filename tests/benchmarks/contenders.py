@@ -1,7 +1,7 @@
-"""The same training in every library that is there: the same widths, rows, batches, dtype, optimiser and loss.
+"""The same training in every library: the same widths, rows, batches, dtype, optimizer and loss.
 
-Each function takes a Workload and returns a function that trains `steps` batches, or None where the library cannot.
-Batches are taken in order, without shuffling; what a library does to its data before the first step is not timed.
+Each function takes a Workload and returns a function that trains `steps` batches, or None if the library cannot.
+Batches are taken in order, without shuffling. Preparation before the first step is not timed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 @dataclass
 class Workload:
-    """A dense network with ReLU between its layers: one logistic output, or a softmax over several."""
+    """A dense network with ReLU between its layers, and one logistic output or a softmax over several outputs."""
 
     title: str
     widths: tuple[int, ...]
@@ -61,7 +61,7 @@ def _set(model: Any, w: Workload) -> None:
 
 
 def bare_products(w: Workload) -> Run:
-    """The floor: a step's matrix products and nothing else."""
+    """Compute only the matrix products of a step: a lower bound of its time."""
     sizes = [min(w.batch, w.rows - start) for start in range(0, w.rows, w.batch)]
     arrays = {
         m: [
@@ -238,7 +238,7 @@ CONTENDERS: dict[str, tuple[Callable[[Workload], Run | None], str]] = {
 
 
 def present(w: Workload, names: list[str] | None = None) -> dict[str, Run]:
-    """The runs of the contenders that are installed and can do this workload."""
+    """Return the runs of the contenders that are installed and support this workload."""
     runs = {}
     for name in names or CONTENDERS:
         make, package = CONTENDERS[name]

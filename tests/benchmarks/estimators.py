@@ -1,9 +1,9 @@
-"""minidl's MLP beside scikit-learn's: the same arguments and epochs, float64. Time, and scores over ten seeds.
+"""Compare minidl's MLP with scikit-learn's, same arguments and epochs, in float64: time, and scores of ten seeds.
 
 python -m tests.benchmarks.estimators
 
-The two run in turns, and of each the median counts: what else the machine does hits both. Times are of `fit`, scores
-of rows held out. Digits and the synthetic classes are told apart, diabetes is predicted.
+The two alternate, so that other work of the machine slows both; the medians are compared. Times are those of `fit`,
+scores those of test rows. Diabetes is a regression, the other data sets are classifications.
 """
 
 import time
@@ -22,7 +22,7 @@ SOLVERS = {"sgd": 20, "adam": 20, "lbfgs": 20}  # epochs of each
 
 
 def data():
-    """{name: (estimator, x, y)}, standardised."""
+    """Return {name: (estimator, x, y)}, x standardized."""
     synthetic = make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
     found = {
         "digits": ("MLPClassifier", *load_digits(return_X_y=True)),
@@ -41,7 +41,7 @@ def seconds(module, kind, x, y, **arguments):
 
 
 def times(kind, x, y, **arguments):
-    """(minidl's median, scikit-learn's median) in seconds."""
+    """Return (minidl's median, scikit-learn's median) in seconds."""
     pairs = [
         [seconds(module, kind, x, y, random_state=0, **arguments) for module in (estimators, neural_network)]
         for _ in range(ROUNDS)
@@ -50,7 +50,7 @@ def times(kind, x, y, **arguments):
 
 
 def scores(module, kind, x, y, **arguments):
-    """The scores on a quarter of the rows, a seed each."""
+    """Return the score on a quarter of the rows for each seed."""
     x, x_test, y, y_test = train_test_split(x, y, random_state=0)
     made = (getattr(module, kind)(random_state=seed, **arguments) for seed in range(SEEDS))
     return [estimator.fit(x, y).score(x_test, y_test) for estimator in made]

@@ -1,4 +1,4 @@
-"""From a fresh process: the time of the import, and of the import and the notebook's circles for 1,000 epochs."""
+"""Time new processes: the import alone, and the import with 1,000 epochs on the notebook's circles."""
 
 import importlib.util
 import subprocess
@@ -66,7 +66,7 @@ MLPClassifier((10, 5), solver="sgd", batch_size=300, max_iter=1000, n_iter_no_ch
 
 
 def processes(scripts):
-    """Each script as a run in a fresh interpreter."""
+    """Return a run for each script that starts it in a new interpreter."""
 
     def run(script):
         return lambda: subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
@@ -78,6 +78,6 @@ def main(rounds=7):
     imports = processes({"numpy": "import numpy", "minidl": "import minidl"})
     times = race(imports, 3 * rounds)
     print(f"`import minidl` takes {ratio(times, 'minidl', 'numpy'):.2f} times `import numpy`\n")
-    there = {name: script for name, script in TRAINED.items() if importlib.util.find_spec(name)}
-    times = race(processes(there), min(rounds, 3))
+    installed = {name: script for name, script in TRAINED.items() if importlib.util.find_spec(name)}
+    times = race(processes(installed), min(rounds, 3))
     print(table("(h) fresh process to trained circles, 1,000 epochs", times, 1), flush=True)

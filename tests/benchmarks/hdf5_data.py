@@ -1,10 +1,10 @@
-"""HDF5Data against arrays: seconds an epoch, and a file larger than the memory allowed.
+"""Compare HDF5Data with arrays in seconds per epoch, and train on a file larger than the allowed memory.
 
 python tests/benchmarks/hdf5_data.py [gigabytes of the large file, default 4]
 
-1. The same rows from memory (float32) and from a file (uint8, in the page cache), epochs taking turns: the ratio of the
-   medians per row, for contiguous and for chunked datasets.
-2. An epoch, an evaluation and a prediction over the large file in a process that may have 1 GB of address space.
+1. The same rows from memory (float32) and from a file (uint8, in the page cache), with epochs in turns: the ratio of
+   the medians per row, for contiguous and for chunked datasets.
+2. An epoch, an evaluation and a prediction over the large file in a process with 1 GB of address space.
 """
 
 import resource

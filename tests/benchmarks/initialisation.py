@@ -1,10 +1,11 @@
-"""What the start of the weights decides: the notebook's four initialisations on circles, its 1/sqrt(n) on photographs.
+"""Compare the notebook's four initializations on circles, and train its 1/sqrt(n) on photographs.
 
 python -m tests.benchmarks.initialisation               circles, seeds 0 to 19
-python -m tests.benchmarks.initialisation --cats DIR    and the course's cats, seeds 0 to 2
+python -m tests.benchmarks.initialisation --cats DIR    also the course's cats, seeds 0 to 2
 
-Circles: [2, 10, 5, 1], SGD(0.01), 15,000 epochs. Cats: [12288, 20, 7, 5, 1], SGD(0.0075), 2,500 epochs. Then why the
-notebook's random * 10 got stuck: how many rows begin with a probability that rounds to 1, and what becomes of its loop.
+Circles: [2, 10, 5, 1], SGD(0.01), 15,000 epochs. Cats: [12288, 20, 7, 5, 1], SGD(0.0075), 2,500 epochs. At the
+end: why the notebook's random * 10 got stuck, with the number of rows whose initial probability rounds to 1, and the
+cost of the notebook's loop.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def network(start, hidden, seed, dtype="float32"):
 
 
 def trained(start, hidden, learning_rate, epochs, seed, train, test):
-    """(final cost, train accuracy, test accuracy) of one full-batch training."""
+    """Train with full batches; return (final cost, train accuracy, test accuracy)."""
     model = network(start, hidden, seed)
     model.compile(SGD(learning_rate), metrics=["accuracy"])
     cost = model.fit(*train, batch_size=len(train[0]), epochs=epochs, verbose=0).history["loss"][-1]
@@ -35,7 +36,7 @@ def trained(start, hidden, learning_rate, epochs, seed, train, test):
 
 
 def on_circles(seed):
-    """The four of STARTS by name, on data and weights of this seed; the test points come from a seed of their own."""
+    """Train with each of STARTS, on data and weights of this seed and test points of another."""
     train, test = circles(300, noise=0.05, seed=seed), circles(100, noise=0.05, seed=1000 + seed)
     return {name: trained(start, (10, 5), 0.01, 15_000, seed, train, test) for name, start in STARTS.items()}
 
@@ -48,7 +49,7 @@ def on_cats(directory, seed):
 
 
 def saturated(seed):
-    """(share of rows whose float64 probability is exactly 1 before training, the notebook's cost after one update)."""
+    """Return (share of rows with probability exactly 1 before training, the notebook's cost after one update)."""
     x, y = circles(300, noise=0.05, seed=seed)
     model = network(STARTS["random * 10"], (10, 5), seed, "float64")
     model.build((2,))
@@ -58,7 +59,7 @@ def saturated(seed):
 
 
 def table(rows):
-    """A line a name: median (least .. greatest) over the seeds, of cost, train and test accuracy."""
+    """Print a line per name: median (minimum .. maximum) over the seeds of cost, train and test accuracy."""
     print(f"{'':12s}  {'final cost':>24s}  {'train accuracy':>24s}  {'test accuracy':>24s}")
     for name, results in rows.items():
         columns = np.transpose(results)
@@ -68,7 +69,7 @@ def table(rows):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seeds", type=int, default=20, help="of circles")
+    options.add_argument("--seeds", type=int, default=20, help="number of seeds for circles")
     options.add_argument("--cats", metavar="DIR", help="the directory of the course's two HDF5 files")
     given = options.parse_args()
     runs = [on_circles(seed) for seed in range(given.seeds)]

@@ -1,4 +1,4 @@
-"""What minidl is measured against: the notebook's way of training, and the leanest NumPy loop there is.
+"""Loops for comparison: the notebook's way of training, and the leanest NumPy loop.
 
 Both train (Linear, ReLU) * (L - 1), Linear, Sigmoid with cross-entropy by full-batch gradient descent.
 """
@@ -7,8 +7,8 @@ import numpy as np
 
 
 def notebook_loop(x, y, kernels, learning_rate, epochs):
-    """The notebook's steps: columns are examples, dictionaries of float64 arrays, a cost from clipped probabilities,
-    new parameters at every update."""
+    """Train as the notebook does: columns are examples, dictionaries of float64 arrays, clipped probabilities in the
+    cost, new arrays at every update."""
     X, Y = np.asarray(x, np.float64).T, np.asarray(y, np.float64).reshape(1, -1)
     depth, m = len(kernels), X.shape[1]
     parameters = {f"W{i + 1}": np.asarray(W, np.float64).T.copy() for i, W in enumerate(kernels)}
@@ -42,19 +42,19 @@ def notebook_loop(x, y, kernels, learning_rate, epochs):
 
 
 def leanest_loop(x, y, kernels, learning_rate, epochs):
-    """Nothing but the arithmetic of the gradient, in float32, on one flat vector; no cost is computed."""
+    """Compute only the gradient and the update, in float32 on one flat vector, without a cost."""
     x, y = np.asarray(x, np.float32), np.asarray(y, np.float32).reshape(-1, 1)
     shapes = [shape for W in kernels for shape in (W.shape, W.shape[1:])]
     sizes = [int(np.prod(shape)) for shape in shapes]
     theta, grad = np.zeros(sum(sizes), np.float32), np.zeros(sum(sizes), np.float32)
     ends = np.cumsum([0, *sizes])
-    windows = [
+    views = [
         [vector[start:end].reshape(shape) for start, end, shape in zip(ends, ends[1:], shapes, strict=False)]
         for vector in (theta, grad)
     ]
-    W, b, dW, db = windows[0][::2], windows[0][1::2], windows[1][::2], windows[1][1::2]
-    for window, kernel in zip(W, kernels, strict=True):
-        window[:] = kernel
+    W, b, dW, db = views[0][::2], views[0][1::2], views[1][::2], views[1][1::2]
+    for view, kernel in zip(W, kernels, strict=True):
+        view[:] = kernel
     ones, last, scale = np.ones(len(x), np.float32), len(kernels) - 1, 1 / len(x)
     activations = [x] * (last + 1)
     for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""The most memory that training 784-512-512-10 with Adam takes at once, beside what it must hold."""
+"""Measure the peak memory of training 784-512-512-10 with Adam, relative to what it must store."""
 
 import tracemalloc
 
@@ -22,8 +22,8 @@ def main(rounds=1):
     model.fit(x, y, batch_size=BATCH, epochs=2)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # parameters, gradients, two moments; activations of a batch: its rows of x, and each Dense's and ReLU's output
+    # parameters, gradients, two moments; for a batch its rows of x, and the outputs of each Dense and ReLU
     values = 4 * model.params.theta.size + BATCH * (WIDTHS[0] + 2 * sum(WIDTHS[1:]))
-    converted = 4 * ROWS  # y as class numbers in the model's dtype is data
+    converted = 4 * ROWS  # y as class numbers in the model's dtype counts as data
     share = (peak - converted) / (4 * values)
-    print(f"(i) training 784-512-512-10 with Adam takes {share:.2f} times what it must hold ({peak / 1e6:.1f} MB)\n")
+    print(f"(i) training 784-512-512-10 with Adam takes {share:.2f} times what it must store ({peak / 1e6:.1f} MB)\n")

@@ -1,6 +1,6 @@
-"""How much faster two processes are than one: 784-512-512-10, 512 rows a process and step, one BLAS thread each.
+"""Compare the speed of two processes with one: 784-512-512-10, 512 rows a process and step, one BLAS thread each.
 
-python -m tests.benchmarks.mpi            # starts mpiexec itself; the two numbers of processes run in turns
+python -m tests.benchmarks.mpi            # starts mpiexec itself; runs with one and two processes alternate
 """
 
 import os
@@ -14,7 +14,7 @@ ROWS, STEPS, EPOCHS, ROUNDS = 512, 20, 5, 7
 
 
 def worker():
-    """Print the rows per second of this number of processes, from process 0."""
+    """Train, and print the rows per second in process 0."""
     from mpi4py import MPI
 
     from minidl import Sequential
@@ -23,15 +23,15 @@ def worker():
     from minidl.optimizers import SGD
 
     comm = MPI.COMM_WORLD
-    together = ROWS * comm.size
+    batch_size = ROWS * comm.size
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((together * STEPS, 784), dtype=np.float32)
+    x = rng.standard_normal((batch_size * STEPS, 784), dtype=np.float32)
     y = rng.integers(10, size=len(x))
     model = Sequential([Dense(512), ReLU(), Dense(512), ReLU(), Dense(10), Softmax()], seed=0)
     model.compile(DataParallel(SGD(0.01), comm) if comm.size > 1 else SGD(0.01), "sparse_categorical_crossentropy")
-    model.fit(x[:together], y[:together], batch_size=together)  # what is done once
+    model.fit(x[:batch_size], y[:batch_size], batch_size=batch_size)  # warm up
     start = time.perf_counter()
-    model.fit(x, y, batch_size=together, epochs=EPOCHS)
+    model.fit(x, y, batch_size=batch_size, epochs=EPOCHS)
     if comm.rank == 0:
         print(EPOCHS * len(x) / (time.perf_counter() - start))
 

@@ -1,4 +1,4 @@
-"""Prediction: one row, a thousand rows, a million rows of 50 features through 50-100-1."""
+"""Time predictions of one row, a thousand rows and a million rows of 50 features by 50-100-1."""
 
 import importlib.util
 import resource
@@ -15,7 +15,7 @@ WIDTHS = (50, 100, 1)
 
 
 def contenders(x):
-    """Name -> a function that predicts all rows of x."""
+    """Return {name: function that predicts all rows of x}."""
     model = Sequential([Dense(WIDTHS[1]), ReLU(), Dense(WIDTHS[2]), Sigmoid()], seed=0)
     model.build((WIDTHS[0],))
     runs = {"minidl": lambda: model.predict(x)}
@@ -63,7 +63,7 @@ def main(rounds=7):
 
 
 def million_rows():
-    """Megabytes at the peak of one prediction of a million rows, beyond the input, the output and what was there."""
+    """Return the peak memory in MB of predicting a million rows, without input, output and earlier memory."""
     x = np.random.default_rng(0).random((1_000_000, WIDTHS[0]), np.float32)
     model = Sequential([Dense(WIDTHS[1]), ReLU(), Dense(WIDTHS[2]), Sigmoid()], seed=0)
     model.build((WIDTHS[0],))

@@ -1,4 +1,4 @@
-"""Times of several ways to do the same, taken in turns, so that what else the machine does falls on all of them."""
+"""Time several functions in turns, so that other load on the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Times = dict[str, list[float]]
 
 
 def race(runs: dict[str, Callable[[], object]], rounds: int = 7) -> Times:
-    """Seconds of each run, `rounds` times in turns, after one that is not counted."""
+    """Call the runs in turns; return the seconds of each in every round, after one round that is not counted."""
     for run in runs.values():
         run()
     times: Times = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            time.sleep(0.1)  # the threads of whoever ran before spin for a while before they sleep
+            time.sleep(0.1)  # threads of the previous run spin for a while before they sleep
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
@@ -26,13 +26,13 @@ def race(runs: dict[str, Callable[[], object]], rounds: int = 7) -> Times:
 
 
 def ratio(times: Times, name: str, base: str) -> float:
-    """The median over the rounds of the one's time over the other's."""
+    """Return the median over the rounds of the time of `name` divided by the time of `base`."""
     return statistics.median(np.divide(times[name], times[base]))
 
 
 def table(title: str, times: Times, steps: int, first: str = "minidl") -> str:
-    """Markdown: microseconds a step of each, and how much longer than the first it takes."""
-    lines = [f"### {title}", "", "| | a step | of minidl's time |", "|---|---:|---:|"]
+    """Return a Markdown table: the time of a step of each run, and its ratio to the first."""
+    lines = [f"### {title}", "", f"| | time of a step | ratio to {first} |", "|---|---:|---:|"]
     for name, seconds in sorted(times.items(), key=lambda item: statistics.median(item[1])):
         lines.append(f"| {name} | {_words(statistics.median(seconds) / steps)} | {ratio(times, name, first):.2f} |")
     return "\n".join(lines) + "\n"

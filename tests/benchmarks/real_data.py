@@ -1,6 +1,6 @@
-"""Test scores on scikit-learn's real data, beside its MLP with the same architecture, optimiser and epochs.
+"""Compare test scores on real data with scikit-learn's MLP: equal architecture, optimizer and epochs.
 
-python -m tests.benchmarks.real_data        five seeds each; accuracy, for diabetes R^2
+python -m tests.benchmarks.real_data        five seeds each; accuracy, or R^2 for diabetes
 """
 
 import warnings
@@ -21,7 +21,7 @@ NAMES, SEEDS, EPOCHS, WIDTHS = ("digits", "breast_cancer", "wine", "diabetes"), 
 
 
 def split(name, seed):
-    """(train x, train y, test x, test y), inputs standardised, and the targets of the regression too."""
+    """Return train x, train y, test x, test y, with standardized inputs and regression targets."""
     data = getattr(datasets, f"load_{name}")()
     classes = None if name == "diabetes" else data.target
     x, test_x, y, test_y = train_test_split(data.data, data.target, random_state=seed, stratify=classes)
@@ -55,7 +55,7 @@ def theirs(name, seed):
 
 
 def scores(name):
-    """(minidl's, scikit-learn's), one a seed."""
+    """Return (minidl's scores, scikit-learn's scores), one per seed."""
     return [ours(name, seed) for seed in SEEDS], [theirs(name, seed) for seed in SEEDS]
 
 

@@ -1,11 +1,11 @@
-"""How the time of a step grows with rows, width and depth, and how much of it the matrix products are."""
+"""Measure how the time of a step grows with rows, width and depth, and its ratio to the matrix products."""
 
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, ratio
 
 
 def cases():
-    """(what grows, its value, the workload)"""
+    """Yield (the quantity that grows, its value, the workload)."""
     for rows in (10, 100, 1_000, 10_000):
         yield "rows", rows, Workload("", (50, 50, 50, 1), rows, rows, 20)
     for width in (10, 100, 1_000):
@@ -15,7 +15,7 @@ def cases():
 
 
 def main(rounds=5):
-    print("### (j) scaling\n\n| | | a step | of the bare products |\n|---|---:|---:|---:|")
+    print("### (j) scaling\n\n| | | time of a step | ratio to bare products |\n|---|---:|---:|---:|")
     for what, value, workload in cases():
         times = race(present(workload, ["minidl", "bare products"]), rounds)
         step = sorted(times["minidl"])[len(times["minidl"]) // 2] / workload.steps * 1e6

@@ -1,4 +1,4 @@
-"""Whether a second thread of NumPy's BLAS costs more than it gives, by the size of the largest product of a step."""
+"""Compare one and two threads of NumPy's BLAS, by the size of the largest product of a step."""
 
 from itertools import pairwise
 
@@ -29,7 +29,7 @@ def limited(run, threads):
 
 
 def main(rounds=7):
-    print("### (k) threads\n\n| | largest product | two threads, of the time of one |\n|---|---:|---:|")
+    print("### (k) threads\n\n| | largest product | time of two threads / time of one |\n|---|---:|---:|")
     for widths, batch in CASES:
         sizes = [batch * a * b for a, b in pairwise(widths)]
         run = bare_products(Workload("", widths, 20 * batch, batch, 2 * 10**9 // sum(sizes)))

@@ -113,7 +113,7 @@ def test_a_scheduler_sets_the_rate_of_every_epoch():
     assert model.optimizer.learning_rate == 0.3
     model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch, *, half=0.2: half / 2)])
     assert model.optimizer.learning_rate == 0.1
-    with pytest.raises(SettingError, match="what the schedule returns must be in"):
+    with pytest.raises(SettingError, match="the result of the schedule must be in"):
         model.fit(X, Y, callbacks=[LearningRateScheduler(lambda epoch: math.nan)])
 
 
@@ -146,7 +146,7 @@ def test_who_sets_the_rate_may_be_called_without_logs():
 @pytest.mark.parametrize("callback", [LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")])
 def test_two_cannot_set_the_rate(callback):
     model = classifier(SGD(ExponentialDecay(0.1, 10, 0.5)))
-    with pytest.raises(SettingError, match=r"sets the learning rate, but the optimiser has ExponentialDecay\("):
+    with pytest.raises(SettingError, match=r"sets the learning rate, but so does the optimizer's ExponentialDecay\("):
         model.fit(X, Y, callbacks=[callback])
 
 
@@ -230,8 +230,8 @@ class Spoilt(Layer):
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("x", "All outputs are finite; the first gradient that is not is what spoilt hands back."),
-        ("w", "All outputs are finite, and all gradients that layers hand to each other."),
+        ("x", "All outputs are finite; the first gradient that is not finite is the dL/dx that spoilt returns."),
+        ("w", "All outputs of layers are finite, and all gradients between them."),
     ],
 )
 def test_terminate_on_nan_finds_a_gradient_that_is_not_finite(part, words, capsys):
@@ -245,7 +245,7 @@ def test_terminate_on_nan_says_where_only_the_loss_overflowed(capsys):
     model.compile(loss="mean_squared_error")
     with np.errstate(over="ignore"):
         model.fit(1e25 * X, Y, callbacks=TerminateOnNaN())
-    assert capsys.readouterr().out.endswith("that layers hand to each other: only the loss overflowed.\n")
+    assert capsys.readouterr().out.endswith("all gradients between them; only the loss overflows.\n")
 
 
 @pytest.mark.parametrize("logger", [CSVLogger, pytest.param(TensorBoard, marks=pytest.mark.peers)])

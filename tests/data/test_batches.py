@@ -125,7 +125,7 @@ def test_predict_writes_into_out():
 def test_batches_that_run_out_say_so():
     with pytest.raises(DataError, match=r"ran out after 4 of an epoch; 9 an epoch were wanted\. Ask for fewer"):
         model().fit(Restartable(), steps_per_epoch=9)
-    with pytest.raises(DataError, match=r"A generator can be run through once: pass steps_per_epoch"):
+    with pytest.raises(DataError, match=r"A generator yields its batches once: pass steps_per_epoch"):
         model().fit(iter(Restartable()), epochs=2)
     with pytest.raises(DataError, match="there are no batches in generator"):
         model().fit(x for x in ())
@@ -136,7 +136,7 @@ def test_what_does_not_go_together():
         model().fit(Batches(), Y)
     with pytest.raises(SettingError, match="validation_split is for arrays; for x that yields batches pass"):
         model().fit(Batches(), validation_split=0.2)
-    with pytest.raises(SettingError, match="a number of steps is for x that yields batches"):
+    with pytest.raises(SettingError, match="steps is only for batch sources"):
         model().fit(X, Y, steps_per_epoch=2)
     with pytest.raises(DataError, match=r"a batch must be \(x, y\) or \(x, y, sample_weight\), got ndarray"):
         model().fit(batch for batch in [X])

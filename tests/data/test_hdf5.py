@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from minidl import DataError, HDF5Data, Sequential, SettingError, ShapeError, load_model
 from minidl.callbacks import Callback, ModelCheckpoint
-from minidl.data import Examples
+from minidl.data import DataSpec
 from minidl.data import _hdf5 as hdf5
 from minidl.layers import Dense, Flatten, ReLU, Sigmoid
 from minidl.losses import MeanSquaredError
+from minidl.validation import Interval
 
 rng = np.random.default_rng(0)
 PHOTOS = rng.integers(0, 256, (50, 4, 4, 3), dtype=np.uint8)
@@ -41,9 +42,9 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(hdf5, "BLOCK_BYTES", 150)  # three photographs
 
 
-def passed(batch):
-    """Like a model's check of a batch that has nothing wrong."""
-    return Examples(*(np.asarray(part, float) for part in batch))
+def spec(width):
+    """The expectations of a model that takes any targets for rows of this width."""
+    return DataSpec(np.dtype(float), (width,), (1,), Interval("(-inf, inf)"), sparse=False)
 
 
 def network(seed=0, **options):
@@ -53,7 +54,7 @@ def network(seed=0, **options):
 
 
 def rows_seen(data, size, order=None, start=0):
-    source = data.source("fit", (48,), passed)
+    source = data.source("fit", spec(48), None)
     return [np.rint(255 * x[:, 0]).astype(int) for x in (batch.x for batch in source.batches(size, order, start))]
 
 
@@ -96,7 +97,7 @@ def test_rows_come_in_the_shape_the_model_takes(path):
     ("name", "scale", "largest"), [("x", None, 1), ("x", 2.0, 510), ("floats", None, 1), ("floats", 3, 3)]
 )
 def test_photographs_are_scaled_and_other_numbers_are_not(path, name, scale, largest):
-    source = HDF5Data(path, name, "y", scale=scale).source("fit", (48,), passed)
+    source = HDF5Data(path, name, "y", scale=scale).source("fit", spec(48), None)
     values = np.concatenate([batch.x for batch in source.batches(9)])
     assert values.max() == pytest.approx(largest, rel=0.01)
 
@@ -146,16 +147,16 @@ def test_every_row_comes_once_and_from_any_batch_on(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hdf5, "BLOCK_BYTES", block)
         data = HDF5Data(path, "x", "y", buffer=buffer)
-        source = data.source("fit", (width,), passed)
+        source = data.source("fit", spec(width), None)
         order = None if seed is None else np.array([seed])
         batches = list(source.batches(size, order))
         later = list(source.batches(size, order, start))
     assert [len(batch) for batch in batches] == [size] * (rows // size) + [rows % size] * (rows % size > 0)
     assert len(batches) == source.steps(size)
-    seen = np.concatenate([batch.y for batch in batches])
+    seen = np.concatenate([batch.y for batch in batches])[:, 0]
     assert np.array_equal(np.sort(seen), np.arange(rows))
     assert seed is not None or np.array_equal(seen, np.arange(rows))
-    assert all(np.array_equal(batch.x, np.repeat(batch.y[:, None], width, axis=1)) for batch in batches)
+    assert all(np.array_equal(batch.x, np.repeat(batch.y, width, axis=1)) for batch in batches)
     assert len(later) == max(len(batches) - start, 0)
     assert all(np.array_equal(a.y, b.y) for a, b in zip(batches[start:], later, strict=True))
 
@@ -163,8 +164,8 @@ def test_every_row_comes_once_and_from_any_batch_on(
 def test_blocks_and_rows_are_shuffled_anew_in_each_epoch(path, small_blocks):
     data = HDF5Data(path, "x", "y", buffer=600)  # four blocks of three photographs
     drawn = np.random.default_rng(5)
-    source = data.source("fit", (48,), passed)
-    epochs = [np.concatenate(rows_seen(data, 10, source.order(10, drawn))) for _ in range(6)]
+    source = data.source("fit", spec(48), None)
+    epochs = [np.concatenate(rows_seen(data, 10, source.epoch_order(10, drawn))) for _ in range(6)]
     assert len({tuple(epoch) for epoch in epochs}) == 6
     assert all(np.array_equal(np.sort(epoch), np.sort(PHOTOS[:, 0, 0, 0])) for epoch in epochs)
 
@@ -174,7 +175,7 @@ def test_far_rows_meet(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "sorted.h5", "w") as file:  # by class: in order, all batches but one are of one class
         file["x"], file["y"] = np.zeros((4096, 1), np.uint8), np.repeat([0, 1], 2048)
     data = HDF5Data(tmp_path / "sorted.h5", "x", "y", buffer=1024)  # 16 of the 64 blocks
-    source = data.source("fit", (1,), passed)
+    source = data.source("fit", spec(1), None)
     shares = np.array([batch.y.mean() for seed in range(20) for batch in source.batches(64, np.array([seed]))])
     # the share of class 1 among 16 blocks drawn from 64, then among 64 rows: a standard deviation of 0.12
     assert np.mean((shares > 0.2) & (shares < 0.8)) > 0.95
@@ -206,7 +207,7 @@ def in_another_process(data):
 def test_other_processes_open_the_file_themselves(path, method):
     data = HDF5Data(path, "x", "y")
     assert pickle.loads(pickle.dumps(data)) == data
-    batches = data.source("fit", (48,), passed).batches(5)
+    batches = data.source("fit", spec(48), None).batches(5)
     next(batches)  # a file is open here
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(in_another_process, [data] * 4) == [float(PHOTOS.sum())] * 4
@@ -303,14 +304,14 @@ def test_settings_are_checked(path, options):
         (
             lambda m, d, p: m.fit(d, steps_per_epoch=3),
             SettingError,
-            "a number of steps is for x without an end; HDF5Data has",
+            "steps is for x without an end; HDF5Data takes",
         ),
         (lambda m, d, p: m.fit(d, validation_split=0.2), SettingError, "validation_split is for arrays"),
         (lambda m, d, p: m.fit(HDF5Data(p, "bad", "y")), DataError, r"fit: x\[.*\] is nan"),
         (
             lambda m, d, p: m.fit(HDF5Data(p, "x", "floats")),
             ShapeError,
-            "fit: y has 48 numbers a row, the model puts out 1",
+            "fit: y has 48 numbers in a row, the model has 1 outputs",
         ),
     ],
 )

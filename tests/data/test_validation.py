@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minidl import DataError, NotBuiltError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, History
-from minidl.data import Examples, Source, DiskData, inputs, split
+from minidl.data import DiskData, Examples, Source, inputs, split
 from minidl.layers import Dense, ReLU, Sigmoid
 
 X = np.random.default_rng(0).normal(size=(12, 2)).round(3)
@@ -153,7 +153,7 @@ BAD_Y = {
     "labels 1 and 2": (Y + 1, DataError, "y holds 2, but labels for this loss must be in [0, 1]"),
     "strings": (np.where(Y, "cat", "dog"), DataError, "y has dtype <U3; it must hold real numbers. Encode strings"),
     "objects": (Y.astype(object), DataError, "y has dtype object; it must hold real numbers."),
-    "two columns": (np.column_stack([Y, Y]), ShapeError, "y has 2 numbers a row, the model puts out 1"),
+    "two columns": (np.column_stack([Y, Y]), ShapeError, "y has 2 numbers in a row, the model has 1 outputs"),
     "no columns": (np.zeros((12, 0)), DataError, "y is empty, its shape is (12, 0)"),
     "masked": (np.ma.masked_less(Y, 1), DataError, "y is a masked array"),
 }
@@ -354,7 +354,7 @@ BAD_SETTINGS = {
     "validation labels": ({"validation_data": (X, Y + 5)}, "fit (validation_data): y holds 6, but labels for this lo"),
     "validation steps": (
         {"validation_data": (X, Y), "validation_steps": 2},
-        "fit (validation_data): a number of steps is for x that yields batches; arrays have batch_size",
+        "fit (validation_data): steps is only for batch sources; use batch_size with arrays",
     ),
     "class_weight list": ({"class_weight": [1, 2]}, "fit: class_weight must be a dict such as {0: 1.0, 1: 5.0}, got ["),
     "class_weight 'balanced'": ({"class_weight": "balanced"}, "fit: class_weight must be a dict such as"),
@@ -363,16 +363,22 @@ BAD_SETTINGS = {
     "class_weight 'a'": ({"class_weight": {1: "a"}}, "fit: class_weight[1] must be in [0, inf), got 'a'"),
     "class_weight label": (
         {"class_weight": {"1": 2.0}},
-        "fit: class_weight must have whole numbers for keys, the classes, got '1'",
+        "fit: the keys of class_weight must be class numbers, got '1'",
     ),
     "class_weight None": (
         {"class_weight": {None: 2.0}},
-        "fit: class_weight must have whole numbers for keys, the classes, got None",
+        "fit: the keys of class_weight must be class numbers, got None",
     ),
-    "class_weight inf": ({"class_weight": {np.inf: 2.0}}, "fit: class_weight must have whole numbers for keys"),
-    "class_weight half": ({"class_weight": {0.5: 2.0}}, "fit: class_weight must have whole numbers for keys"),
-    "weights short": ({"sample_weight": [1, 2]}, "fit: sample_weight has shape (2,), wanted one weight a row: (12,)"),
-    "weights wide": ({"sample_weight": X}, "fit: sample_weight has shape (12, 2), wanted one weight a row: (12,)"),
+    "class_weight inf": ({"class_weight": {np.inf: 2.0}}, "fit: the keys of class_weight must be class numbers"),
+    "class_weight half": ({"class_weight": {0.5: 2.0}}, "fit: the keys of class_weight must be class numbers"),
+    "weights short": (
+        {"sample_weight": [1, 2]},
+        "fit: sample_weight has shape (2,), wanted one weight for each row: (12,)",
+    ),
+    "weights wide": (
+        {"sample_weight": X},
+        "fit: sample_weight has shape (12, 2), wanted one weight for each row: (12,)",
+    ),
     "weights < 0": ({"sample_weight": -np.ones(12)}, "fit: weights must be >= 0, got -1"),
     "weights NaN": ({"sample_weight": [np.nan] * 12}, "fit: sample_weight[0] is nan (12 such values in all)"),
     "weights strings": ({"sample_weight": ["1"] * 12}, "fit: sample_weight has dtype <U1; it must hold real numbers."),
@@ -441,7 +447,7 @@ def test_unknown_names_in_compile_are_answered_with_the_known_ones(settings, mes
     with pytest.raises(SettingError) as caught:
         model.compile(**settings)
     assert str(caught.value).startswith(message)
-    assert not model.compiled
+    assert model.loss is None and not model.metrics
 
 
 def test_an_unknown_initializer_is_answered_with_the_known_ones():
@@ -462,7 +468,7 @@ def examples(m, weighted=False):
 @given(st.integers(1, 60), st.integers(1, 70), st.booleans(), st.booleans())
 def test_batches_cover_every_row_once(m, size, shuffled, weighted):
     data = examples(m, weighted)
-    batches = list(data.batches(size, data.order(size, np.random.default_rng(m)) if shuffled else None))
+    batches = list(data.batches(size, data.epoch_order(size, np.random.default_rng(m)) if shuffled else None))
     seen = np.concatenate([batch.x[:, 0] for batch in batches])
     assert sorted(seen) == list(range(m))
     assert shuffled or list(seen) == list(range(m))
@@ -476,13 +482,15 @@ def test_batches_cover_every_row_once(m, size, shuffled, weighted):
 def test_a_batch_of_everything_draws_nothing_and_copies_nothing():
     rng, data = np.random.default_rng(0), examples(5)
     state = rng.bit_generator.state
-    assert [id(batch) for batch in data.batches(5, data.order(5, rng))] == [id(data)]
+    assert [id(batch) for batch in data.batches(5, data.epoch_order(5, rng))] == [id(data)]
     assert rng.bit_generator.state == state
 
 
 def test_shuffling_moves_rows_and_each_epoch_anew():
     rng, data = np.random.default_rng(0), examples(50)
-    first, second = ([*np.concatenate([b.x[:, 0] for b in data.batches(10, data.order(10, rng))])] for _ in range(2))
+    first, second = (
+        [*np.concatenate([b.x[:, 0] for b in data.batches(10, data.epoch_order(10, rng))])] for _ in range(2)
+    )
     assert first != second != list(range(50))
 
 
@@ -510,7 +518,7 @@ def test_a_source_has_its_targets_and_weights(settings):
 @pytest.mark.parametrize("settings", [{"class_weight": {0: 2.0}}, {"steps_per_epoch": 1}])
 def test_a_source_is_taken_as_it_is(settings):
     model = classifier()
-    with pytest.raises(SettingError, match="fit: Examples brings weights and batches of its own"):
+    with pytest.raises(SettingError, match="fit: Examples has its own weights and batches"):
         model.fit(model.examples("here", X, Y), **settings)
 
 
@@ -523,9 +531,9 @@ def test_a_source_trains_as_its_arrays_do():
 def test_rows_that_lie_elsewhere_have_no_number_of_steps():
     model = classifier()
     model.build((2,))
-    with pytest.raises(SettingError, match="predict: a number of steps is for x without an end; DiskData has batch_size"):
+    with pytest.raises(SettingError, match="predict: steps is for x without an end; DiskData takes batch_size"):
         model.predict(DiskData(), steps=2)
-    with pytest.raises(SettingError, match="predict: a number of steps is for x that yields batches; arrays have"):
+    with pytest.raises(SettingError, match="predict: steps is only for batch sources; use"):
         model.predict(X, steps=2)
 
 
@@ -562,12 +570,13 @@ def test_a_source_of_ones_own_says_what_it_must_write():
         pass
 
     uses = [
-        lambda: Mine().order(1, None),
+        lambda: Mine().epoch_order(1, None),
         lambda: Mine().batches(1),
         lambda: Mine().steps(1),
         lambda: Mine().row_shape,
         lambda: Mine().batch_rows(1),
-        lambda: Elsewhere().source("fit", (2,), None),
+        lambda: Elsewhere().first("fit"),
+        lambda: Elsewhere().source("fit", None, None),
         lambda: Elsewhere().inputs("predict", (2,), None),
     ]
     for use in uses:
@@ -580,7 +589,7 @@ def test_a_loss_is_not_of_images(shape):
     images = np.zeros((4, *shape))
     with pytest.raises(ShapeError) as caught:
         Sequential([ReLU()]).fit(images, images)
-    assert str(caught.value) == f"fit: a loss takes rows of numbers, the model puts out shape {shape}; add Flatten()"
+    assert str(caught.value) == f"fit: a loss takes rows of numbers, the model returns rows {shape}; add Flatten()"
 
 
 def test_validation_data_with_weights():

@@ -1,4 +1,4 @@
-"""What a Monitor says of a training, and what it costs."""
+"""The findings and the record of a Monitor."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.helpers.faults import FAULTS, HEALTHY, adam, fault, noisy_points, of,
 
 
 def watched(case, *, every=5, **settings):
-    """The Monitor of the case's training."""
+    """Train the case and return its Monitor."""
     model, x, y = case.make()
     monitor = Monitor(every)
     given = {"epochs": case.epochs, "batch_size": case.batch_size, "validation_split": 0.3, "verbose": 0} | settings
@@ -33,7 +33,7 @@ def by_class(x, y):
 LAGGING = {"start": RandomNormal(stddev=3), "norm": lambda: BatchNormalization(momentum=0.999)}
 NOISY = {"change": of(noisy_points), "optimizer": adam(0.01)}
 
-# {name: (rule that must come first, its training, settings of fit)}; those of FAULTS are the same trainings
+# {name: (the rule that must come first, the training, settings of fit)}, with some of the trainings of FAULTS
 TRAININGS = {
     name: (FAULTS[name].rule, FAULTS[name], {})
     for name in FAULTS
@@ -92,12 +92,12 @@ def test_its_diagnosis_is_plain_data_and_text(planted):
         assert all(finding.figures and finding.source for finding in diagnosis.findings)
 
 
-# ---- what it writes down
+# ---- the record
 
 
 def test_the_ratio_is_the_length_of_the_step_over_that_of_the_weights():
     class Reference(Callback):
-        """The same, by hand, at every step."""
+        """The same figures, computed by hand at every step."""
 
         def on_train_begin(self, logs=None):
             self.ratios, self.norms = [], []
@@ -127,7 +127,7 @@ def test_the_ratio_is_the_length_of_the_step_over_that_of_the_weights():
             assert gradient == pytest.approx(reference.norms[step][path], rel=1e-5)
 
 
-def test_it_watches_and_changes_nothing():
+def test_a_monitor_does_not_change_the_training():
     def trained(callbacks):
         model = Sequential([Dense(8), ReLU(), Dropout(0.3), Dense(1), Sigmoid()], seed=0)
         model.compile(SGD(0.1, momentum=0.9), metrics=["accuracy"])
@@ -142,7 +142,7 @@ def test_it_watches_and_changes_nothing():
         assert figures == history
 
 
-def test_it_may_be_used_again_and_asked_before_the_end():
+def test_a_monitor_can_be_used_again():
     model, x, y = HEALTHY["moons"].make()
     monitor = Monitor()
     model.fit(x, y, epochs=4, callbacks=[monitor])
@@ -152,7 +152,7 @@ def test_it_may_be_used_again_and_asked_before_the_end():
     assert monitor.diagnosis.headline == "no findings for sequential on 1 of 10 steps"
 
 
-def test_a_training_without_single_steps_has_its_figures():
+def test_a_training_without_single_steps_has_the_figures_of_its_epochs():
     model, x, y = HEALTHY["moons"].make()
     model.compile(LBFGS())
     monitor = Monitor()
@@ -166,31 +166,12 @@ def test_every_must_be_a_number_of_steps(every):
         Monitor(every)
 
 
-def test_before_a_training_there_is_nothing_to_say():
-    with pytest.raises(NotBuiltError, match="Monitor: it has watched no training yet; pass it to fit in callbacks"):
+def test_a_monitor_without_a_training_raises():
+    with pytest.raises(NotBuiltError, match="Monitor: no training has been recorded yet; pass it to fit in callbacks"):
         Monitor().diagnosis  # noqa: B018
 
 
-# ---- distributions
-
-
-def test_distributions_keep_weights_and_activations():
-    model, x, y = HEALTHY["circles, wide"].make()
-    kept = Distributions(every=2)
-    model.fit(x, y, epochs=5, callbacks=[kept])
-    assert set(kept.values) == {"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"} | {
-        "dense",
-        "re_lu",
-        "dense_1",
-        "sigmoid",
-    }
-    assert list(kept.values["dense/kernel"]) == [0, 2, 4]
-    assert np.array_equal(kept.values["dense/kernel"][4], model.params["dense/kernel"].value.ravel())
-    assert kept.values["re_lu"][4].size == 1000
-    assert kept.values["re_lu"][4].min() == 0
-
-
-def test_a_history_shows_itself_as_a_table():
+def test_a_history_is_shown_as_a_table():
     model, x, y = HEALTHY["moons"].make()
     html = model.fit(x, y, epochs=3)._repr_html_()
     losses = model.history.history["loss"]

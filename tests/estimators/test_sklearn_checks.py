@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of what an estimator must do, on all four, with no expected failure."""
+"""scikit-learn's own checks of estimators, on all four, without an expected failure."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -14,7 +14,7 @@ ESTIMATORS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # max_iter=100 ends them sooner
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # max_iter=100 is too few to converge
 @parametrize_with_checks(ESTIMATORS)
-def test_scikit_learns_check(estimator, check):
+def test_estimator_passes_the_check_of_scikit_learn(estimator, check):
     check(estimator)

@@ -1,4 +1,4 @@
-"""Trainings that are killed and go on end with the same bytes as those that never were."""
+"""Trainings that are killed and resumed end with the same bytes as uninterrupted ones."""
 
 import os
 import signal
@@ -81,7 +81,7 @@ class StopAfter(Callback):
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_a_training_goes_on_from_every_batch(tmp_path, shuffle):
+def test_a_training_resumes_from_every_batch(tmp_path, shuffle):
     arguments = {"batch_size": 16, "epochs": 3, "validation_split": 0.2, "shuffle": shuffle}
     whole = model()
     expected = whole.fit(X, Y, **arguments).history
@@ -112,7 +112,7 @@ def test_a_scheduler_does_not_set_the_rate_of_an_epoch_twice(tmp_path):
     assert loaded.fit(X, Y, 16, 3, callbacks=halving(), initial_epoch=loaded.position).history == expected
 
 
-def test_a_bar_more_or_less_does_not_matter(tmp_path, capsys):
+def test_progress_bars_do_not_matter(tmp_path, capsys):
     model().fit(X, Y, epochs=2, verbose=2, callbacks=ModelCheckpoint(tmp_path / "m.h5"))
     loaded = load_model(tmp_path / "m.h5")
     history = loaded.fit(X, Y, epochs=4, callbacks=ModelCheckpoint(tmp_path / "m.h5"), initial_epoch=loaded.position)
@@ -120,20 +120,18 @@ def test_a_bar_more_or_less_does_not_matter(tmp_path, capsys):
     assert capsys.readouterr().out.count("Epoch") == 2
 
 
-def test_other_callbacks_than_before_are_refused(tmp_path):
+def test_other_callbacks_than_before_raise_an_error(tmp_path):
     model().fit(X, Y, callbacks=[EarlyStopping("loss"), ModelCheckpoint(tmp_path / "m.h5")])
     loaded = load_model(tmp_path / "m.h5")
-    with pytest.raises(
-        SettingError, match=r"^fit: the training to go on with has a callback 0 EarlyStopping, this one has"
-    ):
+    with pytest.raises(SettingError, match=r"^fit: the saved training has a callback 0 EarlyStopping, this one does"):
         loaded.fit(X, Y, initial_epoch=loaded.position)
 
 
-def test_a_state_of_no_such_name_is_refused(tmp_path):
+def test_an_unknown_state_of_a_callback_raises_an_error(tmp_path):
     model().fit(X, Y, callbacks=ModelCheckpoint(tmp_path / "m.h5"))
     loaded = load_model(tmp_path / "m.h5")
     loaded.position.states["callback 0 History"] = {"__class__": 3}
-    with pytest.raises(SettingError, match="callback 0 History of the training to go on with remembers __class__, not"):
+    with pytest.raises(SettingError, match="callback 0 History of the saved training has the state __class__, not"):
         loaded.fit(X, Y, initial_epoch=loaded.position, callbacks=ModelCheckpoint(tmp_path / "m.h5"))
 
 
@@ -156,7 +154,7 @@ def test_checkpoints_are_named_by_epoch_and_figures(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["{val_loss}.h5", "{}.h5", "{loss:d}.h5"])
-def test_a_name_that_cannot_be_filled_in_is_refused(tmp_path, name):
+def test_an_unknown_figure_in_the_file_name_raises_an_error(tmp_path, name):
     with pytest.raises(SettingError, match=r"^ModelCheckpoint: .* in filepath .*; it may name epoch, auc, loss$"):
         model().fit(X, Y, callbacks=ModelCheckpoint(tmp_path / name))
 
@@ -178,7 +176,7 @@ def test_only_the_best_is_saved(tmp_path, mode, threshold, saved):
     assert {path.name for path in tmp_path.iterdir()} == {f"{epoch}.h5" for epoch in saved}
 
 
-def test_weights_alone_and_a_word_about_it(tmp_path, capsys):
+def test_weights_alone_are_saved_and_reported(tmp_path, capsys):
     checkpoint = ModelCheckpoint(tmp_path / "m.weights.h5", save_weights_only=True, verbose=1)
     first, other = model(), model(1)
     first.fit(X, Y, callbacks=checkpoint)
@@ -190,7 +188,7 @@ def test_weights_alone_and_a_word_about_it(tmp_path, capsys):
 
 @pytest.mark.parametrize("callback", [ModelCheckpoint, BackupAndRestore])
 @pytest.mark.parametrize("frequency", [0, -1, 1.5, True, "batch", None])
-def test_a_frequency_is_epoch_or_a_number_of_batches(tmp_path, callback, frequency):
+def test_save_freq_must_be_epoch_or_a_number_of_batches(tmp_path, callback, frequency):
     with pytest.raises(SettingError, match=rf"^{callback.__name__}: save_freq, if not 'epoch', must be an integer"):
         callback(tmp_path, save_freq=frequency)
 
@@ -199,7 +197,7 @@ def test_a_frequency_is_epoch_or_a_number_of_batches(tmp_path, callback, frequen
 
 
 @pytest.mark.parametrize("verbose", [0, 1])
-def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repeated(tmp_path, capsys, verbose):
+def test_a_kept_backup_of_a_finished_training_does_not_repeat_it(tmp_path, capsys, verbose):
     first = model()
     history = first.fit(X, Y, epochs=3, callbacks=BackupAndRestore(tmp_path / "new", delete_checkpoint=False))
     second = model(7, Adam(0.5))
@@ -210,7 +208,7 @@ def test_the_backup_stays_if_it_is_asked_to_and_a_finished_training_is_not_repea
     assert capsys.readouterr().out == verbose * f"Continuing from {tmp_path / 'new' / 'training.h5'}.\n"
 
 
-def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):
+def test_a_training_with_custom_classes_and_functions_resumes(tmp_path):
     class Mine(ReLU):
         pass
 
@@ -236,29 +234,29 @@ def test_a_training_with_classes_and_functions_of_ones_own_goes_on(tmp_path):
         (model(optimizer=Adam(0.05, beta_1=0.8)), "optimizer"),
     ],
 )
-def test_the_backup_of_another_training_is_refused(tmp_path, other, part):
+def test_the_backup_of_another_training_is_rejected(tmp_path, other, part):
     model().fit(X, Y, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
-    if not other.compiled:
+    if other.loss is None and not other.metrics:
         other.compile(Adam(0.05), metrics=["auc"])
-    with pytest.raises(SettingError, match=f"is the backup of another training: its {part} differs; remove the file"):
+    with pytest.raises(SettingError, match=f"belongs to another training: its {part} differs; remove the file"):
         other.fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
-def test_a_model_file_that_is_no_backup_is_refused(tmp_path):
+def test_a_model_file_without_a_position_is_not_a_backup(tmp_path):
     first = model()
     first.fit(X, Y)
     first.save(tmp_path / "training.h5")
-    with pytest.raises(ModelFileError, match="it was saved outside a fit, so there is none to go on with"):
+    with pytest.raises(ModelFileError, match="it was saved outside a fit; there is no training to resume"):
         model().fit(X, Y, callbacks=BackupAndRestore(tmp_path))
 
 
 @pytest.mark.parametrize("idle", [model(), Sequential([Dense(1)])], ids=["compiled", "not compiled"])
-def test_outside_a_fit_there_is_nothing_to_restore(tmp_path, idle):
-    with pytest.raises(SettingError, match="restore_training: no fit of sequential is running; model = load_model"):
+def test_restore_training_outside_a_fit_raises_an_error(tmp_path, idle):
+    with pytest.raises(SettingError, match="restore_training: sequential is not being trained; use model = load_model"):
         idle.restore_training(tmp_path / "training.h5")
 
 
-def test_a_wrapped_optimiser_with_a_schedule_goes_on(tmp_path):
+def test_a_training_with_a_wrapped_optimizer_and_a_schedule_resumes(tmp_path):
     def scheduled(rate=0.1):
         return model(optimizer=Clip(Adam(ExponentialDecay(rate, 4, 0.5)), norm=1.0))
 

@@ -18,6 +18,7 @@ from minidl.layers import (
     Layer,
     LayerNormalization,
     LeakyReLU,
+    PReLU,
     ReLU,
     Residual,
     Sigmoid,
@@ -34,11 +35,10 @@ from minidl.losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
-    Penalty,
     Poisson,
     SparseCategoricalCrossentropy,
 )
-from minidl.regularizers import L1, L1L2, L2
+from minidl.regularizers import L1, L1L2, L2, Penalty
 
 LAYERS = [  # a layer, and the shape of its input's rows
     (BatchNormalization(), 4),
@@ -69,6 +69,8 @@ LAYERS = [  # a layer, and the shape of its input's rows
     (LeakyReLU(), 4),
     (LeakyReLU(0), 4),
     (LeakyReLU(2.0), (2, 3)),
+    (PReLU(alpha_initializer="random_normal"), 4),
+    (PReLU(alpha_initializer="random_normal", shared_axes=(1,)), (2, 3)),
     (ReLU(), 4),
     (ReLU(), (2, 3)),
     (Residual(Dense(4), ReLU(), Dropout(0.5), Dense(4)), 4),
@@ -143,7 +145,7 @@ def test_penalty(penalty):
     ids=["layers", "losses", "regularizers"],
 )
 def test_every_class_has_a_row_with_every_option(room, base, rows):
-    public = {kind for name, kind in vars(room).items() if name[0] != "_" and isinstance(kind, type)}
+    public = {kind for name in dir(room) if name[0] != "_" and isinstance(kind := getattr(room, name), type)}
     missing = {kind.__name__ for kind in public if issubclass(kind, base) and kind is not base}
     missing -= {type(row).__name__ for row in rows}
     assert not missing, f"give these a row in {__name__}: {missing}"

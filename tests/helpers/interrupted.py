@@ -1,7 +1,7 @@
-"""A training for test_files_resume.py to kill:   python -m tests.helpers.interrupted directory seed kill
+"""A training for tests/files/test_resume.py to kill:   python -m tests.helpers.interrupted directory seed kill
 
-With everything that remembers something. It kills its process after `kill` batches (0: never), as a power cut would;
-run again it goes on. At its end it leaves the model and the history in the directory.
+It has every kind of state. It kills its process after `kill` batches (0: never), as a power cut would; the next run
+resumes. At the end it writes the model and the history into the directory.
 """
 
 import json

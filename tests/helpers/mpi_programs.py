@@ -1,4 +1,4 @@
-"""Programs that the tests of distributed training start with mpiexec, in each process: -m tests.helpers.mpi_programs NAME."""
+"""Programs that tests/distributed starts in each process: mpiexec -n 3 python -m tests.helpers.mpi_programs NAME."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from minidl.regularizers import L2
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(103, 5))
 Y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
-OWN = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows of the batches that each of three processes makes for itself
+LOCAL_ROWS = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows in the batches that each of three processes makes
 
 
 def network(optimizer, *more, seed=3):
@@ -38,8 +38,8 @@ def trained(optimizer, **options):
     return model, history.history
 
 
-class Numbered:
-    """Batches by number."""
+class IndexedBatches:
+    """Batches that are read by index."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -51,20 +51,20 @@ class Numbered:
         return self.batches[number]
 
 
-def own_batches(ranks):
-    """Batches (x, y) for the processes of these ranks taken together, one a step."""
-    ends = np.cumsum([0, *(n for sizes in OWN for n in sizes)])
-    starts = np.cumsum([0, *(len(sizes) for sizes in OWN)])
+def local_batches(ranks):
+    """Return the batches (x, y) of the processes of these ranks, joined into one for each step."""
+    ends = np.cumsum([0, *(n for sizes in LOCAL_ROWS for n in sizes)])
+    starts = np.cumsum([0, *(len(sizes) for sizes in LOCAL_ROWS)])
     batches = []
-    for step in range(max(len(OWN[rank]) for rank in ranks)):
-        here = [starts[rank] + step for rank in ranks if step < len(OWN[rank])]
+    for step in range(max(len(LOCAL_ROWS[rank]) for rank in ranks)):
+        here = [starts[rank] + step for rank in ranks if step < len(LOCAL_ROWS[rank])]
         rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in here])
         batches.append((X[rows], Y[rows]))
-    return Numbered(batches)
+    return IndexedBatches(batches)
 
 
 class Trouble(Callback):
-    """In process 1, after the fourth step, what its name says."""
+    """In process 1, call the method of this name after the fourth step."""
 
     def __init__(self, rank, kind):
         self.kind = kind if rank == 1 else "none"
@@ -99,7 +99,7 @@ class Trouble(Callback):
 
 
 class Program:
-    """The programs, by name. What they find they leave in files named by their rank."""
+    """The programs by name. Each process saves its results in rank<rank>.npz."""
 
     def __init__(self):
         from mpi4py import MPI
@@ -109,24 +109,24 @@ class Program:
     def parallel(self, optimizer, **settings):
         return DataParallel(optimizer, self.comm, **settings)
 
-    def leave(self, model, **more):
+    def save(self, model, **more):
         np.savez(f"rank{self.rank}.npz", theta=model.params.theta, iterations=model.optimizer.iterations, **more)
 
     def same(self):
         model, history = trained(self.parallel(clipped()))
-        self.leave(model, **history)
+        self.save(model, **history)
 
     def unseeded(self):
         model = network(self.parallel(Adam(0.01)), Dropout(0.5), BatchNormalization(), seed=None)
         masks = []
         watch = LambdaCallback(on_train_batch_end=lambda batch, logs: masks.append(model.layers[2].scaled_mask))
         model.fit(X[:96], Y[:96], batch_size=24, epochs=2, callbacks=[watch])
-        self.leave(model, masks=np.stack(masks), mean=model.layers[3].moving_mean)
+        self.save(model, masks=np.stack(masks), mean=model.layers[3].moving_mean)
 
-    def own(self):
+    def local(self):
         model = network(self.parallel(Adam(0.05)))
-        model.fit(own_batches([self.rank]), epochs=3, shuffle=False)
-        self.leave(model)
+        model.fit(local_batches([self.rank]), epochs=3, shuffle=False)
+        self.save(model)
 
     def writes(self):
         early = EarlyStopping("loss", patience=0, min_delta=1e9, verbose=1, start_from_epoch=2)
@@ -135,7 +135,7 @@ class Program:
 
     def backup(self):
         model, history = trained(self.parallel(Adam(0.01)), callbacks=[BackupAndRestore("backup"), self.crash()])
-        self.leave(model, **history)
+        self.save(model, **history)
 
     def crash(self):
         def crash(epoch, logs):
@@ -147,9 +147,9 @@ class Program:
         return LambdaCallback(on_epoch_begin=crash)
 
     def trouble(self, kind):
-        model = network(self.parallel(Adam(0.01), deadline=2.0))
+        model = network(self.parallel(Adam(0.01), timeout=2.0))
         model.fit(X, Y, batch_size=10, epochs=3, callbacks=[Trouble(self.rank, kind)])
-        self.leave(model)
+        self.save(model)
 
     def gone(self):
         if self.rank == 1:

@@ -1,11 +1,11 @@
-"""Training and inference: layers that differ do so as documented, and only training changes a model."""
+"""Training and prediction: only training changes a model, and layers differ between them as documented."""
 
 import copy
 
 import numpy as np
 import pytest
 
-from minidl import NotBuiltError, Sequential, SettingError
+from minidl import Sequential
 from minidl.layers import BatchNormalization, Dense, Dropout, GaussianNoise, ReLU, Sigmoid
 from minidl.metrics import AUC, F1Score
 from minidl.optimizers import SGD
@@ -27,46 +27,7 @@ def test_layers_that_differ_between_training_and_inference(layer):
         assert np.array_equal(outside, x)
 
 
-# ---- noise
-
-
-def noisy(stddev, x, seed=0):
-    layer = GaussianNoise(stddev)
-    layer.rng = np.random.default_rng(seed)
-    return layer.forward(x, training=True)
-
-
-def test_noise_has_its_deviation_and_no_mean():
-    noise = noisy(0.3, np.ones((500, 400))) - 1
-    n = noise.size
-    assert abs(noise.mean()) < 5 * 0.3 / np.sqrt(n)
-    assert abs(noise.var() - 0.09) < 5 * 0.09 * np.sqrt(2 / n)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_noise_keeps_the_dtype_and_does_not_depend_on_it(dtype):
-    zeros = np.zeros((50, 4), dtype)
-    assert noisy(0.3, zeros).dtype == dtype
-    assert np.allclose(noisy(0.3, zeros), noisy(0.3, zeros.astype(complex)), rtol=1e-6)
-
-
-def test_noise_passes_slopes_on_and_is_nothing_at_0():
-    x = rows()
-    assert GaussianNoise(0.3).backward(x) is x
-    assert noisy(0.0, x) is x
-
-
-def test_noise_must_not_be_negative_and_needs_a_generator():
-    with pytest.raises(SettingError, match=r"GaussianNoise: stddev must be in \[0, inf\), got -1"):
-        GaussianNoise(-1)
-    with pytest.raises(NotBuiltError, match="GaussianNoise draws random numbers: put it into a model"):
-        GaussianNoise(1).forward(rows(), training=True)
-
-
-# ---- what evaluate leaves alone
-
-
-def remembered(model):
+def everything_that_training_uses(model):
     """All that a training goes on from."""
     state = {path: array.copy() for path, array in model.layer.named_state().items()}
     state |= {"theta": model.params.theta.copy(), "rng": copy.deepcopy(model.rng.bit_generator.state)}
@@ -81,13 +42,13 @@ def test_evaluate_and_predict_never_change_the_model(dtype):
     model.compile(SGD(0.1, momentum=0.9), metrics=["accuracy", AUC(), F1Score()])
     x, y = rows(), np.arange(40) % 2
     model.fit(x, y, batch_size=16, epochs=3)
-    before = remembered(model)
+    before = everything_that_training_uses(model)
     first = model.evaluate(x, y)
     outputs = model.predict(x)
     model.evaluate(x[:5], y[:5])
     assert np.array_equal(model.evaluate(x, y), first)
     assert np.array_equal(model.predict(x), outputs)
-    after = remembered(model)
+    after = everything_that_training_uses(model)
     assert before.keys() == after.keys()
     assert {"batch_normalization/moving_mean", "batch_normalization/moving_variance"} < before.keys()
     assert all(np.array_equal(before[name], after[name]) for name in before)

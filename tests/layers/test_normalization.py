@@ -1,4 +1,4 @@
-"""Normalisation: outputs are normal, the moving statistics are Keras's. More values and slopes: test_activations.py."""
+"""Normalization: normalized outputs, Keras's moving statistics. test_activations.py compares with PyTorch."""
 
 import copy
 
@@ -20,7 +20,7 @@ def built(layer, shape=(3,), dtype="float64"):
     return layer
 
 
-# ---- batch normalisation
+# ---- batch normalization
 
 
 def test_outputs_and_moving_statistics_are_those_of_keras():
@@ -89,10 +89,10 @@ def test_axes_between_the_rows_and_the_features_count_as_rows():
     assert np.allclose(batch.gamma.grad, flat.gamma.grad, rtol=1e-12)
 
 
-# ---- layer normalisation
+# ---- layer normalization
 
 
-def test_layer_normalisation_makes_every_row_normal_by_itself():
+def test_layer_normalization_makes_every_row_normal_by_itself():
     layer, x = built(LayerNormalization(epsilon=1e-12)), rows()
     y = layer.forward(x)
     assert np.allclose(y.mean(axis=1), 0, atol=1e-14)
@@ -101,7 +101,7 @@ def test_layer_normalisation_makes_every_row_normal_by_itself():
     assert np.array_equal(layer.forward(x[3:4]), y[3:4])
 
 
-def test_layer_normalisation_goes_along_the_last_axis():
+def test_layer_normalization_goes_along_the_last_axis():
     x = np.random.default_rng(0).normal(size=(6, 5, 3))
     deep, flat = built(LayerNormalization(), (5, 3)), built(LayerNormalization())
     assert deep.gamma.shape == deep.beta.shape == (3,)
@@ -115,14 +115,14 @@ def test_layer_normalisation_goes_along_the_last_axis():
 
 
 @pytest.mark.parametrize("kind", [BatchNormalization, LayerNormalization])
-def test_scale_and_centre_can_be_left_out(kind):
+def test_scale_and_center_can_be_left_out(kind):
     model = Sequential([kind(scale=False), kind(center=False), kind(scale=False, center=False)])
     model.build((3,))
     assert [path.split("/")[1] for path in model.params] == ["beta", "gamma"]
 
 
 @pytest.mark.parametrize("kind", [BatchNormalization, LayerNormalization])
-def test_gamma_and_beta_start_at_1_and_0_and_are_not_penalised(kind):
+def test_gamma_and_beta_start_at_1_and_0_and_are_not_penalized(kind):
     layer = built(kind())
     assert (layer.gamma.value == 1).all()
     assert (layer.beta.value == 0).all()
@@ -160,7 +160,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("depth", ["directions", "all"])
 @pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
-def test_models_with_normalisation_pass_the_checker_untouched(layers, depth):
+def test_models_with_normalization_pass_the_checker_untouched(layers, depth):
     model = Sequential([layer.clone() for layer in layers], seed=0)
     x, y = rows(9), np.arange(9) % 2
     model.fit(x, y, batch_size=4, epochs=2)
@@ -174,7 +174,7 @@ def test_models_with_normalisation_pass_the_checker_untouched(layers, depth):
 
 
 class Uncoupled(BatchNormalization):
-    """Its slope forgets that mean and variance are made of the rows: the classic mistake."""
+    """Its derivative ignores that mean and variance depend on the rows: the classic mistake."""
 
     def backward(self, dy):
         return self._affine_backward(dy, self.h) / self.deviation

@@ -1,1 +1,1 @@
-"""Numbers from elsewhere, with the scripts that made them."""
+"""Stored numbers of other libraries, and the scripts that computed them."""

@@ -1,4 +1,4 @@
-"""When Keras's callbacks stop and step on given series of figures: tests/oracles/keras_callbacks.json.
+"""Record when Keras's callbacks stop a training or reduce its learning rate: tests/oracles/keras_callbacks.json.
 
 KERAS_BACKEND=torch python -m tests.oracles.make_keras_callbacks        (Keras 3.15.1)
 """
@@ -27,7 +27,7 @@ REDUCING = [
 
 
 def series(number):
-    """A falling, noisy figure that levels off; later ones rise again."""
+    """Return a noisy, decreasing series that levels off. With a larger number it increases again at the end."""
     rng = np.random.default_rng(number)
     t = np.arange(EPOCHS)
     values = 1 / (1 + t / 4) + 0.05 * rng.normal(size=EPOCHS) + 0.0004 * number * np.maximum(t - 15, 0) ** 2
@@ -35,7 +35,7 @@ def series(number):
 
 
 def run(callback, values, model):
-    """(epochs run, learning rate after each) of a callback driven by these values."""
+    """Call the callback with these values; return (number of epochs, learning rate after each)."""
     callback.set_model(model)
     callback.on_train_begin()
     model.stop_training, rates = False, []

@@ -1,4 +1,4 @@
-"""Losses, metrics, schedules and batch normalisation by Keras, on random numbers.
+"""Compute losses, metrics, schedules and batch normalization with Keras on random numbers.
 
 KERAS_BACKEND=torch python -m tests.oracles.make_keras_numbers      writes tests/oracles/keras_numbers.npz
 """
@@ -80,7 +80,7 @@ SCHEDULES = [
 
 
 def drawn():
-    """Targets and outputs of every kind, and weights, in float32."""
+    """Return targets and outputs of every kind, and weights, in float32."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (ROWS, OUTPUTS))
     shares, labels = np.exp(logits), rng.integers(0, OUTPUTS, (ROWS, 1))
@@ -125,7 +125,7 @@ def schedules(keras):
 
 
 def normalized(keras, data):
-    """Three batches in training, then one outside: outputs, and the moving statistics in between."""
+    """Apply batch normalization to three training batches and then one other; return outputs and moving statistics."""
     layer = keras.layers.BatchNormalization(momentum=0.8, dtype="float32")
     layer.build((None, OUTPUTS))
     layer.gamma.assign([0.5, 1, 2, -1])

@@ -1,9 +1,9 @@
-"""Where Keras's and PyTorch's optimisers take the weights of a small network: tests/oracles/optimizers.npz.
+"""Train a small network with the optimizers of Keras and PyTorch, and store the weights: tests/oracles/optimizers.npz.
 
 KERAS_BACKEND=torch python -m tests.oracles.make_keras_optimizers        (Keras 3.15.1, PyTorch 2.13.0)
 
-The network is 6-5-ReLU-3-linear under the mean squared error, on 40 rows, the whole batch each time, 200 steps. Keras
-in float32; PyTorch in float64, with epsilon so small that where it stands makes no difference.
+The network is 6-5-ReLU-3-linear with the mean squared error, trained for 200 full-batch steps on 40 rows. Keras uses
+float32. PyTorch uses float64, and an epsilon so small that its place in the formula makes no difference.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ WEIGHTS = [rng.normal(size=(6, 5)) / 2, np.zeros(5), rng.normal(size=(5, 3)) / 2
 
 
 def keras_optimizers():
-    """Name in the test's table -> a Keras optimiser with the same settings."""
+    """Return {name in the test's table: Keras optimizer with the same settings}."""
     from keras import optimizers as k
     from keras.optimizers import schedules as s
 
@@ -50,7 +50,7 @@ def keras_optimizers():
 
 
 def torch_optimizers(parameters):
-    """The same in PyTorch, where the rule is the same."""
+    """Return the same for PyTorch, for the rules that are equal."""
     from torch import optim as o
 
     return {
@@ -61,7 +61,7 @@ def torch_optimizers(parameters):
         "rmsprop centered": o.RMSprop(parameters, 0.005, alpha=0.9, eps=TINY, centered=True),
         "adagrad": o.Adagrad(parameters, 0.1, initial_accumulator_value=0.1, eps=TINY),
         "adam": o.Adam(parameters, 0.01, eps=TINY),
-        "amsgrad": None,  # PyTorch takes the largest of the corrected averages
+        "amsgrad": None,  # PyTorch takes the maximum of the bias-corrected averages
         "adamw": o.AdamW(parameters, 0.01, weight_decay=0.1, eps=TINY),
         "nadam": o.NAdam(parameters, 0.01, momentum_decay=1.0, eps=TINY),
     }

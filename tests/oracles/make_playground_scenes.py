@@ -1,8 +1,8 @@
-"""The scenes of docs/playground.md as a browser shows them: docs/figures/playground_*.png.
+"""Take screenshots of the scenes of docs/playground.md: docs/figures/playground_*.png.
 
 python -m tests.oracles.make_playground_scenes docs/figures
 
-Chromium by Playwright 1.65, marimo 0.25. The tests of the playground open the same pages the same way.
+Made with Playwright 1.65 and marimo 0.25. The tests of the playground use these functions too.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from PIL import Image
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "playground.md"
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 60_000  # milliseconds; a busy machine is slow, and only what never comes is wrong
+PATIENCE = 60_000  # milliseconds; long, because a busy machine is slow
 
 
 def scenes():
-    """{figure: the question in the address} of the scenes in docs/playground.md, in its order."""
+    """Return {figure: query of the address} of the scenes in docs/playground.md, in order."""
     text = PAGE.read_text(encoding="utf-8")
     figures = re.findall(r"\(figures/(playground_\w+\.png)\)", text)
     return dict(zip(figures, re.findall(r"\(http://127\.0\.0\.1:2718/\?(.*?)\)", text), strict=True))
@@ -33,7 +33,7 @@ def scenes():
 
 @contextlib.contextmanager
 def served(command="run", script=TOP / "examples" / "playground.py"):
-    """The address of the playground, served by marimo on a port of its own as long as the block runs."""
+    """Serve the playground with marimo on a free port while the block runs; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,12 +57,12 @@ def _wait_for(address):
         with contextlib.suppress(OSError), urlopen(address):
             return
         time.sleep(0.1)
-    raise TimeoutError(f"nobody serves {address}")
+    raise TimeoutError(f"no server at {address}")
 
 
 @contextlib.contextmanager
 def browser():
-    """Debian's Chromium, without a screen."""
+    """Yield Debian's Chromium in headless mode."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -79,7 +79,7 @@ def settled(page):
 
 
 def photograph(chromium, address, path):
-    """The scene at this address, as far as a screen shows it, in 64 colours."""
+    """Save a screenshot of the page at this address in 64 colors."""
     page = chromium.new_page(viewport={"width": 1280, "height": 960})
     page.goto(address)
     settled(page)

@@ -1,4 +1,4 @@
-"""Layers by PyTorch in float64: outputs for x, and gradients for a given dL/dy.
+"""Compute layers with PyTorch in float64: outputs for x, and gradients for a given dL/dy.
 
 python -m tests.oracles.make_torch_layers      writes tests/oracles/torch_layers.npz
 """
@@ -10,7 +10,7 @@ import numpy as np
 PATH = Path(__file__).with_name("torch_layers.npz")
 GAMMA, BETA = [0.5, 1, 2, -1], [0, 1, -1, 3]
 
-# class, settings, the same in PyTorch: f is torch.nn.functional, g and b are gamma and beta
+# class, settings, and the same layer in PyTorch: f is torch.nn.functional, g and b are gamma and beta
 LAYERS = [
     ("Tanh", {}, lambda f, x, g, b: f.tanh(x)),
     ("Sigmoid", {}, lambda f, x, g, b: f.sigmoid(x)),
@@ -31,14 +31,14 @@ LAYERS = [
 
 
 def drawn():
-    """x (12, 4), of all sizes up to 30, and dL/dy."""
+    """Return x (12, 4), of sizes up to 30, and dL/dy."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12, 4)) * [0.1, 1, 3, 10]
     return {"x": x, "dy": rng.normal(size=x.shape)}
 
 
 def by_torch(function, x, dy):
-    """Y, dL/dx, dL/dgamma, dL/dbeta; the last two are None where the function has neither."""
+    """Return y, dL/dx, dL/dgamma and dL/dbeta; the last two are None if the function does not use them."""
     import torch
 
     x, gamma, beta = (torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (x, GAMMA, BETA))

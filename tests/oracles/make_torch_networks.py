@@ -1,6 +1,6 @@
-"""Random networks of (Linear, ReLU or Sigmoid)*, Linear, Sigmoid, differentiated and trained by PyTorch in float64.
+"""Differentiate and train random networks of (Linear, ReLU or Sigmoid)*, Linear, Sigmoid with PyTorch in float64.
 
-python -m tests.oracles.make_torch_networks      writes tests/oracles/torch_networks.npz, a few small ones
+python -m tests.oracles.make_torch_networks      writes a few small ones to tests/oracles/torch_networks.npz
 """
 
 import itertools
@@ -20,7 +20,7 @@ PATH = Path(__file__).with_name("torch_networks.npz")
 
 
 def drawn(seed, widest=40):
-    """Settings and numbers of one network: widths, activations, lambda of L2; x, y and the first weights."""
+    """Return the settings of a network (widths, activations, lambda of L2), x, y and the initial weights."""
     rng = np.random.default_rng(seed)
     depth = int(rng.integers(1, 5))
     widths = [int(n) for n in rng.integers(1, widest + 1, depth + 1)]  # features, then hidden layers
@@ -38,10 +38,10 @@ def drawn(seed, widest=40):
 
 
 def by_torch(settings, x, y, weights, steps=STEPS):
-    """{"outputs", "loss", "gradients", and the weights after so many steps of each update}."""
+    """Return outputs, loss, gradients, and the weights after training with each of UPDATES, by name."""
     import torch
 
-    torch.set_num_threads(1)  # matrices this small wait longer for a second thread than they compute
+    torch.set_num_threads(1)  # for small matrices a second thread costs more time than it saves
     x, y = torch.tensor(x), torch.tensor(y)
     functions = {"ReLU": torch.relu, "Sigmoid": torch.sigmoid}
 

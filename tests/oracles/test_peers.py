@@ -1,4 +1,4 @@
-"""The same networks in PyTorch: outputs, loss, every gradient, and where training ends. And Keras's numbers, anew."""
+"""Compare outputs, loss, gradients and training with PyTorch, and the stored numbers of Keras with Keras."""
 
 import importlib.util
 import json
@@ -31,11 +31,11 @@ def network(settings, weights, update="sgd"):
 
 
 def largest_difference(ours, theirs):
-    """Over all arrays the largest |a - b| / max(1, |b|)."""
+    """Return the largest |a - b| / max(1, |b|) over all arrays."""
     return max(np.max(np.abs(a - b) / np.maximum(1, np.abs(b)), initial=0.0) for a, b in zip(ours, theirs, strict=True))
 
 
-def agrees(settings, x, y, weights, expected):
+def assert_agreement(settings, x, y, weights, expected):
     model = network(settings, weights)
     assert largest_difference([model.predict(x)], [expected["outputs"]]) < 1e-10
     assert model.backpropagate(x, y) == pytest.approx(expected["loss"], rel=1e-10)
@@ -52,10 +52,10 @@ def agrees(settings, x, y, weights, expected):
 def test_fifty_random_networks_agree_with_pytorch(seed):
     pytest.importorskip("torch")
     settings, x, y, weights = drawn(seed)
-    agrees(settings, x, y, weights, by_torch(settings, x, y, weights))
+    assert_agreement(settings, x, y, weights, by_torch(settings, x, y, weights))
 
 
-def test_the_fifty_networks_are_of_every_kind():
+def test_the_fifty_networks_cover_all_depths_activations_and_penalties():
     settings = [drawn(seed)[0] for seed in range(50)]
     assert {len(one["activations"]) for one in settings} == {1, 2, 3, 4}
     assert {name for one in settings for name in one["activations"]} == {"ReLU", "Sigmoid"}
@@ -72,12 +72,12 @@ def test_stored_networks_agree_with_pytorch(number):
             key: [stored[f"{number}/{key}/{i}"] for i in range(count)] for key in ("weights", "gradients", *UPDATES)
         }
         x, y, outputs, loss = (stored[f"{number}/{key}"] for key in ("x", "y", "outputs", "loss"))
-    agrees(settings, x, y, lists["weights"], lists | {"outputs": outputs, "loss": float(loss)})
+    assert_agreement(settings, x, y, lists["weights"], lists | {"outputs": outputs, "loss": float(loss)})
 
 
 @pytest.mark.peers
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
-def test_the_stored_numbers_of_keras_are_what_keras_says(tmp_path):
+def test_keras_still_computes_the_stored_numbers(tmp_path):
     path = tmp_path / "numbers.npz"
     script = f"from tests.oracles.make_keras_numbers import main; main({str(path)!r})"
     subprocess.run([sys.executable, "-c", script], env=os.environ | {"KERAS_BACKEND": "torch"}, check=True)

@@ -1,4 +1,4 @@
-"""What always holds: windows share memory with theta, the same seed gives the same bits, nothing global is touched."""
+"""Properties of every model: parameters are views of theta, equal seeds give equal bits, no global state is used."""
 
 import copy
 import pickle
@@ -25,7 +25,7 @@ COPIES = {
 
 
 def network(seed=0, dtype="float32"):
-    """One of every layer: dropout, nesting, momentum, a penalty."""
+    """Return a model with dropout, nested layers, momentum and a penalty."""
     layers = [
         Dense(6, kernel_initializer=HeNormal()),
         ReLU(),
@@ -43,21 +43,21 @@ def train(model, epochs=3, **options):
     return model.fit(X, Y, batch_size=8, epochs=epochs, validation_split=0.2, **options).history
 
 
-def assert_windows(model):
-    """Every parameter is a window on theta and grad: a number written on one side is read on the other."""
+def assert_views(model):
+    """Assert that every parameter is a view of theta and grad, so that both change together."""
     params = model.params
-    for vector, window in ((params.theta, "value"), (params.grad, "grad")):
+    for vector, name in ((params.theta, "value"), (params.grad, "grad")):
         before = vector.copy()
         vector[:] = np.arange(vector.size)
         for path, parameter in params.items():
-            view = getattr(parameter, window)
+            view = getattr(parameter, name)
             assert np.shares_memory(view, vector)
             assert np.array_equal(view.ravel(), vector[params.slices[path]])
             view += 0.5
             assert np.array_equal(view.ravel(), np.arange(vector.size)[params.slices[path]] + 0.5)
         vector[:] = before
-    held = {id(parameter) for _, layer in model.layer.walk() for parameter in layer.parameters.values()}
-    assert held == {id(parameter) for parameter in params.values()}
+    in_layers = {id(parameter) for _, layer in model.layer.walk() for parameter in layer.parameters.values()}
+    assert in_layers == {id(parameter) for parameter in params.values()}
 
 
 def cast_and_write(model):
@@ -65,10 +65,10 @@ def cast_and_write(model):
         model.params.theta[:] = 0
 
 
-# ---- windows
+# ---- views
 
 
-def test_windows_after_build_fit_set_weights_and_cast():
+def test_parameters_stay_views_after_build_fit_set_weights_and_cast():
     model = network()
     model.build((3,))
     theta, grad = model.params.theta, model.params.grad
@@ -84,25 +84,25 @@ def test_windows_after_build_fit_set_weights_and_cast():
         change()
         assert model.params.theta is theta
         assert model.params.grad is grad
-        assert_windows(model)
+        assert_views(model)
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_windows_after_copies(how):
+def test_parameters_of_copies_are_views(how):
     model = network()
     train(model)
     other = COPIES[how](model)
     assert np.array_equal(other.params.theta, model.params.theta)
     assert not np.shares_memory(other.params.theta, model.params.theta)
-    assert_windows(model)
-    assert_windows(other)
+    assert_views(model)
+    assert_views(other)
     expected = model.predict(X)
     other.params.theta[:] = 0
     assert np.array_equal(model.predict(X), expected)
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_model_that_is_not_built_can_be_copied(how):
+def test_an_unbuilt_model_can_be_copied(how):
     model, other = network(), COPIES[how](network())
     train(model)
     train(other)
@@ -110,7 +110,7 @@ def test_a_model_that_is_not_built_can_be_copied(how):
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_copy_goes_on_with_the_same_bits(how):
+def test_a_copy_continues_with_the_same_bits(how):
     model = network()
     train(model)
     other = COPIES[how](model)
@@ -121,7 +121,7 @@ def test_a_copy_goes_on_with_the_same_bits(how):
 
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize("hook", ["on_train_batch_end", "on_epoch_end", "on_gradients"])
-def test_a_copy_made_in_the_middle_of_a_training_goes_on_with_the_same_bits(how, hook):
+def test_a_copy_made_during_training_continues_with_the_same_bits(how, hook):
     class Take(Callback):
         taken = None
 
@@ -136,14 +136,14 @@ def test_a_copy_made_in_the_middle_of_a_training_goes_on_with_the_same_bits(how,
     state, theta = take.expected
     assert take.taken.rng.bit_generator.state == state
     assert np.array_equal(take.taken.params.theta, theta)
-    assert_windows(take.taken)
-    twin = COPIES[how](take.taken)
-    assert train(take.taken) == train(twin)
-    assert np.array_equal(take.taken.params.theta, twin.params.theta)
+    assert_views(take.taken)
+    other = COPIES[how](take.taken)
+    assert train(take.taken) == train(other)
+    assert np.array_equal(take.taken.params.theta, other.params.theta)
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_all_layers_of_a_copy_draw_from_its_one_generator(how):
+def test_all_layers_of_a_copy_use_the_generator_of_the_copy(how):
     other = COPIES[how](network())
     train(other)
     other = COPIES[how](other)
@@ -152,15 +152,15 @@ def test_all_layers_of_a_copy_draw_from_its_one_generator(how):
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 5), st.booleans())
-def test_windows_of_any_network(widths, features, use_bias):
+def test_parameters_of_any_network_are_views(widths, features, use_bias):
     model = Sequential([Dense(n, use_bias=use_bias) for n in widths], seed=0)
     model.build((features,))
-    assert_windows(model)
+    assert_views(model)
     sizes = [a * b + b * use_bias for a, b in zip([features, *widths], widths, strict=False)]
     assert model.count_params() == sum(sizes)
 
 
-def test_the_model_is_one_vector():
+def test_theta_determines_the_predictions():
     model = network()
     train(model)
     saved, expected = model.params.theta.copy(), model.predict(X)
@@ -174,32 +174,32 @@ def test_the_model_is_one_vector():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_same_seed_gives_the_same_bits(dtype):
+def test_equal_seeds_give_equal_bits(dtype):
     one, two = network(5, dtype), network(5, dtype)
     assert train(one) == train(two)
     assert one.params.theta.tobytes() == two.params.theta.tobytes()
-    assert train(one) == train(two)  # and so does the next training
+    assert train(one) == train(two)  # the next training, too
     assert one.params.theta.tobytes() == two.params.theta.tobytes()
 
 
 @pytest.mark.parametrize("seeds", [(0, 1), (None, None)])
-def test_other_seeds_give_other_bits(seeds):
+def test_different_seeds_give_different_bits(seeds):
     one, two = (network(seed) for seed in seeds)
     assert train(one) != train(two)
     assert not np.array_equal(one.params.theta, two.params.theta)
 
 
 @pytest.mark.parametrize("verbose", [0, 2])
-def test_watching_changes_no_bit(verbose, capsys):
+def test_callbacks_and_verbose_do_not_change_the_weights(verbose, capsys):
     watched, plain = network(), network()
     train(watched, verbose=verbose, callbacks=[Callback()])
-    plain.compile(plain.optimizer, plain.objective)
+    plain.compile(plain.optimizer, plain.loss)
     train(plain, verbose=0)
     assert watched.params.theta.tobytes() == plain.params.theta.tobytes()
     assert bool(capsys.readouterr().out) == (verbose == 2)
 
 
-def test_predict_and_evaluate_draw_nothing():
+def test_predict_and_evaluate_draw_no_random_numbers():
     model = network()
     train(model)
     state = model.rng.bit_generator.state
@@ -208,9 +208,9 @@ def test_predict_and_evaluate_draw_nothing():
     assert model.rng.bit_generator.state == state
 
 
-def test_nothing_global_is_drawn_from_or_seeded():
+def test_the_global_random_state_is_not_used():
     def state():
-        kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the global state is what is watched
+        kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - the test compares the global state
         return kind, keys.tobytes(), *rest
 
     before = state()
@@ -222,7 +222,7 @@ def test_nothing_global_is_drawn_from_or_seeded():
     assert state() == before
 
 
-def test_floating_point_warnings_are_left_as_they_were():
+def test_training_does_not_change_floating_point_settings():
     before = np.geterr()
     train(network())
     assert np.geterr() == before

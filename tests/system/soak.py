@@ -1,4 +1,7 @@
-"""Build, fit, save, load and predict, over and over; nothing may grow. By hand: python -m tests.system.soak 10000"""
+"""Build, fit, save, load and predict many times, and fail if memory, files, threads or objects grow.
+
+python -m tests.system.soak 10000
+"""
 
 import contextlib
 import gc
@@ -17,7 +20,7 @@ from minidl.layers import BatchNormalization, Dense, Dropout, ReLU, Sigmoid
 from minidl.optimizers import Adam
 
 WARM_UP = 500
-SPARE = {"bytes of memory": 4 * 2**20}  # an allocator keeps what it has freed, and may come to keep some more
+SPARE = {"bytes of memory": 4 * 2**20}  # an allocator may keep some of the memory that was freed
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = X[:, 0] > 0
 
@@ -31,7 +34,7 @@ def cycle(seed):
     assert np.array_equal(load_model("model.h5").predict(X), model.predict(X))
 
 
-def held():
+def resources():
     gc.collect()
     return {
         "bytes of memory": int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE,
@@ -47,9 +50,9 @@ def main(cycles):
             file["x"], file["y"] = X, Y.astype("float32")
         for seed in range(cycles):
             if seed == WARM_UP:
-                before = held()
+                before = resources()
             cycle(seed)
-        after = held()
+        after = resources()
     for what, number in after.items():
         print(f"{what:16} {before[what]:>12,} after {WARM_UP} cycles, {number:>12,} after {cycles:,}")
     sys.exit(", ".join(what for what in after if after[what] > before[what] + SPARE.get(what, 0)) or 0)

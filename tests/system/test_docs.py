@@ -1,4 +1,4 @@
-"""What README.md and docs/ say is so: their code runs and prints what they show, their links lead somewhere."""
+"""README.md and docs/: their code runs and prints what they show, their links work, their numbers are current."""
 
 import ast
 import contextlib
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import minidl
-from tests.system.test_architecture import ROOMS
+from tests.system.test_architecture import MODULES
 
 TOP = Path(__file__).parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")), *sorted((TOP / ".github").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -23,17 +23,17 @@ def name(page):
 
 
 def without_rounding(text):
-    """The text with every difference near 1e-16 made the same: the last bits are the processor's."""
+    """Replace every number near 1e-16 by a word: such numbers depend on the processor."""
     return re.sub(r"\d\.\de-1[4-9]|0\.0e\+00", "rounding", text)
 
 
-def test_the_pages_are_there():
+def test_the_main_pages_exist():
     wanted = ["index", "architecture", "notebook", "writing", "coming-from", "limits", "changelog", "reference/layers"]
     assert {"README.md", *(f"docs/{page}.md" for page in wanted)} <= {name(page) for page in PAGES}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_the_code_runs_and_prints_what_is_shown(page):
+def test_the_code_of_a_page_prints_what_the_page_shows(page):
     namespace, printed = {"__name__": page.stem}, ""
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "text":
@@ -45,7 +45,7 @@ def test_the_code_runs_and_prints_what_is_shown(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_block_of_code_says_what_it_is(page):
+def test_every_code_block_names_its_language(page):
     fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(fences[::2]) <= {"python", "text", "{eval-rst}", "{toctree}"}
     assert set(fences[1::2]) <= {""}
@@ -57,14 +57,14 @@ def test_local_links_and_figures_exist(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_readme_has_the_two_commands_and_a_figure():
+def test_the_readme_has_two_commands_and_a_figure():
     lines = [line.strip() for line in (TOP / "README.md").read_text(encoding="utf-8").splitlines()]
     assert "python -m pip install -e . && python examples/improve_a_network.py" in lines
     assert "python -m pip install -e '.[test]' && python -m pytest" in lines
     assert any(line.startswith("![") for line in lines)
 
 
-def test_the_figures_are_small_and_in_use():
+def test_the_figures_are_small_and_used():
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     figures = list((TOP / "docs" / "figures").iterdir())
     assert figures
@@ -74,16 +74,17 @@ def test_the_figures_are_small_and_in_use():
         assert f"figures/{figure.name}" in pages
 
 
-def test_the_rooms_are_those_of_the_house_in_its_order():
+def test_the_architecture_page_lists_the_modules_in_import_order():
     text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
-    described = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    house = Path(minidl.__file__).parent
-    there = [room for room in ROOMS if (house / room).is_dir() or (house / f"{room}.py").is_file()]
-    assert described == there
+    section = text.split("## The modules")[1].split("\n## ")[0]
+    described = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    package = Path(minidl.__file__).parent
+    existing = [name for name in MODULES if (package / name).is_dir() or (package / f"{name}.py").is_file()]
+    assert described == existing
 
 
 def lines_of_code(path):
-    """How many lines hold code: neither blank nor a comment nor a docstring."""
+    """Count the lines of code, without blank lines, comments and docstrings."""
     text, code, documents = path.read_text(encoding="utf-8"), set(), set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -95,13 +96,13 @@ def lines_of_code(path):
     return len(code - documents)
 
 
-def test_the_size_of_the_core_is_as_told():
+def test_the_architecture_page_states_the_size_of_the_core():
     text = (TOP / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]+) \| [^|]+ \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
     assert len(rows) == 6
-    for places, *told in rows:
+    for places, *stated in rows:
         files = [
             path for place in re.findall(r"`([\w/*.]+)`", places) for path in Path(minidl.__file__).parent.glob(place)
         ]
-        there = [lines_of_code(path) for path in files], [path.read_text("utf-8").count("\n") for path in files]
-        assert [int(n.replace(",", "")) for n in told] == pytest.approx([sum(n) for n in there], rel=0.05, abs=10)
+        counted = [lines_of_code(path) for path in files], [path.read_text("utf-8").count("\n") for path in files]
+        assert [int(n.replace(",", "")) for n in stated] == pytest.approx([sum(n) for n in counted], rel=0.05, abs=10)

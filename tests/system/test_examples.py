@@ -1,4 +1,4 @@
-"""Every script in examples/ runs as a reader would run it, and does what it says."""
+"""Every script in examples/ runs as a reader would run it, and shows what it promises."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 from minidl.datasets import load_cats, write_photographs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-OPTIONS = {  # what makes a long one brief
+OPTIONS = {  # short runs of long scripts
     "improve_a_network.py": ["--quick", "--out", "pictures"],
     "search.py": ["--quick"],
 }
@@ -22,17 +22,17 @@ FIGURES = ["gradient_checking.png", "images.png", "initialisation.png", "regular
 
 
 def run(script, directory, *options):
-    """What the script prints, run in a directory of its own with every warning an error."""
+    """Run the script in the directory, with warnings as errors; return what it prints."""
     command = [sys.executable, "-W", "error", EXAMPLES / script, *options]
-    surroundings = os.environ | {"MPLBACKEND": "Agg"}
-    done = subprocess.run(command, cwd=directory, env=surroundings, capture_output=True, text=True)
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    """{script: (what it printed, where it ran)}, of every script there is."""
+    """Run every script; return {script: (what it printed, its directory)}."""
     found = {}
     for path in sorted(path for path in EXAMPLES.glob("*.py") if path.name not in PAGES):
         directory = tmp_path_factory.mktemp(path.stem)
@@ -40,12 +40,12 @@ def outputs(tmp_path_factory):
     return found
 
 
-def test_every_example_runs_and_says_something(outputs):
+def test_every_example_runs_and_prints_something(outputs):
     assert len(outputs) >= 4
     assert [script for script, (text, _) in outputs.items() if not text.strip()] == []
 
 
-def test_the_examples_write_nothing_but_figures(outputs):
+def test_the_examples_write_only_figures(outputs):
     written = {path.suffix for _, directory in outputs.values() for path in directory.rglob("*") if path.is_file()}
     assert written == {".png"}
 
@@ -55,13 +55,13 @@ def test_quickstart_learns_the_circles(outputs):
     assert float(text.rsplit("accuracy ", 1)[1]) >= 0.9
 
 
-def test_gradient_check_finds_everything_right(outputs):
+def test_gradient_check_finds_no_mistake(outputs):
     text, _ = outputs["gradient_check.py"]
     assert text.count("all gradients right") == 3
     assert "WRONG" not in text
 
 
-def test_new_layer_is_right_and_learns(outputs):
+def test_new_layer_passes_the_check_and_learns(outputs):
     text, _ = outputs["new_layer.py"]
     assert "Swish: all gradients right" in text
     assert float(text.rsplit("accuracy ", 1)[1].split(",")[0]) >= 0.95
@@ -73,25 +73,25 @@ def test_every_broken_layer_is_found(outputs):
     assert [part.splitlines()[0] for part in parts if "WRONG" not in part or "cause: " not in part] == []
 
 
-def test_what_is_wrong_with_each_network_is_said(outputs):
+def test_why_not_learning_names_the_fault_of_each_network(outputs):
     zeros, large, slow, table = outputs["why_not_learning.py"][0].split("\n\n")
     assert "compute the same thing" in zeros
-    assert "Standardise the inputs" in large
+    assert "Standardize the inputs" in large
     assert "A learning rate of 0.0001 is too low" in slow
     assert [line.split()[0] for line in table.splitlines()] == ["variant", "zeros", "random", "He"]
 
 
 @pytest.mark.parametrize(("script", "words"), [("data_parallel.py", "accuracy "), ("search.py", "in the search, ")])
-def test_one_process_or_many_and_a_search_learn(outputs, script, words):
+def test_data_parallel_and_search_learn(outputs, script, words):
     text, _ = outputs[script]
     assert float(text.rsplit(words, 1)[1].split()[0].rstrip(",")) >= 0.9
 
 
-# ---- the main job
+# ---- improve_a_network.py
 
 
 def table(text):
-    """{run: [final cost, train accuracy, test accuracy, difference]} of the table at the end, None for a dash."""
+    """Parse the last table: {run: [final cost, train accuracy, test accuracy, difference]}, with None for a dash."""
     lines = text[text.index("part  ") :].splitlines()[1:]
     rows = {}
     for line in lines[: lines.index("")]:
@@ -105,7 +105,7 @@ def results(outputs):
     return table(outputs["improve_a_network.py"][0])
 
 
-def test_the_main_job_prints_one_table_of_all_its_parts(results):
+def test_one_table_shows_all_runs(results):
     assert list(results)[:7] == ["zeros", "random * 10", "1/sqrt(n)", "He", "none", "L2", "dropout"]
     assert list(results)[7:] == [
         "J = theta x",
@@ -118,16 +118,16 @@ def test_the_main_job_prints_one_table_of_all_its_parts(results):
             assert cost > 0 and 0.4 <= train <= 1 and 0.4 <= test <= 1, run
 
 
-def test_zeros_learn_nothing(results):
+def test_zeros_do_not_learn(results):
     assert results["zeros"][:3] == [0.6931, 0.5, 0.5]  # ln 2, and one class for all
 
 
-def test_the_others_have_begun_to_learn(results):
+def test_scaled_initializers_have_started_to_learn(results):
     assert results["1/sqrt(n)"][0] < 0.6931
     assert results["He"][0] < 0.6931
 
 
-def test_the_checks_pass_where_backward_is_right_and_name_the_layer_where_it_is_not(outputs, results):
+def test_the_check_passes_right_networks_and_names_the_wrong_layer(outputs, results):
     assert results["J = theta x"][3] < 1e-12
     assert results["L2 and dropout on"][3] < 1e-12
     assert results["broken: forgetful_re_lu"][3] > 1e-2
@@ -135,13 +135,13 @@ def test_the_checks_pass_where_backward_is_right_and_name_the_layer_where_it_is_
     assert "guilty: forgetful_re_lu, the layer whose backward is wrong" in text
 
 
-def test_the_photographs_are_told_apart(results):
+def test_the_photographs_are_classified(results):
     _, train, test, _ = results["china / flower"]
     assert train >= 0.9
     assert test >= 0.9
 
 
-def test_the_figures_are_pictures(outputs):
+def test_the_figures_are_png_files(outputs):
     directory = outputs["improve_a_network.py"][1] / "pictures"
     assert sorted(path.name for path in directory.iterdir()) == FIGURES
     for path in directory.iterdir():
@@ -150,7 +150,7 @@ def test_the_figures_are_pictures(outputs):
         assert len(content) > 5_000
 
 
-def test_the_photographs_come_from_the_directory_given(tmp_path):
+def test_the_photographs_come_from_the_given_directory(tmp_path):
     write_photographs(tmp_path, seed=7)
     photographs = runpy.run_path(str(EXAMPLES / "improve_a_network.py"))["photographs"]
     assert np.array_equal(photographs(tmp_path).x_test, load_cats(tmp_path).x_test)

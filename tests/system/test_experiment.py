@@ -1,4 +1,4 @@
-"""The playground's trainings, without the page: settings and addresses, and Python that ends in the same numbers."""
+"""The playground without its page: settings, addresses, and code that gives the same numbers."""
 
 import runpy
 import subprocess
@@ -36,7 +36,7 @@ def kernels(setting):
 # ---- settings and addresses
 
 
-def test_every_part_of_a_setting_has_its_values_and_the_default_is_among_them():
+def test_every_setting_has_values_that_include_its_default():
     assert list(VALUES) == PARTS
     assert from_address({name: EXPERIMENT["written"](getattr(Setting(), name)) for name in PARTS}, Setting()) == (
         Setting(),
@@ -45,12 +45,12 @@ def test_every_part_of_a_setting_has_its_values_and_the_default_is_among_them():
 
 
 @given(SETTINGS, SETTINGS)
-def test_an_address_is_read_as_it_was_written(setting, base):
+def test_reading_an_address_gives_the_setting_that_was_written(setting, base):
     assert from_address(address(setting, base, "b."), base, "b.") == (setting, [])
 
 
 @given(SETTINGS)
-def test_an_address_says_only_what_differs(setting):
+def test_an_address_contains_only_differences(setting):
     assert address(setting, setting) == {}
     assert set(address(replace(setting, seed=(setting.seed + 1) % 10), setting)) == {"seed"}
 
@@ -69,33 +69,33 @@ def test_an_address_says_only_what_differs(setting):
         ("data", ["circles", "moons"]),
     ],
 )
-def test_an_address_that_cannot_be_is_refused_in_words(name, text):
-    setting, refused = from_address({name: text}, Setting())
+def test_an_invalid_address_is_rejected_with_a_message(name, text):
+    setting, messages = from_address({name: text}, Setting())
     assert setting == Setting()
-    assert len(refused) == 1
-    assert refused[0].startswith(f"There is no {name}={text}; there are {VALUES[name][0]}, ")
+    assert len(messages) == 1
+    assert messages[0].startswith(f"unknown value {name}={text}; choose from {VALUES[name][0]}, ")
 
 
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ("epoch=30", "There is no setting epoch; there are data, noise, points,"),
-        ("initializer=hee", "There is no initializer=hee; there are zeros, random,"),
-        ("epochs", "There is no epochs=; there are 10, 100,"),
+        ("epoch=30", "unknown setting epoch; choose from data, noise, points,"),
+        ("initializer=hee", "unknown value initializer=hee; choose from zeros, random,"),
+        ("epochs", "unknown value epochs=; choose from 10, 100,"),
     ],
 )
-def test_an_argument_that_cannot_be_ends_the_script_before_it_trains(monkeypatch, capsys, argument, sentence):
+def test_an_invalid_argument_ends_the_script_before_training(monkeypatch, capsys, argument, sentence):
     monkeypatch.setattr(sys, "argv", ["experiment.py", argument, "points=20"])
     with pytest.raises(SystemExit) as ended:
         EXPERIMENT["main"]()
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     assert ended.value.code == 2
-    assert said.out == ""
-    assert f"error: {sentence}" in said.err and said.err.count("There is no") == 1
+    assert printed.out == ""
+    assert f"error: {sentence}" in printed.err and printed.err.count("unknown") == 1
 
 
 @given(st.text(), st.text())
-def test_no_address_does_harm(name, text):
+def test_any_address_gives_allowed_values(name, text):
     setting, _ = from_address({name: text}, Setting())
     assert all(value in VALUES[part] for part in PARTS if part not in PER_LAYER for value in [getattr(setting, part)])
 
@@ -113,7 +113,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("setting", OTHERS, ids=lambda setting: setting.data)
-def test_the_code_ends_in_the_same_cost_to_the_last_digit_in_a_process_of_its_own(setting, tmp_path):
+def test_the_code_prints_the_same_cost_to_the_last_digit(setting, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(code(setting), encoding="utf-8")
     done = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, check=True)
@@ -121,31 +121,31 @@ def test_the_code_ends_in_the_same_cost_to_the_last_digit_in_a_process_of_its_ow
 
 
 @given(SETTINGS)
-def test_the_code_of_every_setting_can_be_compiled(setting):
+def test_the_code_of_every_setting_compiles(setting):
     compile(code(setting), "code", "exec")
 
 
 # ---- the trainings
 
 
-def test_equal_settings_end_in_equal_numbers():
+def test_equal_settings_give_equal_numbers():
     setting = Setting(dropout=(0.2, 0.2, 0.0, 0.0), batch_size=32, epochs=10)
     assert train(setting).history == train(setting).history
 
 
-def test_networks_begin_alike_wherever_their_shapes_agree():
+def test_kernels_of_equal_shape_start_equal():
     one, other = kernels(Setting(units=(10, 5, 0, 0))), kernels(Setting(units=(10, 5, 0, 3), l2=1.0, optimizer="Adam"))
     assert np.array_equal(one[0], other[0])
     assert np.array_equal(one[1], other[1])
     assert one[2].shape != other[2].shape
 
 
-def test_initialisers_that_draw_from_a_normal_differ_in_scale_alone():
+def test_normal_initializers_differ_only_in_scale():
     for he, random in zip(kernels(Setting()), kernels(Setting(initializer="random", scale=10.0)), strict=True):
         assert np.allclose(he / np.sqrt(2 / len(he)), random / 10, rtol=1e-5)
 
 
-def test_a_training_that_diverges_says_so_and_keeps_what_came_before():
+def test_a_diverging_training_reports_it_and_keeps_finite_weights():
     setting = Setting(data="spiral", units=(100, 100, 100, 100), scale=10.0, learning_rate=10.0, epochs=100)
     result = train(setting)
     assert "not finite" in result.trouble
@@ -153,7 +153,7 @@ def test_a_training_that_diverges_says_so_and_keeps_what_came_before():
     assert all(np.isfinite(weight).all() for weight in result.model.get_weights())
 
 
-def test_the_broken_layer_is_found_and_it_alone():
+def test_the_check_finds_only_the_broken_layer():
     right, wrong = Setting(dropout=(0.4, 0.2, 0.0, 0.0)), Setting(dropout=(0.4, 0.2, 0.0, 0.0), broken=True)
     x, y, _, _ = EXPERIMENT["examples"](right)
     assert check_model(network(right), x, y).passed
@@ -161,7 +161,7 @@ def test_the_broken_layer_is_found_and_it_alone():
     assert (report.guilty, list(report.wrong)) == ("broken_dense", ["broken_dense/bias"])
 
 
-def test_standardised_inputs_have_mean_0_and_deviation_1():
+def test_standardized_inputs_have_mean_0_and_deviation_1():
     for data in VALUES["data"]:
         x, y, x_test, y_test = EXPERIMENT["examples"](Setting(data=data, standardize=True))
         assert np.allclose(x.mean(axis=0), 0, atol=1e-12)

@@ -1,4 +1,4 @@
-"""The playground in a browser: Debian's Chromium, driven by Playwright."""
+"""The playground in a browser: Debian's Chromium, controlled by Playwright."""
 
 import importlib.util
 import re
@@ -24,7 +24,7 @@ pytestmark = [
 SHARED = ["data", "noise", "points", "seed"]
 OWN = ["standardize", "initializer", "scale", "l2", "optimizer", "learning rate", "epochs", "batch size", "broken"]
 LAYERS = [f"{part} {number}" for number in (1, 2, 3, 4) for part in ("units", "activation", "dropout")]
-BRIEF = "points=100&units=5,5,5,5&epochs=10&batch_size=16"  # every control makes a difference here
+BRIEF = "points=100&units=5,5,5,5&epochs=10&batch_size=16"  # every control has an effect with these settings
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def chromium():
 
 @pytest.fixture
 def opened(address, chromium):
-    """A function that opens the page with these settings; nothing may go wrong in it, nor come from elsewhere."""
+    """A function that opens the page with settings. The page may log no error and load nothing from another host."""
     wrong, contexts = [], []
 
     def note(message):
@@ -70,14 +70,14 @@ def picture(page, which="cost", side="A"):
 
 
 def changed(page, before, side="A"):
-    """Wait until the picture of the cost is another one and all is said about it."""
+    """Wait until the cost has a new picture and the diagnosis is ready."""
     image = f"[aria-label='setting {side}'] .cost img"
     page.wait_for_function("([image, before]) => document.querySelector(image).src != before", arg=[image, before])
     settled(page)
 
 
 def turn(page, label):
-    """Another value for the control with this label."""
+    """Choose another value of the control with this label."""
     slider = page.get_by_role("slider", name=label, exact=True)
     if slider.count():
         slider.focus()
@@ -100,7 +100,7 @@ def parameters(page):
 # ---- the controls
 
 
-def test_every_control_trains_anew_and_is_in_the_address(opened):
+def test_every_control_starts_a_training_and_changes_the_address(opened):
     page = opened(BRIEF)
     for label in SHARED + LAYERS + OWN:
         before, costs = parameters(page), picture(page)
@@ -110,7 +110,7 @@ def test_every_control_trains_anew_and_is_in_the_address(opened):
         assert before.get(name) != parameters(page).get(name), label
 
 
-def test_the_address_brings_back_the_page(opened):
+def test_an_address_restores_the_page(opened):
     page = opened(f"{BRIEF}&compare=True&b.l2=1.0")
     before = picture(page)
     turn(page, "data")
@@ -122,17 +122,17 @@ def test_the_address_brings_back_the_page(opened):
         assert picture(again, "cost", side) == picture(page, "cost", side)
 
 
-def test_an_address_that_cannot_be_is_refused_in_words(opened):
+def test_an_invalid_address_is_rejected_with_a_message(opened):
     page = opened("epochs=100&seed=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&units=10,5")
-    said = page.locator(".trouble").all_inner_texts()
-    assert [sentence.split(";")[0] for sentence in said] == [
-        "There is no seed=<img src=x onerror=alert(1)>",
-        "There is no units=10,5",
+    messages = page.locator(".trouble").all_inner_texts()
+    assert [message.split(";")[0] for message in messages] == [
+        "unknown value seed=<img src=x onerror=alert(1)>",
+        "unknown value units=10,5",
     ]
     assert parameters(page) == {"epochs": ["100"]}
 
 
-def test_everything_can_be_reached_by_keyboard_alone(opened):
+def test_the_keyboard_reaches_every_control(opened):
     page = opened(BRIEF)
     controls = page.locator("[role=slider], select, [role=checkbox], [role=switch]").count()
     assert controls == len(SHARED + LAYERS + OWN) + 1
@@ -151,7 +151,7 @@ FOCUSED = """() => {
 }"""
 
 
-def test_a_slider_keeps_the_focus_while_the_page_is_drawn_anew(opened):
+def test_a_slider_keeps_the_focus_when_the_page_is_redrawn(opened):
     page = opened(BRIEF)
     page.get_by_role("slider", name="l2", exact=True).focus()
     for _ in range(2):
@@ -164,7 +164,7 @@ def test_a_slider_keeps_the_focus_while_the_page_is_drawn_anew(opened):
 # ---- A and B
 
 
-def test_two_settings_stand_side_by_side_with_what_differs(opened):
+def test_two_settings_are_compared_in_a_table_of_differences(opened):
     page = opened(f"{BRIEF}&compare=True&b.initializer=zeros&b.optimizer=Adam")
     table = page.locator(".report table").inner_text()
     rows = [line.split("\t") for line in table.splitlines()]
@@ -187,7 +187,7 @@ def test_two_settings_stand_side_by_side_with_what_differs(opened):
     assert picture(page, "cost", "B") == picture(page, "cost", "A")
 
 
-def test_the_code_ends_in_the_cost_of_the_page_to_the_last_digit(opened, tmp_path):
+def test_the_code_prints_the_cost_of_the_page_to_the_last_digit(opened, tmp_path):
     page = opened(f"{BRIEF}&dropout=0.2,0.0,0.1,0.0&compare=True&b.broken=True&b.l2=0.7&b.data=moons")
     costs = re.search(r"^cost\t(\S+)\t(\S+)$", page.locator(".report table").inner_text(), re.MULTILINE).groups()
     for side, cost in zip("AB", costs, strict=True):
@@ -209,10 +209,10 @@ def test_the_gradients_are_checked_with_dropout_on(opened, broken, verdict):
     assert verdict in report.inner_text()
 
 
-# ---- long trainings, and those that come to nothing
+# ---- long and failing trainings
 
 
-def test_a_long_training_says_how_far_it_is_and_can_be_stopped(opened, address):
+def test_a_long_training_shows_its_progress_and_can_be_stopped(opened, address):
     page = opened(BRIEF)
     before = picture(page)
     page.get_by_role("slider", name="epochs", exact=True).press("End")
@@ -223,7 +223,7 @@ def test_a_long_training_says_how_far_it_is_and_can_be_stopped(opened, address):
     assert f"epochs={epochs}, " in page.get_by_role("region", name="code of A").inner_text()
 
 
-def test_a_change_of_a_control_ends_the_training_that_runs(opened):
+def test_changing_a_control_ends_the_running_training(opened):
     page = opened(BRIEF)
     before = picture(page)
     epochs = page.get_by_role("slider", name="epochs", exact=True)
@@ -236,18 +236,18 @@ def test_a_change_of_a_control_ends_the_training_that_runs(opened):
     assert "100 epochs in" in words(page)
 
 
-def test_a_setting_that_diverges_says_so_and_keeps_the_last_picture(opened):
+def test_a_diverging_training_reports_it_and_keeps_the_last_pictures(opened):
     page = opened("data=spiral&units=100,100,100,100&scale=3.0&epochs=10&learning_rate=0.0001")
     before = [picture(page, which) for which in ("boundary", "cost")]
     page.get_by_role("slider", name="scale", exact=True).press("End")
     page.get_by_role("slider", name="learning rate", exact=True).press("End")
-    page.get_by_text("It came to nothing").wait_for()
+    page.get_by_text("The training failed").wait_for()
     settled(page)
     assert "not finite" in words(page)
     assert [picture(page, which) for which in ("boundary", "cost")] == before
 
 
-# ---- how it looks
+# ---- layout
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -266,7 +266,7 @@ def test_nothing_is_clipped(opened, width, scheme):
     assert (corner < 64) == (scheme == "dark")
 
 
-def test_the_decision_boundary_stays_in_sight_on_a_phone(opened):
+def test_the_decision_boundary_stays_visible_on_a_phone(opened):
     page = opened(BRIEF, width=390)
     page.get_by_role("slider", name="dropout 4", exact=True).scroll_into_view_if_needed()
     page.get_by_role("slider", name="batch size", exact=True).scroll_into_view_if_needed()
@@ -275,10 +275,10 @@ def test_the_decision_boundary_stays_in_sight_on_a_phone(opened):
 
 
 @pytest.mark.parametrize("figure", scenes())
-def test_the_scenes_look_as_in_the_docs(figure, address, chromium, tmp_path):
+def test_the_scenes_look_like_the_figures_in_the_docs(figure, address, chromium, tmp_path):
     photograph(chromium, f"{address}?{scenes()[figure]}", tmp_path / figure)
     ours, stored = imread(tmp_path / figure)[..., :3], imread(TOP / "docs" / "figures" / figure)[..., :3]
-    assert np.abs(ours - stored).mean() < 0.02  # fonts and seconds may differ, pictures may not
+    assert np.abs(ours - stored).mean() < 0.02  # fonts and times may differ
 
 
 def test_the_page_links_to_the_scenes_of_the_docs(monkeypatch):
@@ -290,19 +290,19 @@ def test_the_page_links_to_the_scenes_of_the_docs(monkeypatch):
 # ---- the notebook
 
 
-def test_it_is_a_notebook_that_marimo_finds_nothing_wrong_with():
+def test_marimo_check_accepts_the_notebook():
     command = [sys.executable, "-m", "marimo", "check", "--strict", TOP / "examples" / "playground.py"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
 
 
-def test_it_runs_in_the_editor_too(chromium, tmp_path):
+def test_it_runs_in_the_editor(chromium, tmp_path):
     for name in ("playground.py", "playground.css", "experiment.py"):
-        shutil.copy(TOP / "examples" / name, tmp_path)  # the editor leaves its notes beside what it edits
+        shutil.copy(TOP / "examples" / name, tmp_path)  # the editor writes files beside the one it edits
     with served("edit", tmp_path / "playground.py") as address:
         page = chromium.new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(address)
-        page.locator("button.yellow[data-testid=run-button]").last.click()  # run all, once it can be
+        page.locator("button.yellow[data-testid=run-button]").last.click()  # run all cells, once the button is active
         settled(page)
         assert "epochs in" in words(page)
         page.close()

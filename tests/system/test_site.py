@@ -1,7 +1,8 @@
-"""The site, built from a fresh copy: every public name, every link, every chapter as a script and as a notebook."""
+"""The site is built from a fresh copy: its public names, its links, and each chapter as a script and as a notebook."""
 
 import contextlib
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -21,18 +22,18 @@ CHAPTERS = sorted(path.stem for path in (TOP / "examples" / "tutorial").glob("*.
 DOCSTRINGS = runpy.run_path(str(TOP / "docs" / "docstrings.py"))
 
 
-def run(*command, directory, **surroundings):
+def run(*command, directory, **variables):
     done = subprocess.run(
-        [sys.executable, *command], cwd=directory, env=os.environ | surroundings, capture_output=True, text=True
+        [sys.executable, *command], cwd=directory, env=os.environ | variables, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 
 
-# ---- docstrings, plain text, as reStructuredText
+# ---- plain-text docstrings as reStructuredText
 
 
-def test_prose_flows_and_every_sign_means_itself():
+def test_prose_is_rewrapped_and_markup_characters_are_escaped():
     assert DOCSTRINGS["as_rst"](["Where |x| is *large*, `update`", "comes_ first."]) == [
         "Where \\|x\\| is \\*large\\*, ``update``",
         "comes\\_ first.",
@@ -41,7 +42,7 @@ def test_prose_flows_and_every_sign_means_itself():
 
 
 @pytest.mark.parametrize("line", ["y = max(x, 0)", "rate  in [0, 1)", "w ~ N(0, 1)", "x (m, n) -> y (m,)"])
-def test_formulas_and_settings_keep_their_lines(line):
+def test_formulas_and_settings_keep_their_line_breaks(line):
     assert DOCSTRINGS["as_rst"]([line, "of this kind"]) == [
         ".. code-block:: none",
         "   :class: formula",
@@ -52,14 +53,15 @@ def test_formulas_and_settings_keep_their_lines(line):
     ]
 
 
-def test_the_code_comes_without_its_docstring():
+def test_the_code_of_a_class_is_shown_without_its_docstring():
     code = DOCSTRINGS["code_of"](minidl.layers.ReLU)
-    assert code.startswith("@dataclass(eq=False)\nclass ReLU(Layer):\n    def forward(")
-    assert "np.maximum(x, " in code
-    assert "The slope at 0" not in code
+    assert "class ReLU(Layer):\n    def forward(" in code
+    assert "return relu(x)" in code
+    assert "y = max(x, 0)" in minidl.layers.ReLU.__doc__
+    assert "max(x, 0)" not in code
 
 
-def test_a_class_that_leaves_its_method_to_others_shows_no_code():
+def test_the_code_of_a_class_with_abstract_methods_is_not_shown():
     has_equation = DOCSTRINGS["has_equation"]
     assert has_equation("class", "minidl.layers.ReLU", minidl.layers.ReLU)
     assert not has_equation("class", "minidl.layers.Layer", minidl.layers.Layer)
@@ -71,7 +73,7 @@ def test_a_class_that_leaves_its_method_to_others_shows_no_code():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of the pages; warnings are errors."""
+    """Build the site with warnings as errors; return the folder of its pages."""
     pytest.importorskip("sphinx_gallery", reason="needs the extra `docs`")
     checkout = tmp_path_factory.mktemp("checkout")
     for part in ("docs", "examples", "minidl", "tests"):
@@ -82,7 +84,7 @@ def site(tmp_path_factory):
 
 
 class Links(HTMLParser):
-    """What a page refers to, and the places in it that can be referred to."""
+    """The links of a page, and the ids in it that links can point to."""
 
     def __init__(self, page):
         super().__init__()
@@ -105,7 +107,7 @@ def pages(site):
 
 
 @pytest.mark.slow
-def test_every_local_link_leads_somewhere(pages):
+def test_no_local_link_is_broken(pages):
     broken = []
     for page, links in pages.items():
         for link in links.targets:
@@ -120,34 +122,54 @@ def test_every_local_link_leads_somewhere(pages):
 
 
 @pytest.mark.slow
-def test_no_page_loads_anything_from_elsewhere(pages):
+def test_no_page_loads_files_from_another_host(pages):
     assert [link for links in pages.values() for link in links.loaded if urlsplit(link).netloc] == []
 
 
 def documented(site):
-    """The objects that the index of the site names."""
+    """Yield the objects in the index of the site."""
     from sphinx.util.inventory import InventoryFile
 
     index = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="")
     for kind in ("py:class", "py:function", "py:exception", "py:data"):
         for name in index.data.get(kind, {}):
             module, _, attribute = name.rpartition(".")
-            with contextlib.suppress(ModuleNotFoundError):  # the true place of a name that is published elsewhere
+            with contextlib.suppress(ModuleNotFoundError):  # where a name is defined, if it is published elsewhere
                 yield getattr(import_module(module), attribute)
 
 
 def public_names():
-    """(name, object) of all that is public: minidl's names, and those of the rooms that do not have theirs there."""
+    """Yield (name, object) for minidl's own names and for those of its packages, except internal ones."""
     things = {name: getattr(minidl, name) for name in minidl.__all__}
-    rooms = {name: thing for name, thing in things.items() if isinstance(thing, ModuleType)}
-    named = {name: thing for name, thing in things.items() if name not in rooms}
+    packages = {name: thing for name, thing in things.items() if isinstance(thing, ModuleType)}
+    named = {name: thing for name, thing in things.items() if name not in packages}
     yield from named.items()
-    for room in rooms.values():
-        if room.__name__ not in {thing.__module__ for thing in named.values()}:
-            own = [key for key, value in vars(room).items() if getattr(value, "__module__", None) == room.__name__]
-            for name in getattr(room, "__all__", own):
-                if not name.startswith("_"):
-                    yield f"{room.__name__}.{name}", getattr(room, name)
+    for package in packages.values():
+        if package.__name__ not in {thing.__module__ for thing in named.values()}:
+            own = [name for name, value in vars(package).items() if defined_in(value, package)]
+            for name in getattr(package, "__all__", own):
+                path = f"{package.__name__}.{name}"
+                if not name.startswith("_") and path not in DOCSTRINGS["INTERNAL"]:
+                    yield path, getattr(package, name)
+
+
+def defined_in(thing, package):
+    return getattr(thing, "__module__", None) == package.__name__
+
+
+def test_the_internal_names_exist():
+    for name in DOCSTRINGS["INTERNAL"]:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute), name
+
+
+@pytest.mark.slow
+def test_the_reference_shows_the_types_of_arguments(site):
+    page = (site / "reference" / "layers.html").read_text(encoding="utf-8")
+    entry = page[page.index('id="minidl.layers.Dense"') : page.index('id="minidl.layers.ReLU"')]
+    signature = re.sub(r"<[^>]+>", "", entry[: entry.index("</dt>")])
+    assert re.search(r"units:\s+int,", signature)
+    assert re.search(r"use_bias:\s+bool\s+=\s+True", signature)
 
 
 @pytest.mark.slow
@@ -157,7 +179,7 @@ def test_every_public_name_is_in_the_reference(site):
 
 
 @pytest.mark.slow
-def test_the_formula_stands_next_to_its_code(site):
+def test_the_formula_is_shown_above_its_code(site):
     page = (site / "reference" / "layers.html").read_text(encoding="utf-8")
     entry = page[page.index('id="minidl.layers.ReLU"') : page.index('id="minidl.layers.Sigmoid"')]
     assert entry.index("y = max(x, 0)") < entry.index("forward") < entry.index("backward")
@@ -166,7 +188,7 @@ def test_the_formula_stands_next_to_its_code(site):
 # ---- the tutorial
 
 
-def test_the_tutorial_has_its_four_chapters():
+def test_the_tutorial_has_four_chapters():
     assert [chapter.split("_", 2)[2] for chapter in CHAPTERS] == [
         "initialisation",
         "regularisation",

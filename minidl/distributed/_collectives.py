@@ -1,0 +1,134 @@
+"""Collective operations with a timeout: a missing process aborts the job instead of hanging it."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProcessError
+
+ENDED, WAITING = 7101, 7102  # tags of the messages "this process has ended" and "this process waits"
+POLL_SECONDS = 0.05  # time between two looks for messages while waiting
+GRACE_SECONDS = 1.0  # time after which a waiting process says so, and after which a process that has ended is missing
+
+
+class Collectives:
+    """Sums and barriers over all processes of a communicator, which learn if one of them has failed or ended.
+
+    gradient  the vector that `allreduce` sums
+
+    All processes make the same calls in the same order. A process with an error calls `fail` in place of its next one.
+    """
+
+    def __init__(self, comm: Any, timeout: float, size: int, dtype: np.dtype[Any]) -> None:
+        self.comm, self.timeout = comm, timeout
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self._others = [rank for rank in range(self.size) if rank != self.rank]
+        self._buffer = np.zeros(size + 4, dtype)  # the gradient, rows, loss_sum, stops, failures
+        self.gradient = self._buffer[:-4]
+        self._calls = 0
+
+    def connect(self) -> None:
+        """Wait for all processes; from now on each tells the others when it ends."""
+        self._wait(self.comm.Ibarrier())
+        if self.comm not in _connected:
+            _connected.append(self.comm)
+
+    def allreduce(self, rows: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False) -> tuple[float, float, bool]:
+        """Replace `gradient` by its sum over all processes, equal to the bit in each.
+
+        Return the sums of rows and loss_sum, and True if any process asks to stop.
+        """
+        from mpi4py.MPI import IN_PLACE
+
+        self._buffer[-4:] = rows, loss_sum, stop, 0
+        self._wait(self.comm.Iallreduce(IN_PLACE, self._buffer))
+        rows, loss_sum, stops, failures = self._buffer[-4:].tolist()
+        if failures:
+            self._exchange_errors(None)
+        return rows, loss_sum, stops > 0
+
+    def barrier(self, *, stop: bool = False) -> bool:
+        """Wait for all processes. Return True if any of them asks to stop."""
+        self.gradient[:] = 0
+        return self.allreduce(stop=stop)[2]
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the other processes of an error, in their next call."""
+        failed = np.zeros_like(self._buffer)  # not the buffer, which an interrupted call may still use
+        failed[-1] = 1
+        self._wait(self.comm.Iallreduce(failed, np.empty_like(failed)))
+        self._exchange_errors(error)
+
+    def _exchange_errors(self, error: BaseException | None) -> None:
+        reports = self.comm.allgather(error and f"{type(error).__name__}: {error}")
+        failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
+        if error is None:
+            raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
+
+    # ---- waiting
+
+    def _wait(self, request: Any) -> None:
+        """Wait for all processes. If one has ended, or does not come before the timeout, abort the job."""
+        self._calls += 1
+        start = time.monotonic()
+        next_poll, end_seen, announced = start + POLL_SECONDS, None, False
+        while not request.Test():
+            time.sleep(0)  # with more processes than cores, let one run that works
+            if (now := time.monotonic()) < next_poll:
+                continue
+            next_poll = now + POLL_SECONDS
+            ended = [rank for rank in self._others if self.comm.Iprobe(source=rank, tag=ENDED)]
+            end_seen = end_seen or (now if ended else None)
+            if end_seen and now - end_seen > GRACE_SECONDS:  # it may have made this call just before it ended
+                self._abort(f"process {ended[0]} has ended, and this one waits for it in fit")
+            if not announced and now - start > GRACE_SECONDS:
+                announced = True
+                for rank in self._others:
+                    self.comm.isend(self._calls, dest=rank, tag=WAITING)
+            if now - start > self.timeout:
+                missing = ", ".join(str(rank) for rank in self._others if not self._waits_too(rank))
+                self._abort(f"waited {self.timeout:g} s for process {missing}")
+            time.sleep(0.001)
+
+    def _waits_too(self, rank: int) -> bool:
+        call = 0
+        while self.comm.Iprobe(source=rank, tag=WAITING):
+            call = self.comm.recv(source=rank, tag=WAITING)
+        return call >= self._calls
+
+    def _abort(self, message: str) -> None:
+        sys.stderr.write(f"minidl, process {self.rank} of {self.size}: {message}; aborting the job\n")
+        sys.stderr.flush()
+        time.sleep(0.5)  # mpiexec needs the time to pass the message on before it ends
+        self.comm.Abort(1)
+
+
+_connected: list[Any] = []  # the communicators whose processes have called `connect`
+
+
+@atexit.register
+def _say_goodbye() -> None:
+    """Tell the other processes that this one has ended, so that they do not wait for it. Wait until all have ended.
+
+    MPI waits for all of them anyway, and a message that is never received may disturb the end of the job. Without a
+    `connect` the others may send nothing, so that wait is short.
+    """
+    mpi = sys.modules.get("mpi4py.MPI")
+    for comm in _connected or ([mpi.COMM_WORLD] if mpi else []):
+        others = [rank for rank in range(comm.Get_size()) if rank != comm.Get_rank()]
+        requests = [comm.isend(None, dest=rank, tag=ENDED) for rank in others]
+        end = time.monotonic() + (math.inf if _connected else 5 * GRACE_SECONDS)
+        for rank in others:
+            while not comm.Iprobe(source=rank, tag=ENDED) and time.monotonic() < end:
+                time.sleep(0.01)
+            for tag in (ENDED, WAITING):
+                while comm.Iprobe(source=rank, tag=tag):
+                    comm.recv(source=rank, tag=tag)
+        for request in requests:
+            request.Test()

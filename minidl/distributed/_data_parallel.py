@@ -1,0 +1,243 @@
+"""The optimizer that several processes share, and the trainer in each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import InitVar, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ..data import BatchStream, Examples, Source
+from ..errors import ProcessError, SettingError
+from ..evaluation import Figures, update_metrics
+from ..optimizers import Optimizer, Wrapper
+from ..trainer import Trainer, trainer_for
+from ..validation import real
+from ._collectives import Collectives
+from ._shards import LocalBatches, Shard
+
+
+class DataParallelTrainer(Trainer):
+    """The trainer of one process among several."""
+
+    optimizer: DataParallel
+    collectives: Collectives
+    stop_agreed = False
+
+    def run(self) -> None:
+        """Train; an error or a stop in one process ends the training in all of them."""
+        optimizer, theta = self.optimizer, self.objective.params.theta
+        self.collectives = Collectives(optimizer.comm, optimizer.timeout, theta.size, theta.dtype)
+        self._check_same_settings()
+        self.source = self._own_source()
+        if self.collectives.rank:
+            self.callbacks = self.callbacks.without_writing()
+        try:
+            with _silence() if self.collectives.rank else contextlib.nullcontext():
+                super().run()
+            self.collectives.barrier()
+        except ProcessError:
+            raise
+        except BaseException as error:
+            self.collectives.fail(error)
+            raise
+
+    def run_one_step(self, who: str) -> Figures:
+        raise SettingError(f"{who}: DataParallel trains in fit, where the processes wait for each other")
+
+    # ---- before the first step
+
+    def _check_same_settings(self) -> None:
+        """Raise ProcessError if the processes have different settings: they would train different models, or hang."""
+        self.collectives.connect()
+        all_settings = self.collectives.comm.allgather(self._settings())
+        for rank, settings in enumerate(all_settings):
+            for name, value in settings.items():
+                if value != all_settings[0].get(name):
+                    pair = f"{value} in process {rank}, {all_settings[0].get(name)} in process 0"
+                    raise ProcessError(f"fit: {name} is {pair}; give all processes the same")
+
+    def _settings(self) -> dict[str, str]:
+        objective = self.objective
+        things = {
+            "the network": objective.network,
+            "the parameters": {path: parameter.shape for path, parameter in objective.params.items()},
+            "the optimizer": self.optimizer.optimizer,
+            "the objective": objective.terms,
+            "the frozen parameters": objective.frozen.size,
+            "the metrics": list(self.metrics),
+            "the callbacks": [type(callback).__name__ for callback in self.callbacks.callbacks],
+            "the checksum of the data": self._fingerprint(),
+            "NumPy's version": np.__version__,
+            "minidl's version": version("minidl"),
+            "dtype": objective.params.theta.dtype,
+        }
+        for name in ("batch_size", "epochs", "shuffle", "validation_freq"):
+            things[name] = getattr(self.options, name)
+        return {name: re.sub(r" at 0x\w+", "", str(thing)) for name, thing in things.items()}
+
+    def _fingerprint(self) -> str:
+        """A checksum of arrays in memory, which every process has whole."""
+        if not isinstance(self.source, Examples):
+            return type(self.source).__name__
+        arrays = [a for a in (self.source.x, self.source.y, self.source.weight) if a is not None]
+        return ", ".join(f"{a.shape} {_checksum(a):08x}" for a in arrays)
+
+    def _own_source(self) -> Source:
+        if not isinstance(self.source, BatchStream):
+            return Shard(self.source, self.collectives.rank, self.collectives.size)
+        steps = self.collectives.comm.allgather(self.source.steps(self.options.batch_size))
+        if None in steps:
+            raise SettingError("fit: DataParallel must know the number of batches: pass steps_per_epoch")
+        self._jump_generator()
+        return LocalBatches(self.source, max(steps))
+
+    def restore(self) -> None:
+        """Start as process 0 does: with its weights, the state of its optimizer, and its place in the training."""
+        super().restore()
+        optimizers, mine = list(self.optimizer.walk()), None
+        if self.collectives.rank == 0:
+            mine = self.snapshot(), self._weights(), [_state(optimizer) for optimizer in optimizers]
+        self.collectives.barrier()
+        self.state, weights, states = self.collectives.comm.bcast(mine)
+        if self.collectives.rank:
+            self._set_weights(weights)
+            for optimizer, state in zip(optimizers, states, strict=True):
+                vars(optimizer).update(state)
+        super().restore()
+
+    def _weights(self) -> list[np.ndarray]:
+        return [self.objective.params.theta, *(array for _, _, array in self.objective.state)]
+
+    def _set_weights(self, weights: list[np.ndarray]) -> None:
+        self.objective.params.theta[:] = weights[0]
+        for (layer, name, _), array in zip(self.objective.state, weights[1:], strict=True):
+            setattr(layer, name, array)
+
+    # ---- epochs and steps
+
+    def begin_epoch(self) -> None:
+        super().begin_epoch()
+        self.seen: list[tuple[np.ndarray, np.ndarray]] = []
+        self.collectives.barrier()
+        generator, comm = self.objective.rng.bit_generator, self.collectives.comm
+        if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
+            raise ProcessError("fit: the processes' weights differ; something other than the optimizer changes them")
+        if not isinstance(self.source, LocalBatches):
+            generator.state, self.state.order = comm.bcast((generator.state, self.state.order))
+            self._jump_generator()
+
+    def _jump_generator(self) -> None:
+        """Move the generator to a sequence of this process: equal numbers would be equal masks for different rows."""
+        generator = self.objective.rng.bit_generator
+        if self.collectives.rank:
+            generator.state = cast(np.random.PCG64, generator).jumped(self.collectives.rank).state
+
+    def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+        collectives, grad = self.collectives, self.objective.params.grad
+        data_loss, rows, outputs = 0.0, 0.0, np.empty((0, 1), grad.dtype)
+        if len(batch):
+            data_loss, rows, outputs = super().data_gradient(batch)
+            np.multiply(grad, rows, out=collectives.gradient)
+        else:
+            collectives.gradient[:] = 0
+        rows, loss_sum, self.stop_agreed = collectives.allreduce(rows, rows * data_loss, stop=self.stopped)
+        np.multiply(collectives.gradient, 1 / rows, out=grad)
+        return loss_sum / rows, rows, outputs
+
+    def measure(self, batch: Examples, outputs: np.ndarray) -> None:
+        if len(batch):
+            super().measure(batch, outputs)  # figures within an epoch are those of this process's rows
+            self.seen.append((batch.y, outputs))
+
+    def should_stop(self) -> bool:
+        return self.stop_agreed
+
+    def epoch_figures(self) -> Figures:
+        """The figures of the rows of all processes, so that callbacks decide the same everywhere."""
+        self.collectives.barrier()
+        comm = self.collectives.comm
+        if self.metrics:
+            self._measure_all(comm.allgather(self.seen))
+        if self.objective.state:  # each process has the moving averages of its own rows
+            self._set_weights(comm.bcast(self._weights()))
+        logs = super().epoch_figures()
+        self.collectives.barrier()
+        return cast(Figures, comm.bcast(logs))
+
+    def _measure_all(self, seen: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
+        for metric in self.metrics.values():
+            metric.reset()
+        for y, outputs in (pair for of_process in seen for pair in of_process):
+            update_metrics(self.metrics, self.objective, Examples(y, y), outputs)
+
+    def end_epoch(self) -> Figures:
+        logs = super().end_epoch()
+        self.stopped = self.collectives.barrier(stop=self.stopped)
+        return logs
+
+
+@dataclass(eq=False)
+class DataParallel(Wrapper):
+    """Train in every process of an MPI communicator: DataParallel(Adam(1e-3), MPI.COMM_WORLD).
+
+    theta <- optimizer(theta, g),   g the gradient over the rows of all processes
+
+    Every process runs the same script with the same arrays and works on its shard of each batch. So batch_size counts
+    the rows of all processes, and the weights are those of one process, up to rounding. Batches from a generator belong
+    to the process that makes them; processes may have different numbers and sizes of them. Dropout draws different
+    masks in each process; BatchNormalization uses the statistics of each process's rows.
+
+    Only process 0 prints and writes files. An error in one process is raised in all.
+
+    comm      an mpi4py communicator
+    timeout   the number of seconds that processes wait for another one before they abort the job
+    deadline  the old name of timeout
+
+    Start it with `mpiexec -n 4 python -m mpi4py train.py`. (Goyal et al. 2017)
+    """
+
+    optimizer: Optimizer
+    comm: Any = field(repr=False)
+    timeout: float = real("(0, inf)", default=300.0)
+    deadline: InitVar[float | None] = field(default=None, kw_only=True)
+
+    outermost = True
+
+    def __post_init__(self, deadline: float | None) -> None:
+        if deadline is not None:
+            message = "DataParallel: deadline is deprecated and will be removed in 0.3; use timeout"
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
+            self.timeout = deadline
+        super().__post_init__()
+        if not all(hasattr(self.comm, name) for name in ("Iallreduce", "allgather", "bcast", "Abort")):
+            raise SettingError(f"DataParallel: comm must be an MPI communicator of mpi4py, got {self.comm!r}")
+
+    @property
+    def serializable(self) -> Optimizer:
+        return self.optimizer.serializable
+
+
+def _state(optimizer: Optimizer) -> dict[str, Any]:
+    return {name: getattr(optimizer, name) for name in optimizer.state_names}
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+trainer_for.register(DataParallel, lambda optimizer: DataParallelTrainer)

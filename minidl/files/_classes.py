@@ -1,0 +1,38 @@
+"""The classes that a file may name. Other classes come from the caller's `custom_objects`."""
+
+from __future__ import annotations
+
+from .. import initializers, losses, metrics, optimizers, regularizers, schedules
+from ..registry import LAYERS
+
+_INITIALIZERS = """
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
+    RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+"""
+_LOSSES = """
+    BinaryCrossentropy CategoricalCrossentropy Hinge Huber MeanAbsoluteError MeanSquaredError PenalizedLoss Poisson
+    SparseCategoricalCrossentropy
+"""
+_METRICS = """
+    AUC Accuracy BinaryAccuracy CategoricalAccuracy F1Score MeanAbsoluteError MeanSquaredError Precision R2Score Recall
+    Scorer SparseCategoricalAccuracy
+"""
+_OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
+_REGULARIZERS = "L1 L1L2 L2"
+_SCHEDULES = """
+    CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay WarmUp
+"""
+
+CLASSES: dict[str, type] = {
+    **{f"layers.{cls.__name__}": cls for cls in LAYERS},
+    **{f"initializers.{name}": getattr(initializers, name) for name in _INITIALIZERS.split()},
+    **{f"losses.{name}": getattr(losses, name) for name in _LOSSES.split()},
+    **{f"metrics.{name}": getattr(metrics, name) for name in _METRICS.split()},
+    **{f"optimizers.{name}": getattr(optimizers, name) for name in _OPTIMIZERS.split()},
+    **{f"regularizers.{name}": getattr(regularizers, name) for name in _REGULARIZERS.split()},
+    **{f"schedules.{name}": getattr(schedules, name) for name in _SCHEDULES.split()},
+}
+NAMES = {cls: name for name, cls in CLASSES.items()}
+
+# Names in files of earlier versions
+RENAMED: dict[str, type] = {"losses.Objective": losses.PenalizedLoss}

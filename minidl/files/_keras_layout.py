@@ -1,0 +1,127 @@
+"""The layout of a model's weights in HDF5: that of Keras 3's .weights.h5, so that Keras reads them.
+
+/layers/dense_1/vars/0 is the first array of the second Dense: kernel, then bias; of a normalization gamma, beta, then
+its moving averages. The layers of a container are under /layers/<container>/layers. The names are those of the classes,
+numbered in each container; a Chain is a `sequential`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._weights import Weight
+from ..errors import ModelFileError, NonFiniteError, SettingError
+from ..layers import Chain, Layer
+from ..model import Model
+from ..naming import join_path, snake_case, unique
+from ._hdf5_reader import FLOATS, HDF5Reader
+from ._untrusted import abbreviate
+
+Weights = Mapping[str, "StoredWeight"]
+Setter = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class StoredWeight(Weight):
+    """A weight with its path in the model."""
+
+    name: str = field(kw_only=True)
+
+
+def weights_by_path(layer: Layer) -> dict[str, StoredWeight]:
+    """Return the weights of a model's layer by their paths in the file."""
+    return dict(_weights_inside(layer if type(layer) is Chain else Chain(layer), "", ""))
+
+
+def _weights_inside(container: Layer, group: str, path: str) -> Iterator[tuple[str, StoredWeight]]:
+    taken: set[str] = set()
+    for name, layer in container.children.items():
+        key = unique(_key(layer), taken)
+        taken.add(key)
+        yield from _weights_of(layer, f"{group}/layers/{key}", join_path(path, name))
+
+
+def _weights_of(layer: Layer, group: str, path: str) -> Iterator[tuple[str, StoredWeight]]:
+    own = [StoredWeight(parameter, name=f"{path}/{name}") for name, parameter in layer.parameters.items()]
+    own += [StoredWeight(layer, name, name=f"{path}/{name}") for name in layer.state_names]
+    yield from ((f"{group}/vars/{number}", weight) for number, weight in enumerate(own))
+    yield from _weights_inside(layer, group, path)
+
+
+def _key(layer: Layer) -> str:
+    key = "sequential" if type(layer) is Chain else snake_case(type(layer).__name__)
+    if not re.fullmatch("[a-z0-9_]{1,60}", key):
+        raise SettingError(f"{type(layer).__name__} cannot be saved: its name must be ASCII, of at most 60 characters")
+    return key
+
+
+def finite_arrays(weights: Weights) -> dict[str, np.ndarray]:
+    """Return the arrays of the weights by path. Raises NonFiniteError for a weight that is not finite."""
+    for weight in weights.values():
+        if not np.isfinite(weight.array).all():
+            raise NonFiniteError(f"save: {weight.name} is not finite; nothing was written")
+    return {path: weight.array for path, weight in weights.items()}
+
+
+def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) -> Setter:
+    """Read and check all weights; the function returned sets them.
+
+    Parameters must be of one of the types, and take the model's; the state of a layer keeps the type it was saved in.
+    """
+    kinds = {}
+    for path, weight in weights.items():  # all are checked before the first gets memory
+        of_layer = isinstance(weight.holder, Layer)
+        held = file.check_array(path, FLOATS if of_layer else dtypes, weight.array.shape)
+        kinds[path] = held if of_layer else weight.array.dtype
+    arrays = {}
+    for path, weight in weights.items():
+        array = arrays[path] = np.empty(weight.array.shape, kinds[path])
+        file.read(path, array)
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{path} ({weight.name}) is not finite in {array.dtype}")
+
+    def assign() -> None:
+        for path, weight in weights.items():
+            weight.set(arrays[path])
+
+    return assign
+
+
+def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:
+    """Build a model with parameters 0. Raises ModelFileError if its weights do not fit in a file of `size` bytes."""
+    _check_size(model.layer, row_shape, size)
+    model.allocate(row_shape)
+
+
+def _check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    # layer by layer, since what `build` allocates for a layer grows with the width of the one before
+    if isinstance(layer, Chain):
+        for inner in layer.layers:
+            shape = _check_size(inner, shape, size)
+    else:
+        if layer.state_names and math.prod(shape) > size:
+            name = type(layer).__name__
+            raise ModelFileError(f"{name} on rows of shape {shape} has more weights than the file has bytes")
+        shape = layer.build(shape)
+    if sum(parameter.size for parameter in layer.named_parameters().values()) > size:
+        raise ModelFileError(f"{type(layer).__name__} has more weights than the file has bytes")
+    return shape
+
+
+def check_names(model_name: str, layer: Layer) -> None:
+    """Raise SettingError for a name that is not plain, and for two layers of a container with the same name."""
+    names = [model_name]
+    for path, container in layer.walk():
+        own = [inner.name for inner in container.children.values() if inner.name is not None]
+        if len(set(own)) < len(own):
+            raise SettingError(f"two layers of {path or model_name} have the same name")
+        names += own
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w .-]{0,63}", name, re.ASCII):
+            allowed = "use ASCII letters, digits, _ - . and spaces"
+            raise SettingError(f"the name {abbreviate(name)} cannot be saved; {allowed}")

@@ -1,0 +1,112 @@
+"""Weights alone, in Keras 3's .weights.h5 or in safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelFileError, SettingError
+from ..model import Model
+from ..parameters import Parameter
+from . import _atomic, _minidl_format
+from ._hdf5_reader import FLOATS, HDF5Reader, open_hdf5, to_hdf5
+from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, weights_by_path
+from ._keras_optimizer import optimizer_arrays, read_optimizer
+from ._optional import requires
+from ._untrusted import abbreviate, describe_error, errors_name, read_bytes
+
+SUFFIXES = (".weights.h5", ".safetensors")
+
+
+def save_weights(model: Model, path: str | Path) -> None:
+    """Write the weights: to x.weights.h5 as Keras 3 does, with the optimizer's state, or to x.safetensors.
+
+    The state of SGD, RMSprop, Adagrad, Adam, AMSGrad and AdamW is saved; that of others is left out. The file is
+    replaced at once or not at all. Raises NonFiniteError for weights that are not finite.
+    """
+    model.params  # noqa: B018  raises NotBuiltError
+    weights = weights_by_path(model.layer)
+    arrays = finite_arrays(weights)
+    if str(path).endswith(".weights.h5"):
+        _atomic.write(path, to_hdf5(arrays | optimizer_arrays(model)))
+    elif str(path).endswith(".safetensors"):
+        with requires("safetensors"):
+            from safetensors.numpy import save
+        _atomic.write(path, save({weight.name: weight.array.copy() for weight in weights.values()}))
+    else:
+        raise SettingError(f"save_weights: the name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
+
+
+def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> None:
+    """Set the weights from a .weights.h5 of Keras 3 or of minidl, from a model file of minidl, or from safetensors.
+
+    From .weights.h5 the model takes the optimizer's state too. Everything is checked before the first weight is
+    set. Raises ModelFileError for a file whose weights are not exactly those of this model.
+    """
+    model.params  # noqa: B018  raises NotBuiltError
+    with errors_name("load_weights", path):
+        content = read_bytes(path, max_bytes)
+        if str(path).endswith(".safetensors"):
+            _set_from_safetensors(model, content)
+            return
+        if _minidl_format.is_sealed(content):
+            _minidl_format.checked_digest(content)
+        set_weights(model, content)
+
+
+def set_weights(model: Model, content: bytes, *, optimizer: bool = True) -> None:
+    """Set the weights, and on request the optimizer's state, from an HDF5 file in Keras's layout."""
+    weights = weights_by_path(model.layer)
+    with open_hdf5(content) as file:
+        _check_paths(set(_array_paths(file, "")), weights)
+        setters = [read_weights(file, weights, FLOATS)]
+        setters += [read_optimizer(file, model)] if optimizer else []
+    for assign in setters:
+        assign()
+
+
+def _array_paths(file: HDF5Reader, group: str) -> Iterator[str]:
+    for key in file.names(f"{group}/layers"):
+        inner = f"{group}/layers/{key}"
+        if unknown := set(file.names(inner)) - {"vars", "layers"}:
+            raise ModelFileError(f"{inner} holds {abbreviate(min(unknown))}; minidl has no such layer")
+        yield from (f"{inner}/vars/{number}" for number in range(file.count(f"{inner}/vars")))
+        yield from _array_paths(file, inner)
+
+
+def _check_paths(paths: set[str], weights: Weights) -> None:
+    if missing := [path for path in weights if path not in paths]:
+        raise ModelFileError(f"{missing[0]} is missing, the model's {weights[missing[0]].name}")
+    if more := sorted(paths - set(weights)):
+        raise ModelFileError(f"it holds {more[0]}, for which the model has no weight")
+
+
+def _set_from_safetensors(model: Model, content: bytes) -> None:
+    with requires("safetensors"):
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+    weights = {weight.name: weight for weight in weights_by_path(model.layer).values()}
+    try:
+        arrays = load(content)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(f"it cannot be read ({describe_error(error)})") from None
+    if different := sorted(set(arrays) ^ set(weights)):
+        raise ModelFileError(f"only one of the file and the model has {abbreviate(different[0])}")
+    checked = {name: _checked(weight, arrays[name]) for name, weight in weights.items()}
+    for name, weight in weights.items():
+        weight.set(checked[name])
+
+
+def _checked(weight: StoredWeight, array: np.ndarray) -> np.ndarray:
+    """The array for a weight: a parameter takes the model's dtype, the state of a layer the one it was saved in."""
+    if array.shape != weight.array.shape or array.dtype.name not in FLOATS:
+        kind = f"{array.dtype} {array.shape}"
+        raise ModelFileError(f"{weight.name} is {kind}, wanted {weight.array.dtype} {weight.array.shape}")
+    with np.errstate(over="ignore"):
+        converted = array.astype(weight.array.dtype if isinstance(weight.holder, Parameter) else array.dtype)
+    if not np.isfinite(converted).all():
+        raise ModelFileError(f"{weight.name} is not finite in {converted.dtype}")
+    return converted

@@ -1,0 +1,5 @@
+"""Losses, and their sums with penalties: what training minimizes. The names stand in `__init__.pyi`."""
+
+from .._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

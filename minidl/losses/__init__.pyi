@@ -1,0 +1,13 @@
+from ._base import Loss as Loss
+from ._base import PenalizedLoss as PenalizedLoss
+from ._crossentropy import BinaryCrossentropy as BinaryCrossentropy
+from ._crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
+from ._crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
+from ._lookup import LOSSES as LOSSES
+from ._lookup import default_for as default_for
+from ._lookup import get as get
+from ._regression import Hinge as Hinge
+from ._regression import Huber as Huber
+from ._regression import MeanAbsoluteError as MeanAbsoluteError
+from ._regression import MeanSquaredError as MeanSquaredError
+from ._regression import Poisson as Poisson

@@ -1,0 +1,138 @@
+"""Losses of probabilities, which are computed from logits where the model knows them."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import DataError, ShapeError
+from ..layers import Sigmoid, Softmax
+from ..ops import log_softmax, relu, row_sums
+from ..validation import Interval, boolean, real
+from ._base import Loss, divide_by_outputs, mean
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(Loss):
+    """l = -y log p - (1 - y) log(1 - p), the mean over the k outputs.   y in [0, 1].
+
+    p is a probability, clipped to [eps, 1 - eps], eps the rounding unit of its dtype. After a Sigmoid, or with
+    from_logits=True, l is computed from the logit z instead, without a clip and without overflow:
+
+    l = max(z, 0) - y z + log(1 + exp(-|z|)),   dl/dz = sigmoid(z) - y
+
+    label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / 2 (Szegedy et al. 2016)
+    """
+
+    from_logits: bool = boolean(default=False)
+    label_smoothing: float = real("[0, 1]", default=0.0)
+
+    link = Sigmoid
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = _smoothed(y, self.label_smoothing, 2)
+        return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
+
+    def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r = relu(z)
+        below = z - r
+        e = np.exp(below - r)  # exp(-|z|), also for complex z
+        p = np.exp(below) / (1 + e)
+        # the brackets keep small losses accurate: for y = 1 and large z, r - y z is exactly 0
+        return mean(np.log1p(e) + (r - y * z)), divide_by_outputs(p - y)
+
+    def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        q = _clipped(p)
+        # outside the clip the loss is constant, so its derivative is 0
+        derivatives = (q - y) / (q * (1 - q)) * (q == p)
+        return mean(-y * np.log(q) - (1 - y) * np.log(1 - q)), divide_by_outputs(derivatives)
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(Loss):
+    """l = -sum_j y_j log p_j.   Classes of which one is right: y (m, k) one-hot, or probabilities of the classes.
+
+    p is divided by its sum, as in Keras, and clipped to [eps, 1 - eps], eps the rounding unit of its dtype. After a
+    Softmax, or with from_logits=True, l is computed from the logits z instead, without a clip:
+
+    l = -sum_j y_j log softmax(z)_j,   dl/dz = softmax(z) sum_j y_j - y
+
+    label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / k (Szegedy et al. 2016)
+    """
+
+    from_logits: bool = boolean(default=False)
+    label_smoothing: float = real("[0, 1]", default=0.0)
+
+    link = Softmax
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = _smoothed(y, self.label_smoothing, y.shape[1])
+        return self._of_logits(p, y) if self.from_logits else self._of_probabilities(p, y)
+
+    def _of_logits(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        log_p = log_softmax(z)
+        return -row_sums(y * log_p)[:, 0], np.exp(log_p) * row_sums(y) - y
+
+    def _of_probabilities(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        total = p.sum(axis=1, keepdims=True)
+        n = p / total
+        q = _clipped(n)
+        dn = -y / q * (q == n)
+        return -(y * np.log(q)).sum(axis=1), (dn - (dn * n).sum(axis=1, keepdims=True)) / total
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(Loss):
+    """l = -log p_y: CategoricalCrossentropy for targets that are class labels, y (m, 1) in 0, ..., k - 1."""
+
+    from_logits: bool = boolean(default=False)
+
+    link = Softmax
+    outputs = Interval("[0, 1]")
+    sparse = True
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not self.from_logits:
+            one_hot = (y == np.arange(p.shape[1])).astype(y.dtype)
+            return CategoricalCrossentropy().terms(p, one_hot)
+        log_p = log_softmax(p)
+        derivatives, right = np.exp(log_p), (np.arange(len(y)), y[:, 0].astype(int))
+        derivatives[right] -= 1
+        return -log_p[right], derivatives
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Return L as a float. Called as in Keras: y_true (m,) or (m, 1), y_pred (m, k), sample_weight (m,)."""
+        who, y, p = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        if p.ndim != 2 or y.shape not in ((len(p),), (len(p), 1)):
+            shapes = f"y_true has shape {y.shape}, y_pred {p.shape}"
+            raise ShapeError(f"{who}: {shapes}; y_true must hold one class label per row of y_pred")
+        one_hot = y.reshape(-1, 1) == np.arange(p.shape[1])
+        if not one_hot.any(axis=1).all():
+            raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
+        return CategoricalCrossentropy(self.from_logits)(one_hot, p, sample_weight)
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+def _smoothed(y: np.ndarray, smoothing: float, classes: int) -> np.ndarray:
+    """Label smoothing: spread a part of the target equally over all classes."""
+    return (1 - smoothing) * y + smoothing / classes if smoothing else y
+
+
+def _clipped(p: np.ndarray) -> np.ndarray:
+    """Clip probabilities so that the logarithms of p and of 1 - p are finite."""
+    eps = float(np.finfo(p.dtype).eps)
+    return np.minimum(np.maximum(p, eps), 1 - eps)

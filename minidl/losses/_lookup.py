@@ -1,0 +1,45 @@
+"""Losses by their Keras strings, and the default loss of a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import validation
+from ..layers import Layer, Sigmoid, Softmax
+from ._base import Loss, PenalizedLoss
+from ._crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from ._regression import Hinge, Huber, MeanAbsoluteError, MeanSquaredError, Poisson
+
+LOSSES: dict[str, Callable[[], Loss]] = {
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "huber": Huber,
+    "hinge": Hinge,
+    "poisson": Poisson,
+}
+
+
+def get(what: str, given: PenalizedLoss | Loss | str) -> PenalizedLoss:
+    """Return the given sum of terms, or make one of a loss or of a Keras string."""
+    return given if isinstance(given, PenalizedLoss) else PenalizedLoss(validation.resolve(what, given, Loss, LOSSES))
+
+
+def default_for(layer: Layer, y: Any = None) -> Loss:
+    """Return the loss that has the layer as its link, else MeanSquaredError.
+
+    After Softmax, targets y in one column are taken as class labels.
+    """
+    if isinstance(layer, Softmax):
+        in_one_column = y is not None and np.shape(y)[1:] in ((), (1,))
+        return SparseCategoricalCrossentropy() if in_one_column else CategoricalCrossentropy()
+    return BinaryCrossentropy() if isinstance(layer, Sigmoid) else MeanSquaredError()

@@ -1,0 +1,144 @@
+"""One row per layer: its class, name as an activation, range of outputs, and counterparts in Keras and ONNX.
+
+Model files, Keras archives, ONNX files, the diagnosis and the estimators read these rows; a new layer adds one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .layers import (
+    ELU,
+    GELU,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .validation import REAL_LINE, Interval
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """Says why another program has no counterpart of a layer."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class KerasLayer:
+    """The layer in Keras.
+
+    settings    the settings that Keras's layer has under the same names
+    constants   further settings that Keras's layer needs to compute the same
+    class_name  its class in Keras; None if it is that of minidl
+    """
+
+    settings: tuple[str, ...] = ()
+    constants: Mapping[str, str | int] = field(default_factory=dict)
+    class_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One ONNX operator that computes the layer.
+
+    attributes  {attribute in ONNX: setting of the layer, or an integer}
+    parameters  the layer's parameters that follow x as inputs
+    """
+
+    name: str
+    attributes: Mapping[str, str | int] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """One layer, as the rest of minidl must know it.
+
+    cls           the class, which files call "layers.<its name>"
+    activation    the Keras string of an activation, such as "relu"
+    output_range  the interval that the outputs of an activation lie in; None if they depend on weights or inputs
+    keras         the layer in Keras, or why Keras lacks it
+    onnx          the operator in ONNX, or the key of the function in minidl.files that builds the layer from several
+                  operators, or why ONNX lacks it
+    """
+
+    cls: type[Layer]
+    activation: str | None = None
+    output_range: Interval | None = None
+    keras: KerasLayer | Unsupported | None = None
+    onnx: Operator | str | Unsupported | None = None
+
+
+# Keras's layer Activation with the row's `activation`
+ACTIVATION = KerasLayer(class_name="Activation")
+IDENTITY = "identity"  # predictions leave the layer out
+
+_POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
+
+_ENTRIES = (
+    # activations
+    LayerEntry(Tanh, "tanh", Interval("[-1, 1]"), ACTIVATION, Operator("Tanh")),
+    LayerEntry(ReLU, "relu", _POSITIVE, KerasLayer(), Operator("Relu")),
+    LayerEntry(ELU, "elu", Interval("[-1, inf)"), KerasLayer(("alpha",)), Operator("Elu", {"alpha": "alpha"})),
+    LayerEntry(GELU, "gelu", Interval("[-0.17, inf)"), ACTIVATION, "gelu"),
+    LayerEntry(
+        LeakyReLU,
+        "leaky_relu",
+        REAL_LINE,
+        KerasLayer(("negative_slope",)),
+        Operator("LeakyRelu", {"alpha": "negative_slope"}),
+    ),
+    LayerEntry(SiLU, "silu", Interval("[-0.28, inf)"), ACTIVATION, "silu"),
+    LayerEntry(Softplus, "softplus", _POSITIVE, ACTIVATION, Operator("Softplus")),
+    LayerEntry(Sigmoid, "sigmoid", _UNIT, ACTIVATION, Operator("Sigmoid")),
+    LayerEntry(Softmax, "softmax", _UNIT, KerasLayer((), {"axis": -1}), Operator("Softmax", {"axis": -1})),
+    # layers with weights
+    LayerEntry(Dense, keras=KerasLayer(("units", "use_bias"), {"activation": "linear"}), onnx="dense"),
+    LayerEntry(
+        BatchNormalization,
+        keras=KerasLayer(("momentum", "epsilon", "center", "scale"), {"axis": -1}),
+        onnx="batch_normalization",
+    ),
+    LayerEntry(
+        LayerNormalization,
+        keras=KerasLayer(("epsilon", "center", "scale"), {"axis": -1}),
+        onnx="layer_normalization",
+    ),
+    LayerEntry(PReLU, keras=KerasLayer(("shared_axes",)), onnx=Operator("PRelu", parameters=("alpha",))),
+    # noise and shape
+    LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
+    LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),
+    LayerEntry(Flatten, keras=KerasLayer(), onnx=Operator("Flatten", {"axis": 1})),
+    # containers
+    LayerEntry(Chain, keras=KerasLayer(class_name="Sequential"), onnx="chain"),
+    LayerEntry(Residual, keras=Unsupported("a Sequential does not add its input"), onnx="residual"),
+)
+
+LAYERS: dict[type[Layer], LayerEntry] = {entry.cls: entry for entry in _ENTRIES}
+ACTIVATIONS: dict[str, type[Layer]] = {entry.activation: entry.cls for entry in _ENTRIES if entry.activation}
+
+
+def reason(counterpart: object) -> str:
+    """Return " (the reason)" of an Unsupported, else ""."""
+    return f" ({counterpart.reason})" if isinstance(counterpart, Unsupported) else ""
+
+
+def entry_of(layer: Layer) -> LayerEntry:
+    """Return the row of a layer. A layer of another class, also of a subclass, has a row that knows nothing of it."""
+    return LAYERS.get(type(layer)) or LayerEntry(type(layer))

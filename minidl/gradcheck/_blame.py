@@ -8,9 +8,9 @@ from .._recording import LayerPass, record_passes
 from ..layers import Layer
 from ..naming import join_path
 from . import _causes
-from ._chain_subject import DataLoss
+from ._chain_subject import INPUT, DataLoss
 from ._compare import TOLERANCE, compare
-from ._layer_subject import INPUT, LayerSubject, layer_subject
+from ._layer_subject import LayerSubject, layer_subject
 from ._report import Report
 from ._subjects import LossSubject, PenaltySubject
 

@@ -70,7 +70,7 @@ class GradientChecker(Callback):
         """Return the report on some of these examples."""
         rows = examples[every_kth(len(examples), self.rows)]
         objective, known = self.model.objective, self.subject
-        self.subject = DataLoss(objective.copy(), rows) if known is None else known.follow(objective, rows)
+        self.subject = DataLoss(objective, rows) if known is None else known.follow(objective, rows)
         settings = (self.depth, self.method, self.tolerance, self.epoch)
         return compare_objective(self.model.name, self.subject, *settings)
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from ._chain_subject import INPUT
 from ._differentiation import METHODS, Differentiation
-from ._layer_subject import INPUT, LayerSubject
+from ._layer_subject import LayerSubject
 from ._subjects import LossSubject, PenaltySubject
 
 NOT_REPEATABLE = "forward is not the same twice from one state: does it draw from another generator than self.rng?"
@@ -60,7 +61,7 @@ class Evidence:
     def off(self) -> np.ndarray:
         """True where an entry is wrong."""
         least = self.closeness * np.abs(self.derivative).max(initial=0.0)
-        return ~np.isclose(self.claimed, self.derivative, rtol=self.closeness, atol=1e-3 * least)
+        return np.asarray(~np.isclose(self.claimed, self.derivative, rtol=self.closeness, atol=1e-3 * least))
 
 
 @dataclass
@@ -118,9 +119,6 @@ def _length(a: np.ndarray) -> float:
     return float(np.linalg.norm(a))
 
 
-# ---- one relation everywhere
-
-
 def _not_repeatable(e: LayerEvidence) -> str | None:
     return None if e.subject.is_repeatable else NOT_REPEATABLE
 
@@ -148,7 +146,10 @@ def _factor(e: Evidence) -> str | None:
         return None
     if abs(r + 1) < e.closeness:
         return f"{e.name} = -derivative everywhere: the sign is flipped"
-    for words, count in _products(e.counts):
+    counts = {f"{count} {name}": count for name, count in e.counts.items() if count > 1}
+    pairs = itertools.combinations(counts.items(), 2)
+    counts |= {f"{first} x {second}": one * other for (first, one), (second, other) in pairs}
+    for words, count in counts.items():
         if abs(r * count - 1) < e.closeness:
             return f"{e.name} = derivative / {count} everywhere, and {count} = {words}: a mean where a sum belongs"
         if abs(r / count - 1) < e.closeness:
@@ -157,13 +158,6 @@ def _factor(e: Evidence) -> str | None:
     if e.derivative.size == 1 and min(abs(r - 2), abs(r - 0.5)) > e.closeness:
         return None  # a single number always has a factor
     return f"{e.name} = {r:.9g} x derivative everywhere: a constant factor too {'much' if abs(r) > 1 else 'little'}"
-
-
-def _products(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
-    items = [(f"{count} {name}", count) for name, count in counts.items() if count > 1]
-    yield from items
-    for (first, one), (second, other) in itertools.combinations(items, 2):
-        yield f"{first} x {second}", one * other
 
 
 def _rearranged(e: Evidence) -> Table:
@@ -181,9 +175,6 @@ def _rearranged(e: Evidence) -> Table:
         for by in (1, -1):
             yield f"{name} is the derivative moved by {by} along axis {axis}", np.roll(d, by, axis)
         yield f"{name} is the derivative in reverse order along axis {axis}", np.flip(d, axis)
-
-
-# ---- parameters
 
 
 def _not_written(e: LayerEvidence) -> str | None:
@@ -207,14 +198,11 @@ def _penalty_inside(e: LayerEvidence) -> str | None:
     return None
 
 
-def _swapped(e: LayerEvidence) -> Table:
+def _other_sum(e: LayerEvidence) -> Table:
+    """The gradient of another parameter, or for a vector some sum of dy itself."""
     for path, part in e.subject.parts.items():
         if path not in (e.path, INPUT) and part.shape == e.claimed.shape:
             yield f"{e.name} has the gradient of {path}", e.subject.tensor_derivatives(path, e.method)
-
-
-def _sum_of_dy(e: LayerEvidence) -> Table:
-    """Some sum of dy itself, for a vector."""
     if e.claimed.ndim != 1 or e.dy.ndim != 2:
         return
     total = np.full(e.claimed.shape, e.derivative.sum())
@@ -226,47 +214,32 @@ def _sum_of_dy(e: LayerEvidence) -> Table:
     yield f"{e.name} is dy summed over the rows: {why}", e.dy.sum(axis=0)
 
 
-# ---- inputs
-
-
 def _not_returned(e: LayerEvidence) -> str | None:
     """A dx that does not have the shape of x is recorded as NaN."""
     return "dL/dx is not an array like x: backward must return dL/dx" if np.isnan(e.claimed).all() else None
 
 
-def _dy_passed_on(e: LayerEvidence) -> Table:
-    if (e.derivative == 0).any():
-        yield "dL/dx = dy: the whole gradient passes; the mask (or derivative) of forward is forgotten", e.dy
-    yield "dL/dx = dy: backward returns its argument, the derivative of forward is forgotten", e.dy
-
-
-def _sum_with_dy(e: LayerEvidence) -> Table:
-    """For y = x + f(x), where dL/dx is dy and something more."""
-    if e.claimed.shape != e.dy.shape or (e.derivative == 0).any():
-        return
-    yield "dL/dx lacks dy itself: the x of the residual is forgotten (dx = dy + ...)", e.derivative - e.dy
-    yield "dL/dx has dy once too often (dx = dy + ...)", e.derivative + e.dy
-    yield "dL/dx is dy minus what should be added to it (dx = dy + ...)", 2 * e.dy - e.derivative
-
-
-def _other_derivative(e: LayerEvidence) -> Table:
-    """Frequent mistakes in the derivative of an elementwise function."""
-    dy, x, y = e.dy, e.x, e.y
-    if not e.claimed.shape == dy.shape == x.shape:
-        return
-    written = {"x": x, "y": y, "1 - y": 1 - y, "1 - y^2": 1 - y**2, "y (1 - y)": y * (1 - y)}
-    for words, derivative in written.items():
-        yield f"dL/dx = dy * ({words}): that is not the derivative of forward", dy * derivative
-        yield f"dL/dx = {words}: dy is forgotten", derivative
-    if e.derivative.all():
-        yield "dL/dx = dy / derivative: divided where a product belongs", dy * dy / e.derivative
-
-
-def _not_transposed(e: LayerEvidence) -> Table:
+def _made_of_dy(e: LayerEvidence) -> Table:
+    """Frequent mistakes in the derivative of an elementwise function, of y = x + f(x), and of a matrix product."""
+    dy, x, y, d = e.dy, e.x, e.y, e.derivative
+    if (d == 0).any():
+        yield "dL/dx = dy: the whole gradient passes; the mask (or derivative) of forward is forgotten", dy
+    yield "dL/dx = dy: backward returns its argument, the derivative of forward is forgotten", dy
+    if e.claimed.shape == dy.shape and d.all():
+        yield "dL/dx lacks dy itself: the x of the residual is forgotten (dx = dy + ...)", d - dy
+        yield "dL/dx has dy once too often (dx = dy + ...)", d + dy
+        yield "dL/dx is dy minus what should be added to it (dx = dy + ...)", 2 * dy - d
+    if e.claimed.shape == dy.shape == x.shape:
+        written = {"x": x, "y": y, "1 - y": 1 - y, "1 - y^2": 1 - y**2, "y (1 - y)": y * (1 - y)}
+        for words, derivative in written.items():
+            yield f"dL/dx = dy * ({words}): that is not the derivative of forward", dy * derivative
+            yield f"dL/dx = {words}: dy is forgotten", derivative
+        if d.all():
+            yield "dL/dx = dy / derivative: divided where a product belongs", dy * dy / d
     for path in e.subject.params:
         W = e.subject.parts[path].of(e.subject.point)
-        if W.ndim == e.dy.ndim == 2 and e.dy.shape[1] == len(W):
-            yield f"dL/dx = dy @ {path}: its transpose belongs there", e.dy @ W
+        if W.ndim == dy.ndim == 2 and dy.shape[1] == len(W):
+            yield f"dL/dx = dy @ {path}: its transpose belongs there", dy @ W
 
 
 def _mask(e: LayerEvidence) -> str | None:
@@ -316,9 +289,6 @@ def _one_side(e: LayerEvidence) -> str | None:
     return None
 
 
-# ---- a few entries
-
-
 def _lines(e: Evidence) -> str | None:
     """A few whole rows or columns are wrong."""
     if e.claimed.ndim != 2:
@@ -342,9 +312,6 @@ def _joined(numbers: Iterable[Any]) -> str:
     return ", ".join(str(number) for number in itertools.islice(numbers, 5))
 
 
-# ---- precision and earlier passes
-
-
 def _coarse(e: Evidence) -> str | None:
     if 2 * e.off.sum() > e.off.size and _length(e.claimed - e.derivative) < 3e-7 * _length(e.derivative):
         return f"{e.name} agrees with the derivative to seven digits: something is computed in float32"
@@ -357,11 +324,11 @@ def _stale(e: LayerEvidence) -> Table:
 
 
 OF_PARAMETER = (
-    _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _swapped, _sum_of_dy, _rearranged,
-    _lines, _entries, _coarse, _stale,
+    _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _other_sum, _rearranged, _lines,
+    _entries, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _dy_passed_on, _sum_with_dy, _other_derivative,
-    _not_transposed, _lines, _mask, _statistics, _one_side, _rearranged, _entries, _coarse, _stale,
+    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _made_of_dy, _lines, _mask, _statistics, _one_side,
+    _rearranged, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_LOSS = (_zero, _factor, _rearranged, _lines, _entries)

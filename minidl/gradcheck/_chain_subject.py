@@ -26,14 +26,18 @@ from ..parameters import Parameters
 from ._differentiation import (
     CENTRAL,
     Differentiation,
-    are_independent,
+    Output,
     complex_arithmetic,
     keeps_derivatives,
+    largest,
+    moved,
     random_step,
     vjp,
 )
-from ._rounding import bound, chain_bounds, largest
+from ._rounding import bound, chain_bounds
 from ._subjects import NEAR, Part, Subject
+
+INPUT = "input"  # the path of x, where it is a part of the vector
 
 
 @dataclass
@@ -43,11 +47,11 @@ class Recording:
     v: np.ndarray
     inputs: list[np.ndarray]
     before: list[Snapshot | None]
-    cotangents: dict[Any, dict[int, np.ndarray]] = field(default_factory=dict)
+    cotangents: dict[Differentiation, dict[int, np.ndarray]] = field(default_factory=dict)
 
 
 class ChainSubject(Subject):
-    """loss(layers(x), y) in float64 as a function of a vector, by default of theta. It uses the layers themselves."""
+    """loss(layers(x), y) in float64 as a function of theta, or of x and theta. It uses the layers themselves."""
 
     def __init__(self, layers: Chain, params: Parameters, loss: Loss, rows: Examples, training: bool = True) -> None:
         self.layers, self.leaves, self.params, self.loss, self.training = layers, layers.layers, params, loss, training
@@ -74,13 +78,11 @@ class ChainSubject(Subject):
         """True if no layer draws random numbers or remembers earlier passes."""
         return all(self._steady.get(i) for i in range(len(self.leaves)))
 
-    # ---- the parts of v
-
     def _theta(self, v: np.ndarray) -> np.ndarray:
-        return v
+        return v[v.size - self.params.theta.size :]
 
     def _x(self, v: np.ndarray) -> np.ndarray:
-        return self.rows.x
+        return self.parts[INPUT].of(v) if INPUT in self.parts else self.rows.x
 
     # ---- the claimed gradient
 
@@ -103,14 +105,15 @@ class ChainSubject(Subject):
         """The outputs and the gradient of one training step."""
         self.params.grad[:] = np.nan
         z = self.layers.forward(rows.x, self.training)
-        return z, self._joined(self.layers.backward(self._dz(z, rows)))
+        dx = self.layers.backward(self._dz(z, rows))
+        if INPUT not in self.parts:
+            return z, self.params.grad.copy()
+        if np.shape(dx) != rows.x.shape:
+            dx = np.full(rows.x.shape, np.nan)
+        return z, np.concatenate([np.ravel(dx), self.params.grad])
 
     def _dz(self, z: np.ndarray, rows: Examples) -> np.ndarray:
         return self.loss.value_and_gradient(z, rows.y, rows.weight)[1]
-
-    def _joined(self, dx: Any) -> np.ndarray:
-        """The gradient as a vector, after a backward pass that returned dx."""
-        return self.params.grad.copy()
 
     # ---- values
 
@@ -172,12 +175,15 @@ class ChainSubject(Subject):
 
     # ---- derivatives
 
-    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
-        """The output of the leaf that has the tensor, as a function of an offset of its entries, inside `at`."""
-        i, kept, window = self.leaf_of[path], v[self.parts[path].slice], self.params[path].value.reshape(-1)
+    def _output(self, v: np.ndarray, path: str) -> Output:
+        """The output of the leaf that has the tensor, as a function of an offset of some entries, for use in `at`."""
+        i = self.leaf_of[path]
         a = self.record(v).inputs[i]
+        if path == INPUT:
+            return self._output_of_input(i, a)
+        kept, window = v[self.parts[path].slice], self.params[path].value.reshape(-1)
 
-        def output(offset: Any, chosen: Any = slice(None)) -> np.ndarray:
+        def output(offset: Any, chosen: Any) -> np.ndarray:
             window[chosen] = kept[chosen] + offset
             y = self.run(i, a)
             window[chosen] = kept[chosen]
@@ -185,36 +191,20 @@ class ChainSubject(Subject):
 
         return output
 
+    def _output_of_input(self, i: int, a: np.ndarray) -> Output:
+        return lambda offset, chosen: self.run(i, moved(a, offset, chosen))
+
     def tensor_derivative(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> float:
-        after = self.leaf_of[path] + 1
+        after, everything = self.leaf_of[path] + 1, slice(None)
         self.record(v)
         with self.at(v, method.dtype):
             output = self._output(v, path)
-            return float(method.derivative(lambda offset: self._onward(after, output(offset)), direction))
+            return float(method.derivative(lambda offset: self._onward(after, output(offset, everything)), direction))
 
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
-        part, cotangent = self.parts[path], self.cotangent(self.leaf_of[path], v, method)
-        values, columns = v[part.slice], part.shape[-1] if part.shape else 1
+        tensor, dy = self.parts[path].of(v), self.cotangent(self.leaf_of[path], v, method)
         with self.at(v, method.dtype):
-            output = self._output(v, path)
-
-            def change(chosen: np.ndarray, size: float) -> Any:
-                """The derivative of the output when the chosen entries, of this size, move together."""
-                direction = np.ones(len(chosen))
-                return method.derivative(lambda offset: output(offset, chosen), direction, max(1.0, size))
-
-            def of_columns(moved: np.ndarray) -> Any:
-                return change(np.flatnonzero(np.resize(moved, part.size)), largest(values))
-
-            by_column = cotangent.ndim == 2 and cotangent.shape[1] == columns and part.size > 1
-            if by_column and are_independent(of_columns, columns, axis=1):  # as in Dense: a row of the kernel at a time
-                found = np.empty(part.size)
-                for row in np.arange(part.size).reshape(-1, columns)[np.unique(entries // columns)]:
-                    found[row] = (cotangent * change(row, largest(values[row]))).sum(axis=0)
-                return found[entries]
-            return np.array(
-                [(cotangent * change(entries[[k]], abs(values[entries[k]]))).sum() for k in range(len(entries))]
-            )
+            return vjp(self._output(v, path), tensor, dy, method, axis=0 if path == INPUT else -1, entries=entries)
 
     def cotangent(self, i: int, v: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dy of leaf i's output, by derivatives from the end of the chain backwards."""
@@ -224,14 +214,9 @@ class ChainSubject(Subject):
             if not found:
                 found[len(self.leaves) - 1] = self._loss_derivative(recording.inputs[-1], method)
             for lower in range(min(found), i, -1):
-                found[lower - 1] = self._input_derivative(lower, recording.inputs[lower], found[lower], method)
+                a = recording.inputs[lower]
+                found[lower - 1] = vjp(self._output_of_input(lower, a), a, found[lower], method, axis=0)
         return found[i]
-
-    def _input_derivative(
-        self, i: int, a: np.ndarray, dy: np.ndarray, method: Differentiation, entries: np.ndarray | None = None
-    ) -> np.ndarray:
-        """dL/da of leaf i's input a, or some entries of it, from dL/dy of its output."""
-        return vjp(lambda offset: self.run(i, a + offset), a.shape, dy, method, max(1.0, largest(a)), entries)
 
     @abstractmethod
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
@@ -256,20 +241,20 @@ class ChainSubject(Subject):
 
 
 class DataLoss(ChainSubject):
-    """The data loss of an objective on some rows. The objective is a private copy."""
+    """The data loss of a private copy of an objective on some rows."""
 
     trials = 1  # a network has many outputs, all of which are judged
 
     def __init__(self, objective: Objective, rows: Examples) -> None:
-        self.objective = objective
-        super().__init__(objective.layers, objective.params, objective.loss, rows)
+        self.source, self.objective = objective, objective.copy()
+        super().__init__(self.objective.layers, self.objective.params, objective.loss, rows)
 
     def follow(self, objective: Objective, rows: Examples) -> DataLoss:
         """The subject for an objective after more training, with what is known of its layers already."""
-        if self.is_steady:
+        if self.is_steady and objective is self.source:
             self.start(objective.params.theta, rows)
             return self
-        new = DataLoss(objective.copy(), rows)
+        new = DataLoss(objective, rows)
         known = ("_steady", "_depends_on_other_batch", "supports_complex")
         vars(new).update({name: vars(self)[name] for name in known if name in vars(self)})
         return new
@@ -277,7 +262,7 @@ class DataLoss(ChainSubject):
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         y, m = self.rows.y, len(z)
         share = (np.ones(m) if self.rows.weight is None else self.rows.weight) / m
-        return vjp(lambda offset: self.loss.terms(z + offset, y)[0], z.shape, share, method, max(1.0, largest(z)))
+        return vjp(lambda offset, chosen: self.loss.terms(moved(z, offset, chosen), y)[0], z, share, method, axis=0)
 
     def unit(self, v: np.ndarray) -> float:
         z = self.record(v).inputs[-1]
@@ -332,7 +317,7 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def check_output(layer: Layer, y: Any) -> Any:
-    """Return the layer's output for a float64 input; raise if it is no array or too coarse for derivatives."""
+    """Return the layer's output for a float64 input; raise if it is not an array or too coarse for derivatives."""
     if not isinstance(y, np.ndarray | np.generic):
         got = "nothing" if y is None else f"a {type(y).__name__}"
         raise ShapeError(f"{type(layer).__name__}: forward returns {got}; it must return an array, y")

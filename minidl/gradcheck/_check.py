@@ -197,21 +197,16 @@ def check_model(
     Returns the Report, in which `guilty` is the layer whose backward is wrong; raises GradientError with it if a
     gradient is wrong.
     """
-    require_model("check_model", model)
+    if not isinstance(model, Model):
+        got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise SettingError(f"check_model: model must be a Model, got {got}; call check_model(model, x, y)")
     check_settings("check_model", depth, method, tolerance)
     rows = validation.check_integer("check_model", "rows", rows, 1)
     if not model.built:
         raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
     examples = model.examples("check_model", x, y, sample_weight)
-    subject = DataLoss(model.objective.copy(), examples[every_kth(len(examples), rows)])
+    subject = DataLoss(model.objective, examples[every_kth(len(examples), rows)])
     return _finish(compare_objective(model.name, subject, depth, method, tolerance, seed), raise_on_failure)
-
-
-def require_model(who: str, given: Any) -> None:
-    """Raise SettingError if this is not a Model."""
-    if not isinstance(given, Model):
-        got = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
-        raise SettingError(f"{who}: model must be a Model, got {got}; call {who}(model, x, y)")
 
 
 def every_kth(m: int, rows: int) -> np.ndarray:

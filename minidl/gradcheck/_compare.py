@@ -182,7 +182,7 @@ class Comparison:
     def _derivative_bounds(self, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
         """The rounding errors of derivatives by these entries, which move the further the larger they are."""
         sizes = abs(self.subject.point[self.subject.parts[path].slice][entries])
-        return method.rounding * self.value_bound / sizes.clip(1)
+        return np.asarray(method.rounding * self.value_bound / np.maximum(1.0, sizes))
 
     def _measure(self, analytic: np.ndarray, numeric: np.ndarray, bound: np.ndarray) -> float:
         """The relative difference of these values beyond rounding; it counts towards that of all."""
@@ -230,7 +230,7 @@ class Comparison:
 def _differ(analytic: np.ndarray, numeric: np.ndarray, bound: np.ndarray, tolerance: float) -> np.ndarray:
     """True where values differ by more than the tolerance and rounding; NaN always differs."""
     beyond = abs(analytic - numeric) - bound
-    return ~(beyond <= tolerance * (abs(analytic) + abs(numeric)))
+    return np.asarray(~(beyond <= tolerance * (abs(analytic) + abs(numeric))))
 
 
 def _length(a: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from ..errors import SettingError
 
 EPS = float(np.finfo(np.float64).eps)
 Function = Callable[[Any], Any]
+Output = Callable[[Any, Any], np.ndarray]  # (offset, entries that it is added to) -> y
 
 
 @dataclass(frozen=True)
@@ -168,54 +169,65 @@ def _consistent(h: float, derivative: Any, before: Any, now: Any, after: Any) ->
 
 def random_step(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random step as large as the point's entries, and at least of size 1."""
-    return rng.standard_normal(point.shape) * abs(point).clip(1)
+    return np.asarray(rng.standard_normal(point.shape) * np.maximum(1, abs(point)))
 
 
 # ---- derivatives of arrays by arrays, with few evaluations
 
 
+def largest(array: np.ndarray) -> float:
+    """The largest finite modulus in the array, or 0."""
+    finite = abs(array[np.isfinite(array)])
+    return float(finite.max(initial=0.0))
+
+
+def moved(a: np.ndarray, offset: Any, chosen: Any) -> np.ndarray:
+    """The array with an offset added to the chosen entries, numbered as in one long row."""
+    flat = a.astype(np.result_type(a, offset)).ravel()
+    flat[chosen] += offset
+    return flat.reshape(a.shape)
+
+
 def vjp(
-    f: Function,
-    shape: tuple[int, ...],
-    dy: np.ndarray,
-    method: Differentiation,
-    scale: float,
-    entries: np.ndarray | None = None,
+    f: Output, a: np.ndarray, dy: np.ndarray, method: Differentiation, axis: int, entries: np.ndarray | None = None
 ) -> np.ndarray:
-    """dL/da from dy = dL/dy, for y = f(offset of a), a of this shape: the whole of it, or a vector of some entries.
+    """dL/da, or a vector of some of its entries, from dy = dL/dy, where y = f(offset, chosen entries of a).
 
-    One column of all rows moves at a time; single numbers if rows depend on each other.
+    If slice k of y along the axis depends only on slice k of a, one entry of every slice moves at a time, else a single
+    entry: in Dense one input of all rows, or one row of the kernel.
     """
-    m, size = shape[0], int(np.prod(shape))
-    width, wanted, step = size // m, np.arange(size) if entries is None else entries, np.ones((m, size // m))
+    wanted, flat, n = np.arange(a.size) if entries is None else entries, a.ravel(), a.shape[axis]
+    slices = np.moveaxis(np.arange(a.size).reshape(a.shape), axis, 0).reshape(n, -1)
 
-    def change(moved: Any) -> np.ndarray:
-        return np.asarray(method.derivative(f, (step * moved).reshape(shape), scale))
+    def change(chosen: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        scale = max(1.0, largest(flat[chosen]))
+        return np.asarray(method.derivative(lambda offset: f(offset, chosen), direction, scale))
 
-    if are_independent(lambda rows: change(rows[:, None]), m, axis=0):
-        by_row = np.empty((m, width))
-        for column in np.unique(wanted % width):
-            by_row[:, column] = (dy * change(np.arange(width) == column)).reshape(m, -1).sum(axis=1)
-        found = by_row.ravel()[wanted]
+    if _are_independent(change, slices, axis):
+        found, one_of_each = np.empty(a.size), np.ones(n)
+        for chosen in slices.T[np.isin(slices, wanted).any(axis=0)]:
+            found[chosen] = np.moveaxis(dy * change(chosen, one_of_each), axis, 0).reshape(n, -1).sum(axis=1)
+        found = found[wanted]
     else:
-        numbers = np.arange(size).reshape(m, width)
-        found = np.array([(dy * change(numbers == entry)).sum() for entry in wanted])
-    return found.reshape(shape) if entries is None else found
+        found = np.array([(dy * change(wanted[[k]], np.ones(1))).sum() for k in range(len(wanted))])
+    return found.reshape(a.shape) if entries is None else found
 
 
-def are_independent(change: Callable[[np.ndarray], np.ndarray], n: int, axis: int) -> bool:
-    """True if slice k of the outputs, along the axis, depends only on slice k of the inputs, for each k below n.
+def _are_independent(change: Callable[..., np.ndarray], slices: np.ndarray, axis: int) -> bool:
+    """True if slice k of the outputs depends only on slice k of the inputs, for all k.
 
-    change(moved) differentiates the outputs as the slices in `moved` (n booleans) change. Two numbers differ in some
-    bit, so it is enough to move, for each bit, the slices that have it.
+    Two numbers differ in some bit, so it is enough to move, for each bit, the slices whose number has it.
     """
+    n = len(slices)
     if n == 1:
         return True
-    together = change(np.ones(n, bool))
-    mask_shape = [1] * together.ndim
-    mask_shape[axis] = n
+    step = np.random.default_rng(4).standard_normal(slices.shape)
+    together = change(slices.ravel(), step.ravel())
+    if together.shape[axis] != n:
+        return False
     for bit in range((n - 1).bit_length()):
-        moved = (np.arange(n) >> bit) & 1 == 1
-        if not np.array_equal(change(moved), together * moved.reshape(mask_shape)):
+        has_bit = (np.arange(n) >> bit) & 1 == 1
+        alone = np.moveaxis(change(slices[has_bit].ravel(), step[has_bit].ravel()), axis, 0)
+        if alone[~has_bit].any() or not np.array_equal(alone[has_bit], np.moveaxis(together, axis, 0)[has_bit]):
             return False
     return True

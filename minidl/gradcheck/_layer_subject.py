@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,9 @@ from ..data import Examples
 from ..layers import Chain, Layer, build_layer
 from ..losses import Loss
 from ..parameters import Parameters
-from ._chain_subject import ChainSubject, check_output, other_batch
-from ._differentiation import Differentiation
-from ._rounding import largest
+from ._chain_subject import INPUT, ChainSubject, check_output, other_batch
+from ._differentiation import Differentiation, largest
 from ._subjects import Part
-
-INPUT = "input"  # the path of a layer's input x
 
 
 class Projection(Loss):
@@ -44,16 +40,6 @@ class LayerSubject(ChainSubject):
         self.parts = {INPUT: Part(slice(0, x.size), x.shape), **parts}
         self.point = np.concatenate([self.rows.x.ravel(), self.point])
 
-    def _theta(self, v: np.ndarray) -> np.ndarray:
-        return v[self.rows.x.size :]
-
-    def _x(self, v: np.ndarray) -> np.ndarray:
-        return self.parts[INPUT].of(v)
-
-    def _joined(self, dx: Any) -> np.ndarray:
-        right = np.shape(dx) == self.rows.x.shape  # a dx of another shape, or none, stands as NaN
-        return np.concatenate([np.ravel(dx) if right else np.full(self.rows.x.size, np.nan), self.params.grad])
-
     def outputs(self, v: np.ndarray) -> Any:
         """y at v."""
         with self.at(v, v.dtype):
@@ -64,17 +50,6 @@ class LayerSubject(ChainSubject):
 
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         return self.rows.y
-
-    def _output(self, v: np.ndarray, path: str) -> Callable[..., np.ndarray]:
-        x = self._x(v)
-        return (lambda offset: self.run(0, x + offset.reshape(x.shape))) if path == INPUT else super()._output(v, path)
-
-    def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
-        if path != INPUT:
-            return super().derivatives(v, path, entries, method)
-        self.record(v)
-        with self.at(v, method.dtype):
-            return self._input_derivative(0, self._x(v), self.rows.y, method, entries)
 
     def gradient_of_two_backwards(self, path: str) -> tuple[np.ndarray, np.ndarray]:
         """The gradient of a parameter after one backward pass from zeros, and after a second one."""

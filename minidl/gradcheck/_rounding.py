@@ -7,16 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..layers import Layer
-from ._differentiation import EPS
+from ._differentiation import EPS, largest
 
 NOISE = 32  # a sum of many rounded terms is wrong by a few rounding units of the largest
 UNDERFLOW = float(np.finfo(np.float64).tiny) / EPS  # below it numbers lose their digits one by one
-
-
-def largest(array: np.ndarray) -> float:
-    """The largest finite modulus in the array, 0 if there is none."""
-    finite = np.abs(array[np.isfinite(array)])
-    return float(finite.max(initial=0.0))
 
 
 def bound(size: float) -> float:

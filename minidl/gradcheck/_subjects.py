@@ -15,8 +15,8 @@ from ..data import finite, numeric
 from ..errors import ShapeError
 from ..losses import Loss
 from ..parameters import Penalty
-from ._differentiation import Differentiation, complex_arithmetic, keeps_derivatives, random_step
-from ._rounding import bound, largest
+from ._differentiation import Differentiation, complex_arithmetic, keeps_derivatives, largest, random_step
+from ._rounding import bound
 
 REPEATS = 10  # two small random masks can be equal by chance, but not so many
 NEAR = 1e-3  # how far from the point, in random steps, support of complex numbers is tried
@@ -60,7 +60,7 @@ class Subject(ABC):
         """The gradient that is claimed at v."""
 
     def outputs(self, v: np.ndarray) -> Any:
-        """What f computes, as many numbers as it can show: by default its value."""
+        """The numbers that f computes, as many as there are: by default its value."""
         return self.value(v)
 
     @cached_property

@@ -20,6 +20,7 @@ from .layers import (
     Layer,
     LayerNormalization,
     LeakyReLU,
+    PReLU,
     ReLU,
     Residual,
     Sigmoid,
@@ -119,6 +120,7 @@ _ENTRIES = (
         keras=KerasLayer(("epsilon", "center", "scale"), {"axis": -1}),
         onnx="layer_normalization",
     ),
+    LayerEntry(PReLU, keras=KerasLayer(("shared_axes",)), onnx=Operator("PRelu", parameters=("alpha",))),
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),

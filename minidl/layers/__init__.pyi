@@ -20,4 +20,5 @@ from ._dropout import Dropout as Dropout
 from ._noise import GaussianNoise as GaussianNoise
 from ._normalization import BatchNormalization as BatchNormalization
 from ._normalization import LayerNormalization as LayerNormalization
+from ._prelu import PReLU as PReLU
 from ._reshaping import Flatten as Flatten

@@ -175,7 +175,13 @@ def test_training_goes_on_on_the_other_side(keras, tmp_path, name):
 @pytest.mark.peers
 @pytest.mark.parametrize(
     "layer",
-    ["Conv1D(2, 1)", "PReLU()", "Dense(2, activation='softsign')", "ReLU(max_value=6.0)", "Dense(2, trainable=False)"],
+    [
+        "Conv1D(2, 1)",
+        "UnitNormalization()",
+        "Dense(2, activation='softsign')",
+        "ReLU(max_value=6.0)",
+        "Dense(2, trainable=False)",
+    ],
 )
 def test_what_minidl_has_not_is_refused_by_name(keras, tmp_path, layer):
     shape = (3, 2) if layer.startswith("Conv") else (3,)

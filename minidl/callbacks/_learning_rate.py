@@ -20,7 +20,7 @@ class ReduceLROnPlateau(Monitored):
     factor    in (0, 1)
     cooldown  epochs after a reduction that do not count
 
-    The optimiser's learning rate must be a number, not a schedule. History gets `learning_rate`.
+    The optimizer's learning rate must be a number, not a schedule. History gets `learning_rate`.
     """
 
     monitor: str = "val_loss"
@@ -76,7 +76,7 @@ class LearningRateScheduler(Callback):
 
     schedule  a function of (epoch, learning rate) -> learning rate, or of the epoch alone
 
-    The optimiser's learning rate must be a number, not a schedule. History gets `learning_rate`.
+    The optimizer's learning rate must be a number, not a schedule. History gets `learning_rate`.
     """
 
     schedule: Any = setting(_check_schedule)

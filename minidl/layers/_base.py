@@ -105,19 +105,17 @@ class Layer(Validated):
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Return the parameters of this layer and all layers inside it by path, such as "dense_1/kernel"."""
-        found = {}
-        for path, layer in self.walk():
-            for name, parameter in layer.parameters.items():
-                found[join_path(path, name)] = parameter
-        return found
+        return {
+            join_path(path, name): parameter
+            for path, layer in self.walk()
+            for name, parameter in layer.parameters.items()
+        }
 
     def named_state(self) -> dict[str, np.ndarray]:
         """Return the state of this layer and all inside it by path, such as "batch_normalization/moving_mean"."""
-        found = {}
-        for path, layer in self.walk():
-            for name in layer.state_names:
-                found[join_path(path, name)] = getattr(layer, name)
-        return found
+        return {
+            join_path(path, name): getattr(layer, name) for path, layer in self.walk() for name in layer.state_names
+        }
 
     def mark_first(self) -> None:
         """Called by the model on the layer that receives the data."""
@@ -127,9 +125,8 @@ class Layer(Validated):
         """Return a new layer with the same settings, not built and not part of a model."""
         for kind in type(self).__mro__[: type(self).__mro__.index(Layer)]:
             if "__init__" in vars(kind) and "__dataclass_params__" not in vars(kind):
-                raise SettingError(
-                    f"{kind.__name__} cannot be cloned: make it a dataclass of its settings, without __init__"
-                )
+                remedy = "make it a dataclass of its settings, without __init__"
+                raise SettingError(f"{kind.__name__} cannot be cloned: {remedy}")
         new = object.__new__(type(self))
         for setting in fields(self):
             setattr(new, setting.name, _cloned(getattr(self, setting.name)))

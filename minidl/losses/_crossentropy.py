@@ -13,7 +13,19 @@ from ._base import Loss, divide_by_outputs, mean
 
 
 @dataclass(frozen=True)
-class BinaryCrossentropy(Loss):
+class Crossentropy(Loss):
+    """Base class of the losses of probabilities, which know a second formula for logits."""
+
+    from_logits: bool = boolean(default=False)
+
+    outputs = Interval("[0, 1]")
+
+    def on_logits(self) -> Self:
+        return replace(self, from_logits=True)
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(Crossentropy):
     """l = -y log p - (1 - y) log(1 - p), the mean over the k outputs.   y in [0, 1].
 
     p is a probability, clipped to [eps, 1 - eps], eps the rounding unit of its dtype. After a Sigmoid, or with
@@ -24,12 +36,10 @@ class BinaryCrossentropy(Loss):
     label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / 2 (Szegedy et al. 2016)
     """
 
-    from_logits: bool = boolean(default=False)
     label_smoothing: float = real("[0, 1]", default=0.0)
 
     link = Sigmoid
     labels = Interval("[0, 1]")
-    outputs = Interval("[0, 1]")
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = _smoothed(y, self.label_smoothing, 2)
@@ -49,12 +59,9 @@ class BinaryCrossentropy(Loss):
         derivatives = (q - y) / (q * (1 - q)) * (q == p)
         return mean(-y * np.log(q) - (1 - y) * np.log(1 - q)), divide_by_outputs(derivatives)
 
-    def on_logits(self) -> Self:
-        return replace(self, from_logits=True)
-
 
 @dataclass(frozen=True)
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(Crossentropy):
     """l = -sum_j y_j log p_j.   Classes of which one is right: y (m, k) one-hot, or probabilities of the classes.
 
     p is divided by its sum, as in Keras, and clipped to [eps, 1 - eps], eps the rounding unit of its dtype. After a
@@ -65,12 +72,10 @@ class CategoricalCrossentropy(Loss):
     label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / k (Szegedy et al. 2016)
     """
 
-    from_logits: bool = boolean(default=False)
     label_smoothing: float = real("[0, 1]", default=0.0)
 
     link = Softmax
     labels = Interval("[0, 1]")
-    outputs = Interval("[0, 1]")
     exclusive = True
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,18 +93,11 @@ class CategoricalCrossentropy(Loss):
         dn = -y / q * (q == n)
         return -(y * np.log(q)).sum(axis=1), (dn - (dn * n).sum(axis=1, keepdims=True)) / total
 
-    def on_logits(self) -> Self:
-        return replace(self, from_logits=True)
 
-
-@dataclass(frozen=True)
-class SparseCategoricalCrossentropy(Loss):
+class SparseCategoricalCrossentropy(Crossentropy):
     """l = -log p_y: CategoricalCrossentropy for targets that are class labels, y (m, 1) in 0, ..., k - 1."""
 
-    from_logits: bool = boolean(default=False)
-
     link = Softmax
-    outputs = Interval("[0, 1]")
     sparse = True
     exclusive = True
 
@@ -122,9 +120,6 @@ class SparseCategoricalCrossentropy(Loss):
         if not one_hot.any(axis=1).all():
             raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
         return CategoricalCrossentropy(self.from_logits)(one_hot, p, sample_weight)
-
-    def on_logits(self) -> Self:
-        return replace(self, from_logits=True)
 
 
 def _smoothed(y: np.ndarray, smoothing: float, classes: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 from ._base import MeanMetric as MeanMetric
 from ._base import Metric as Metric
+from ._base import named as named
 from ._base import one_hot as one_hot
 from ._counts import AUC as AUC
 from ._counts import Counts as Counts
@@ -13,6 +14,5 @@ from ._means import CategoricalAccuracy as CategoricalAccuracy
 from ._means import MeanAbsoluteError as MeanAbsoluteError
 from ._means import MeanSquaredError as MeanSquaredError
 from ._means import SparseCategoricalAccuracy as SparseCategoricalAccuracy
-from ._names import named as named
 from ._sums import R2Score as R2Score
 from ._sums import Scorer as Scorer

@@ -1,15 +1,17 @@
-"""The base classes of metrics."""
+"""The base classes of metrics, and the names that metrics have in History."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..validation import Validated
+from .. import metrics, validation
+from ..errors import SettingError
+from ..naming import snake_case, unique
 
 
 @dataclass(eq=False)
-class Metric(Validated):
+class Metric(validation.Validated):
     """A figure of targets y and outputs p, both (m, k), over all rows since its last reset.
 
     A subclass writes reset(), update(y, p) for the rows of one batch, and result() -> float. With settings it is a
@@ -67,3 +69,33 @@ def one_hot(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 def ratio(part: float, whole: float) -> float:
     """part / whole, or 0 if whole is 0."""
     return float(part / whole) if whole else 0.0
+
+
+# ---- the names that metrics have in History
+
+
+def named(what: str, given: object) -> dict[str, Metric]:
+    """Return metrics by the names they have in History: a string as typed, an object as its class in snake case.
+
+    A function becomes a Scorer and keeps its name. Names that repeat are numbered: precision, precision_1.
+    """
+    found: dict[str, Metric] = {}
+    for item in [] if given is None else list(given) if isinstance(given, list | tuple) else [given]:
+        name = _name(item)
+        if name in ("loss", "data_loss", "penalty"):
+            raise SettingError(f"{what}: History already has an entry {name}; rename the metric")
+        found[unique(name, found)] = _metric(what, item)
+    return found
+
+
+def _name(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    function = item.function if isinstance(item, metrics.Scorer) else item
+    return str(getattr(function, "__name__", snake_case(type(function).__name__)))
+
+
+def _metric(what: str, item: Any) -> Metric:
+    if callable(item) and not isinstance(item, type | Metric):
+        return metrics.Scorer(item)
+    return validation.resolve(what, item, Metric, metrics.METRICS)

@@ -27,26 +27,24 @@ class Counts(Metric):
 
 
 @dataclass(eq=False)
-class Precision(Counts):
-    """True positives / predicted positives (p > thresholds), over all entries; 0 if the divisor is 0."""
+class ThresholdCounts(Counts):
+    """Counts over all entries; an entry is predicted positive if p > thresholds."""
 
     thresholds: float = real("[0, 1]", default=0.5)
 
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
         self._count(one_hot(y, p) != 0, p > self.thresholds, None)
+
+
+class Precision(ThresholdCounts):
+    """True positives / predicted positives (p > thresholds), over all entries; 0 if the divisor is 0."""
 
     def result(self) -> float:
         return ratio(self.true_positives, self.true_positives + self.false_positives)
 
 
-@dataclass(eq=False)
-class Recall(Counts):
+class Recall(ThresholdCounts):
     """True positives (p > thresholds) / positives, over all entries; 0 if the divisor is 0."""
-
-    thresholds: float = real("[0, 1]", default=0.5)
-
-    def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        self._count(one_hot(y, p) != 0, p > self.thresholds, None)
 
     def result(self) -> float:
         return ratio(self.true_positives, self.true_positives + self.false_negatives)

@@ -12,7 +12,7 @@ from ._chain_subject import INPUT, DataLoss
 from ._compare import TOLERANCE, compare
 from ._layer_subject import LayerSubject, layer_subject
 from ._report import Report
-from ._subjects import LossSubject, PenaltySubject
+from ._subjects import LossSubject
 
 # raised by layers that run only inside their network
 RUN_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -73,14 +73,6 @@ def compare_layer(subject: LayerSubject, title: str, method: str, tolerance: flo
     for path, tensor in report.wrong.items():
         if tensor.checked == tensor.size:
             tensor.cause = _causes.of_layer(subject, path, report.method)
-    return report
-
-
-def compare_penalty(subject: PenaltySubject, depth: str | int, tolerance: float, seed: int) -> Report:
-    """The report on an objective's penalties, with the cause if their gradient is wrong."""
-    report = compare("penalty", subject, "auto" if depth == "auto" else "directions", "auto", tolerance, seed)
-    for tensor in report.wrong.values():
-        tensor.cause = _causes.of_loss(subject, "the penalty's gradient", report.method)
     return report
 
 

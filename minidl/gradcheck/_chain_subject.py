@@ -35,7 +35,7 @@ from ._differentiation import (
     vjp,
 )
 from ._rounding import bound, chain_bounds
-from ._subjects import NEAR, Part, Subject
+from ._subjects import NEAR, Part, Subject, equal
 
 INPUT = "input"  # the path of x, where it is a part of the vector
 
@@ -169,7 +169,7 @@ class ChainSubject(Subject):
             leaf, near = self.leaves[i], a + NEAR * random_step(a, np.random.default_rng(5))
             start = Snapshot([inner for _, inner in leaf.walk()])
             once, again = (leaf.forward(near, self.training) for _ in range(2))
-            self._steady[i] = np.array_equal(once, again, equal_nan=True) and not start.drawn
+            self._steady[i] = equal(once, again) and not start.drawn
             start.restore()
         return self._steady[i]
 
@@ -307,13 +307,9 @@ def gradient_after_other_batch(
     state.restore()
     outputs, fresh = this()
     again, left = after(other)
-    if _equal(left, fresh) or not _equal(again, outputs) or not _equal(after(this)[1], fresh):
+    if equal(left, fresh) or not equal(again, outputs) or not equal(after(this)[1], fresh):
         return fresh, False
     return left, True
-
-
-def _equal(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=True)
 
 
 def check_output(layer: Layer, y: Any) -> Any:

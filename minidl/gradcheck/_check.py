@@ -15,7 +15,7 @@ from ..model import Model
 from ..parameters import Penalty
 from ..validation import Interval
 from . import _causes
-from ._blame import compare_layer, compare_penalty, explain
+from ._blame import compare_layer, explain
 from ._chain_subject import DataLoss
 from ._compare import TOLERANCE, check_settings, compare
 from ._contract import check_contract
@@ -224,9 +224,11 @@ def compare_objective(
         explain(report, subject, seed)
     if subject.objective.penalties and subject.point.size:
         penalties = PenaltySubject(subject.objective.penalties, subject.point, subject.rows.total_weight)
-        part = compare_penalty(penalties, depth, tolerance, seed)
+        part = compare("penalty", penalties, "auto" if depth == "auto" else "directions", "auto", tolerance, seed)
         report.tensors["penalty"] = part.tensors["weights"]
         report.include(part)
+        if not part.passed:
+            report.tensors["penalty"].cause = _causes.of_loss(penalties, "the penalty's gradient", part.method)
     return report
 
 

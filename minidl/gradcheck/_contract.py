@@ -14,7 +14,7 @@ from ..layers import Layer
 from ..parameters import Parameters
 from ._causes import NOT_REPEATABLE
 from ._layer_subject import build_clone
-from ._subjects import REPEATS
+from ._subjects import REPEATS, equal
 
 
 def check_contract(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[list[str], list[str]]:
@@ -68,14 +68,14 @@ class ContractCheck:
         dx_before = np.array(dx)
         self.layer.forward(2 * self.x, training=True)  # without restoring, so that a buffer is used again
         self.layer.backward(2 * self.dy)
-        if not (_equal(y, y_before) and _equal(dx, dx_before)):
+        if not (equal(y, y_before) and equal(dx, dx_before)):
             yield "a later pass writes into an array that was returned earlier"
 
     def repeats(self) -> Iterator[str]:
-        if not all(_equal(self.forward(self.x.copy()), self.y) for _ in range(REPEATS)):
+        if not all(equal(self.forward(self.x.copy()), self.y) for _ in range(REPEATS)):
             yield NOT_REPEATABLE
         (dx, grad), (dx_again, grad_again) = self.backward(), self.backward()
-        if not (_equal(grad, grad_again) and _equal(dx, dx_again)):
+        if not (equal(grad, grad_again) and equal(dx, dx_again)):
             yield "backward is not the same twice: it must set gradients (p.grad = ...), not add to them"
 
     def dtypes(self) -> Iterator[str]:
@@ -112,12 +112,8 @@ class ContractCheck:
         before = [(layer, name, array.copy()) for layer in layers for name, array in _constants(layer)]
         self.layer.forward(self.x, training=True)
         for layer, name, array in before:
-            if _equal(vars(layer)[name], array):
+            if equal(vars(layer)[name], array):
                 yield f"self.{name} is an array but not a Parameter: training does not change it"
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return np.array_equal(a, b, equal_nan=True)
 
 
 def _constants(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:

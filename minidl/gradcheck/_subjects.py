@@ -22,6 +22,11 @@ REPEATS = 10  # two small random masks can be equal by chance, but not so many
 NEAR = 1e-3  # how far from the point, in random steps, support of complex numbers is tried
 
 
+def equal(a: Any, b: Any) -> bool:
+    """True if two arrays are equal, NaN to NaN."""
+    return np.array_equal(a, b, equal_nan=True)
+
+
 @dataclass(frozen=True)
 class Part:
     """The place of one tensor in the vector."""
@@ -67,7 +72,7 @@ class Subject(ABC):
     def is_repeatable(self) -> bool:
         """False if two evaluations from one state can differ."""
         first = self.outputs(self.point)
-        return all(np.array_equal(first, self.outputs(self.point), equal_nan=True) for _ in range(REPEATS))
+        return all(equal(first, self.outputs(self.point)) for _ in range(REPEATS))
 
     def at(self, v: np.ndarray, dtype: Any) -> AbstractContextManager[Any]:
         """A with block in which many derivatives at v are taken, with numbers of this dtype."""

@@ -1,4 +1,4 @@
-"""What a gradient check costs, against the notebook's loop and PyTorch's checker.
+"""The time of a gradient check, compared with the notebook's loop and PyTorch's checker.
 
 OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.gradcheck
 

@@ -5,8 +5,13 @@ import copy
 import numpy as np
 import pytest
 
-from minidl import GradientChecker, GradientError, SettingError
-from tests.helpers.networks import trained
+from minidl import GradientChecker, GradientError, Sequential, SettingError
+from minidl.callbacks import Callback
+from minidl.layers import Dense, Sigmoid, Tanh
+from minidl.losses import BinaryCrossentropy
+from minidl.optimizers import SGD
+from minidl.regularizers import L2
+from tests.helpers.networks import X, Y, trained
 from tests.helpers.planted import worse
 from tests.helpers.planted_own import Skip
 
@@ -92,3 +97,16 @@ def test_a_checker_can_be_used_twice_and_copied():
     trained(Skip(), epochs=2, callbacks=[checker])
     assert len(checker.reports) == 2
     assert len(copy.deepcopy(checker).reports) == 2
+
+
+def test_a_layer_that_is_frozen_during_training_is_noticed():
+    class Freeze(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            for layer in self.model.layer.layers:
+                layer.trainable = epoch < 1
+
+    checker = GradientChecker()
+    model = Sequential([Dense(3), Tanh(), Dense(1), Sigmoid()], seed=0)
+    model.compile(SGD(0.1), BinaryCrossentropy() + L2(0.7))
+    model.fit(X, Y, epochs=2, callbacks=[Freeze(), checker])
+    assert ["penalty" in report.tensors for report in checker.reports] == [True, False]

@@ -9,6 +9,7 @@ from minidl import DataError, GradientError, Sequential, ShapeError, check_layer
 from minidl.layers import Dense, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD
+from minidl.regularizers import L2
 from tests.helpers.networks import X, Y, trained
 from tests.helpers.planted import worse
 from tests.helpers.planted_own import Modulus, Noise, Skip
@@ -125,3 +126,33 @@ def test_a_forward_that_fails_midway_leaves_the_model_as_it_was():
         with pytest.raises(MemoryError, match="no more"):
             check_model(model, X, Y, depth="all", method="central")
         assert full_state(model) == before
+
+
+def test_rows_that_depend_on_one_other_row_are_differentiated_rightly():
+    class MinusLargest(Layer):
+        """y = x minus the largest row of the batch, by the first feature."""
+
+        def forward(self, x, training=False):
+            self.place = place = int(x.real[:, 0].argmax())
+            return x - x[place]
+
+        def backward(self, dy):
+            dx = dy.copy()
+            dx[self.place] -= dy.sum(axis=0)
+            return dx
+
+    for seed in range(6):  # the largest row is another one each time
+        assert check_layer(MinusLargest(), 3, seed=seed).difference < 1e-12
+    model = trained(MinusLargest())
+    assert check_model(model, X, Y, depth="all").difference < 1e-12
+
+
+def test_frozen_layers_are_checked_and_their_penalties_do_not_count():
+    model = trained(worse(Skip)(), loss=BinaryCrossentropy() + L2(0.7))
+    for layer in model.layer.layers:
+        layer.trainable = False
+    report = check_model(model, X, Y, raise_on_failure=False)
+    assert report.guilty == "worse"
+    assert "penalty" not in report.tensors
+    model.layer.layers[0].trainable = True
+    assert "penalty" in check_model(model, X, Y, raise_on_failure=False).tensors

@@ -153,3 +153,9 @@ def test_a_mistake_in_a_small_tensor_does_not_hide_behind_a_large_one():
     model.compile(loss="mse")
     model.build((3,))
     assert list(check_model(model, X, Y, raise_on_failure=False).wrong) == ["barely/kernel"]
+
+
+def test_differences_of_a_function_that_draws_random_numbers_are_not_kinks():
+    rng = np.random.default_rng(0)
+    f = lambda t: (t * (rng.random(t.shape) < 0.9)).sum()  # noqa: E731
+    assert not check_gradient(f, np.ones(20), np.ones(20), raise_on_failure=False).passed

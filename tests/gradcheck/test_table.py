@@ -114,7 +114,7 @@ LOSSES = [  # a loss, and the number of outputs
 
 PENALTIES = [L1(0.3), L1(1e4), L1L2(0.3), L1L2(l2=0.7), L1L2(1e4, 1e4), L2(0.7), L2(1e4)]
 
-# settings that say where a layer starts or what is added to the loss: they have no part in forward and backward
+# settings of initial values, names and penalties, which do not change forward and backward
 ELSEWHERE = ("name", "_initializer", "_regularizer")
 
 
@@ -136,7 +136,7 @@ def test_penalty(penalty):
 
 
 @pytest.mark.parametrize(
-    ("room", "base", "rows"),
+    ("package", "base", "rows"),
     [
         (layers, Layer, [layer for layer, _ in LAYERS]),
         (losses, Loss, [loss for loss, _ in LOSSES]),
@@ -144,8 +144,8 @@ def test_penalty(penalty):
     ],
     ids=["layers", "losses", "regularizers"],
 )
-def test_every_class_has_a_row_with_every_option(room, base, rows):
-    public = {kind for name in dir(room) if name[0] != "_" and isinstance(kind := getattr(room, name), type)}
+def test_every_class_has_a_row_with_every_option(package, base, rows):
+    public = {kind for name in dir(package) if name[0] != "_" and isinstance(kind := getattr(package, name), type)}
     missing = {kind.__name__ for kind in public if issubclass(kind, base) and kind is not base}
     missing -= {type(row).__name__ for row in rows}
     assert not missing, f"give these a row in {__name__}: {missing}"

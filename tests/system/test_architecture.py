@@ -36,7 +36,6 @@ MODULES = [
     "data",
     "_recording",
     "objective",
-    "_recording",
     "callbacks",
     "_threads",
     "evaluation",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from ._tables import align_columns, html_table
+from ._tables import align_columns, escape, html_table
 from .layers import Chain, Layer
 from .parameters import Parameters
 

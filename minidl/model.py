@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -14,6 +13,7 @@ from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_train
 from ._building import check_dtype, check_row_shape, check_shapes, infer_output_shape, infer_spec
 from ._lazy import extension
 from ._summary import summary_html, summary_table
+from ._tables import escape
 from ._weights import set_weights, weights_of
 from .callbacks import (
     NO_CALLBACKS,
@@ -420,7 +420,7 @@ class Model:
 
     def _repr_html_(self) -> str:
         if not self.built:
-            return f"<pre>{html.escape(repr(self))}</pre>"
+            return f"<pre>{escape(repr(self))}</pre>"
         return summary_html(self.name, self.layer, self.output_shape, self.params, self._optimizer_numbers())
 
     def __repr__(self) -> str:

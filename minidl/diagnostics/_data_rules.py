@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ._rule import WRONG_SIZES, Evidence, Observation, rule
-from ._signals import Signals, flatten_rows, rms, sample_rows
+from ._evidence import Signals, flatten_rows, rms, sample_rows
+from ._findings import Observation
 
 LARGE, HUGE, TINY = 10.0, 50.0, 0.01  # root mean squares of a feature; initializers assume 1
 OFFSET = 10.0  # standard deviations between the mean of a feature and 0
@@ -15,14 +15,9 @@ UNEVEN = 1000.0  # ratio of the largest to the smallest standard deviation of a 
 NOTABLE = 0.1  # share of the rows
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # on few rows, a pattern looks like chance
 RARE, VERY_RARE = 0.2, 0.05  # share of a class, in units of 1 / classes
-UNCLEAR_TARGETS = ("unrelated-targets", "by-heart")  # effects of equal rows with different targets
 CHANCE_LEVEL = 3.0  # standard deviations above the score of shuffled targets; chance reaches it once in a hundred
 
 
-# ---- inputs
-
-
-@rule("constant-input", source="Kuhn & Johnson 2013, 3.5", explains=WRONG_SIZES)
 def constant_inputs(signals: Signals) -> Iterator[Observation]:
     """Features that are the same in every row."""
     x = flatten_rows(signals.all_rows.x)
@@ -40,7 +35,6 @@ def constant_inputs(signals: Signals) -> Iterator[Observation]:
     yield Observation(severity, "input", words, advice, {"features": constant.tolist(), "largest": largest})
 
 
-@rule("input-scale", source="LeCun et al. 1998, 4.3", explains=WRONG_SIZES)
 def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     """Inputs of the first kernel (after a normalization, if any) that are far from mean 0 and variance 1."""
     received = next((flatten_rows(one.x) for one in signals.kernel_layers), None)
@@ -71,7 +65,6 @@ def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     yield Observation(severity, "input", words, "Standardize the inputs.", figures)
 
 
-@rule("repeated-rows", source="Elangovan et al. 2021", reads=Evidence.BEFORE, explains=UNCLEAR_TARGETS)
 def repeated_rows(signals: Signals) -> Iterator[Observation]:
     """Rows of x that occur more than once, with the same target or with different ones."""
     targets: dict[bytes, list[bytes]] = {}
@@ -89,7 +82,6 @@ def repeated_rows(signals: Signals) -> Iterator[Observation]:
         yield Observation("note", "input", words, advice, figures)
 
 
-@rule("repeated-columns", source="Kuhn & Johnson 2013, 3.5")
 def repeated_columns(signals: Signals) -> Iterator[Observation]:
     """Features that are equal in every row."""
     x = flatten_rows(signals.all_rows.x)
@@ -103,10 +95,6 @@ def repeated_columns(signals: Signals) -> Iterator[Observation]:
         yield Observation("note", "input", words, "Keep one feature of each group.", {"groups": groups})
 
 
-# ---- targets
-
-
-@rule("constant-targets", source="Japkowicz & Stephen 2002")
 def constant_targets(signals: Signals) -> Iterator[Observation]:
     """Targets that are the same in every row."""
     y = signals.all_rows.y
@@ -124,7 +112,6 @@ def constant_targets(signals: Signals) -> Iterator[Observation]:
         yield Observation("note", "targets", words, advice, {"columns": constant.tolist()})
 
 
-@rule("unbalanced-classes", source="Japkowicz & Stephen 2002", reads=Evidence.BEFORE)
 def unbalanced_classes(signals: Signals) -> Iterator[Observation]:
     """A class that is much rarer than the others."""
     if signals.classes is None:
@@ -141,7 +128,6 @@ def unbalanced_classes(signals: Signals) -> Iterator[Observation]:
     yield Observation(severity, "targets", words, advice, {"counts": counts.tolist()})
 
 
-@rule("sorted-classes", source="Bottou 2012, 4.1", reads=Evidence.BEFORE)
 def sorted_classes(signals: Signals) -> Iterator[Observation]:
     """Rows sorted by class: validation_split would take the last ones."""
     classes = signals.classes
@@ -154,7 +140,6 @@ def sorted_classes(signals: Signals) -> Iterator[Observation]:
         yield Observation("note", "targets", words, advice, {"changes": changes})
 
 
-@rule("unrelated-targets", source="Henze 1988; Zhang et al. 2017", reads=Evidence.BEFORE)
 def unrelated_targets(signals: Signals) -> Iterator[Observation]:
     """Targets that neither nearest neighbors nor a quadratic fit predict better than they predict shuffled targets.
 

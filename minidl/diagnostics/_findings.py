@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._lazy import extension
 from .._tables import html_table
@@ -37,6 +37,16 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.path}: {self.words} {self.advice} [{self.source}]"
+
+
+class Observation(NamedTuple):
+    """One problem seen by a rule. The fields are those of `Finding`."""
+
+    severity: str
+    path: str
+    words: str
+    advice: str
+    figures: dict[str, Any]
 
 
 @dataclass

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ._layer_rules import SHRUNK
-from ._record import Record
-from ._rule import POOR_TRAINING, POOR_VALIDATION, Evidence, Observation, rule
+from ._evidence import Record
+from ._findings import Observation
+from ._model_rules import SHRUNK
 from ._trial_rules import STANDING_STILL, USUAL_RATIO
 
 LARGE_RATIO = 100 * USUAL_RATIO
 LEARNED = 0.9  # of the loss of a constant prediction: something is learned below it
 SPIKE = 100.0  # times the usual gradient
-RATE_SOURCE = "Karpathy, CS231n, babysitting"
-WILD_TRAINING = ("dead-units", "saturated-units", "plateau", "overfitting")  # effects of steps that are too long
 
 
-@rule("one-class-batches", source="Bottou 2012, 4.1", reads=Evidence.COURSE, explains=POOR_TRAINING)
 def one_class_batches(record: Record) -> Iterator[Observation]:
     """Batches of one class each, from sorted rows."""
     batches = [batch.y for batch in record.batches if len(batch) > 1]
@@ -29,7 +26,6 @@ def one_class_batches(record: Record) -> Iterator[Observation]:
         yield Observation("warning", "targets", words, "Shuffle the rows: keep fit's shuffle=True.", {"share": share})
 
 
-@rule("learning-rate", source=RATE_SOURCE, reads=Evidence.COURSE, explains=WILD_TRAINING)
 def rate_too_high(record: Record) -> Iterator[Observation]:
     """Large steps and a loss that does not fall, or a training that diverged."""
     losses, ratios, rate = record.losses(), record.kernel_ratio, record.rate
@@ -53,7 +49,6 @@ def rate_too_high(record: Record) -> Iterator[Observation]:
         yield Observation(severity, "optimizer", words, "Try a tenth of it.", figures)
 
 
-@rule("learning-rate", source=RATE_SOURCE, reads=Evidence.COURSE, explains=("plateau",))
 def rate_too_low(record: Record) -> Iterator[Observation]:
     """Tiny steps and a loss that hardly falls."""
     losses, ratios, rate = record.losses(), record.kernel_ratio, record.rate
@@ -70,7 +65,6 @@ def rate_too_low(record: Record) -> Iterator[Observation]:
         yield Observation("warning", "optimizer", words, advice, figures)
 
 
-@rule("one-class-validation", source="Kohavi 1995", reads=Evidence.COURSE, explains=POOR_VALIDATION)
 def one_class_validation(record: Record) -> Iterator[Observation]:
     """Validation rows of one class, although the training rows have several."""
     if record.val_targets is None or not record.batches:
@@ -82,7 +76,6 @@ def one_class_validation(record: Record) -> Iterator[Observation]:
         yield Observation("warning", "targets", words, advice, {"target": val_y[0].tolist(), "rows": len(val_y)})
 
 
-@rule("unrelated-targets", source="Zhang et al. 2017", reads=Evidence.COURSE, explains=("overfitting",))
 def no_generalization(record: Record) -> Iterator[Observation]:
     """Training rows that are memorized, and validation rows on which a constant prediction is as good."""
     losses, validation, constant = record.losses(), record.losses("val_"), record.constant
@@ -96,7 +89,6 @@ def no_generalization(record: Record) -> Iterator[Observation]:
         yield Observation("warning", "targets", words, advice, figures)
 
 
-@rule("overfitting", source="Prechelt 1998; Goodfellow et al. 2016, 7.8", reads=Evidence.COURSE)
 def overfitting(record: Record) -> Iterator[Observation]:
     """A validation loss that has risen since some epoch, while the training loss kept falling."""
     losses, validation = record.losses(), record.losses("val_")
@@ -114,7 +106,6 @@ def overfitting(record: Record) -> Iterator[Observation]:
         yield Observation(severity, "training", words, advice, figures)
 
 
-@rule("signal-through-depth", source="Hochreiter 1991", reads=Evidence.COURSE, explains=("plateau",))
 def gradients_through_depth(record: Record) -> Iterator[Observation]:
     """Gradients that are much smaller or larger at the first kernel than at the last."""
     columns = np.flatnonzero(record.kernels)
@@ -134,7 +125,6 @@ def gradients_through_depth(record: Record) -> Iterator[Observation]:
         yield Observation("warning", path, words, advice, {"total": total, "kernels": len(columns)})
 
 
-@rule("gradient-spikes", source="Pascanu et al. 2013", reads=Evidence.COURSE)
 def gradient_spikes(record: Record) -> Iterator[Observation]:
     """A gradient that is sometimes a hundred times as long as usual."""
     sizes = np.linalg.norm(record.lengths[2], axis=1)
@@ -147,7 +137,6 @@ def gradient_spikes(record: Record) -> Iterator[Observation]:
     yield Observation("note", "optimizer", words, advice, {"largest": largest, "usual": usual})
 
 
-@rule("plateau", source="Goodfellow et al. 2016, 8.2", reads=Evidence.COURSE)
 def plateau(record: Record) -> Iterator[Observation]:
     """A loss that has stopped falling."""
     losses, constant = record.losses(), record.constant

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
+from ..data import Examples
 from ..errors import DataError
 from ..gradcheck import check_model
-from ..trainer import Trainer, trainer_for
-from ._baselines import class_labels, constant_loss
-from ._rule import Evidence, Observation, rule
-from ._signals import Signals, is_regularized, rms, sequence
-from ._trials import Trial, few_rows, first_rate, hold_out, memorize, try_rate
+from ..objective import Objective
+from ..optimizers import Adam, Optimizer
+from ..trainer import Trainer, trainer_for, update
+from ._evidence import Signals, class_labels, constant_loss, is_regularized, rms, sample_rows, sequence, without_noise
+from ._findings import Observation
 
 USUAL_RATIO = 1e-3  # |step| / |w| of a kernel (Karpathy, CS231n)
 STANDING_STILL = USUAL_RATIO / 30
 LITTLE = 0.1  # share by which the loss falls: hardly learning
-RATE_SOURCE = "Smith 2017, 3.3; Bengio 2012, 3.1.1"
 BETTER, MUCH_BETTER = 5, 20  # times the fall of the loss, at a learning rate 100 times as high
+STEPS, BATCH, FEW = 100, 32, 20
 
 
-@rule("rows-mix", source="Ioffe & Szegedy 2015, 3.1")
 def rows_that_mix(signals: Signals) -> Iterator[Observation]:
     """Outputs that depend on the other rows of the batch in inference."""
     x = signals.rows.x
@@ -40,7 +43,6 @@ def rows_that_mix(signals: Signals) -> Iterator[Observation]:
         x = together
 
 
-@rule("wrong-gradient", source="Squire & Trapp 1998")
 def wrong_gradient(signals: Signals) -> Iterator[Observation]:
     """A backward pass that is not the derivative of the forward pass."""
     model, part = signals.model, signals.rows[:8]
@@ -60,10 +62,6 @@ def wrong_gradient(signals: Signals) -> Iterator[Observation]:
         yield Observation("error", report.guilty or wrong, words, advice, figures)
 
 
-# ---- learning rate
-
-
-@rule("learning-rate", source=RATE_SOURCE, reads=Evidence.BEFORE, explains=("by-heart",), costly=True)
 def learning_rate(signals: Signals) -> Iterator[Observation]:
     """A learning rate at which a copy diverges or stands still, or does not learn although it does at another rate."""
     if trainer_for(signals.model.optimizer.serializable) is not Trainer:
@@ -127,10 +125,6 @@ def _to(trial: Trial) -> str:
     return f"to {trial.end:.4g}" if math.isfinite(trial.end) else "to an overflow"
 
 
-# ---- capacity
-
-
-@rule("by-heart", source="Karpathy, CS231n, sanity checks", reads=Evidence.BEFORE, costly=True)
 def memorizing(signals: Signals) -> Iterator[Observation]:
     """A network that cannot memorize twenty rows, with nothing to prevent it."""
     few = few_rows(signals.rows, class_labels(signals.rows.y))
@@ -148,7 +142,6 @@ def memorizing(signals: Signals) -> Iterator[Observation]:
         yield Observation("warning", signals.model.name, words, advice, figures)
 
 
-@rule("learns-noise", source="Zhang et al. 2017; Prechelt 1998", reads=Evidence.BEFORE, costly=True)
 def learning_the_noise(signals: Signals) -> Iterator[Observation]:
     """A network whose loss is much smaller on the rows of a short training than on held-out rows."""
     rows, constant, size = signals.rows, signals.constant, signals.model.params.theta.size
@@ -166,3 +159,104 @@ def learning_the_noise(signals: Signals) -> Iterator[Observation]:
         advice += "." if is_regularized(signals.objective) else " (the network has neither)."
         figures = {"seen": seen, "aside": aside, "constant": constant, "parameters": size}
         yield Observation("note", signals.model.name, words, advice, figures)
+
+
+@dataclass
+class Trial:
+    """The result of a short training.
+
+    start, end      the data loss on all its rows before and after; infinite if it diverged
+    peak            the largest loss of a batch
+    usual, largest  |step| / |w| of all kernels: the median over the steps, and the largest
+    """
+
+    start: float
+    end: float
+    peak: float
+    usual: float
+    largest: float
+
+    @property
+    def fall(self) -> float:
+        """The share by which the loss fell; negative if it rose."""
+        return 1 - self.end / self.start if self.start > 0 else 0.0
+
+
+def train(
+    objective: Objective,
+    examples: Examples,
+    optimizer: Optimizer,
+    *,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    enough: float = 0.0,
+) -> Trial:
+    """Train the objective in place, for so many steps or until the mean loss of an epoch is `enough`."""
+    theta, kernels, rng = objective.params.theta, objective.params.kernels, np.random.default_rng(0)
+    optimizer.build(objective.params)
+    losses, ratios, mean = list[float](), list[float](), math.inf
+    with np.errstate(all="ignore"):
+        start = objective.data_gradient(examples)[0]
+        while len(losses) < steps and mean > enough and np.isfinite(theta).all():
+            begun = len(losses)
+            for part in islice(examples.batches(batch, rng.permutation(len(examples))), steps - begun):
+                before = theta[kernels].copy()
+                losses.append(objective.gradient(part).data_loss)
+                update(objective, optimizer)
+                ratios.append(_length(theta[kernels] - before) / (_length(before) or math.inf))
+            mean = float(np.mean(losses[begun:]))
+        end = objective.data_gradient(examples)[0] if np.isfinite(theta).all() else math.inf
+    return Trial(start, _finite(end), max(map(_finite, losses)), float(np.median(ratios)), max(ratios))
+
+
+def _finite(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _length(vector: np.ndarray) -> float:
+    return math.sqrt(float(vector.dot(vector)))
+
+
+def try_rate(objective: Objective, optimizer: Optimizer, examples: Examples, factor: float) -> Trial:
+    """Train a copy with a copy of the optimizer, its learning rate multiplied by the factor."""
+    optimizer = copy.deepcopy(optimizer.serializable)
+    optimizer.learning_rate = factor * first_rate(optimizer)
+    return train(objective.copy(), examples, optimizer)
+
+
+def first_rate(optimizer: Optimizer) -> float:
+    """The learning rate of the optimizer's first step."""
+    rate = optimizer.learning_rate
+    return float(rate(0) if callable(rate) else rate)
+
+
+def memorize(objective: Objective, examples: Examples, enough: float) -> Trial:
+    """Train copies without noise and penalties on a few rows, by Adam at two rates, and return the better trial."""
+    trials = list[Trial]()
+    for rate in (0.01, 0.001):
+        quiet = without_noise(objective).without_penalties()
+        trials.append(train(quiet, examples, Adam(rate), steps=2 * STEPS, batch=len(examples), enough=enough))
+        if trials[-1].end <= enough:
+            break
+    return min(trials, key=lambda trial: trial.end)
+
+
+def few_rows(examples: Examples, classes: np.ndarray | None) -> Examples:
+    """Twenty of the rows, with as many of each class as of the others if there are classes."""
+    if classes is None:
+        return examples[sample_rows(len(examples), FEW)]
+    rank = np.empty(len(classes), int)  # of each row among those of its class
+    for label in np.unique(classes):
+        members = classes == label
+        rank[members] = np.arange(np.count_nonzero(members))
+    return examples[np.sort(np.argsort(rank, kind="stable")[:FEW])]
+
+
+def hold_out(objective: Objective, rows: Examples, third: int, enough: float) -> tuple[float, float]:
+    """Train a copy by Adam on two thirds of the rows. Return the loss on those and on the held-out third."""
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    held_out = np.arange(len(rows)) % 3 == third
+    trained, others = objective.copy(), rows[shuffled[held_out]]
+    trial = train(trained, rows[shuffled[~held_out]], Adam(0.01), steps=4 * STEPS, enough=enough)
+    with np.errstate(all="ignore"):
+        return trial.end, trained.value(others).data_loss

@@ -1,6 +1,7 @@
 """The findings of diagnose for trainings with a planted fault and for healthy ones, and how they are shown."""
 
 import copy
+import inspect
 import json
 import pickle
 import re
@@ -13,8 +14,8 @@ import pytest
 import minidl
 from minidl import Sequential, diagnose, diagnostics
 from minidl.datasets import circles
-from minidl.diagnostics._diagnose import ordered_rules
-from minidl.diagnostics._rule import Rule
+from minidl.diagnostics._diagnose import RULES, Evidence, Rule, run_rules
+from minidl.diagnostics._findings import Observation
 from minidl.initializers import Zeros
 from minidl.layers import Dense, Dropout, Layer, ReLU, Residual, Sigmoid, Softmax, Softplus
 from minidl.losses import CategoricalCrossentropy, Poisson
@@ -23,7 +24,6 @@ from tests.helpers.faults import FAULTS, HEALTHY, data, network
 
 X, Y = circles(300, noise=0.05, seed=0)
 FOLDER = Path(diagnostics.__file__).parent
-RULES = ordered_rules()
 
 
 def first_rule(diagnosis):
@@ -116,13 +116,64 @@ def test_the_page_lists_every_rule():
 
 def test_every_rule_stands_in_the_list_once():
     modules = [import_module(f"minidl.diagnostics.{file.stem}") for file in FOLDER.glob("_*_rules.py")]
-    defined = [rule for module in modules for rule in vars(module).values() if isinstance(rule, Rule)]
-    assert len(modules) == 5
-    assert sorted(map(id, RULES)) == sorted(map(id, defined))
+    functions = [function for module in modules for _, function in inspect.getmembers(module, inspect.isfunction)]
+    defined = [function for function in functions if function.__annotations__.get("return") == "Iterator[Observation]"]
+    assert len(modules) == 4
+    assert sorted(map(id, defined)) == sorted(id(rule.observe) for rule in RULES)
 
 
 def test_a_rule_explains_only_rules_that_exist():
     assert {name for rule in RULES for name in rule.explains} <= {rule.name for rule in RULES}
+
+
+# ---- the order of the rules, and their effect on the rules that follow
+
+
+def seen(name, severity, **metadata):
+    """A rule that always observes something of this severity."""
+    return Rule(
+        lambda evidence: [Observation(severity, evidence, "words.", "advice.", {"figure": 1})],
+        name,
+        source="a paper",
+        **metadata,
+    )
+
+
+def found(*rules, evidence=None):
+    findings = run_rules(rules, evidence or {Evidence.ANY_TIME: "input"})
+    return [(finding.rule, finding.severity) for finding in findings]
+
+
+def test_a_finding_has_the_metadata_of_its_rule():
+    (finding,) = run_rules([seen("a", "note")], {Evidence.ANY_TIME: "input"})
+    assert (finding.rule, finding.path, finding.source, finding.figures) == ("a", "input", "a paper", {"figure": 1})
+
+
+def test_findings_are_sorted_by_severity_then_by_the_order_of_the_rules():
+    rules = [seen("a", "note"), seen("b", "warning"), seen("c", "error"), seen("d", "warning")]
+    assert found(*rules) == [("c", "error"), ("b", "warning"), ("d", "warning"), ("a", "note")]
+
+
+def test_a_finding_that_is_explained_becomes_a_note():
+    assert found(seen("cause", "warning", explains=("effect",)), seen("effect", "error")) == [
+        ("cause", "warning"),
+        ("effect", "note"),
+    ]
+
+
+def test_a_note_explains_nothing():
+    assert found(seen("cause", "note", explains=("effect",)), seen("effect", "error"))[0] == ("effect", "error")
+
+
+def test_a_costly_rule_is_skipped_after_an_error():
+    assert found(seen("a", "error"), seen("b", "note", costly=True)) == [("a", "error")]
+    assert found(seen("a", "warning"), seen("b", "note", costly=True)) == [("a", "warning"), ("b", "note")]
+
+
+def test_a_rule_runs_only_on_the_evidence_it_reads():
+    rules = [seen("a", "note"), seen("b", "note", reads=Evidence.COURSE)]
+    assert found(*rules) == [("a", "note")]
+    assert found(*rules, evidence={Evidence.COURSE: "training"}) == [("b", "note")]
 
 
 # ---- the model is left as it is

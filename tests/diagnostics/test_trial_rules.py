@@ -1,4 +1,4 @@
-"""Trials: short trainings of copies."""
+"""Trials: short trainings of copies, on which rules rest."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from minidl import Sequential
 from minidl.data import Examples
 from minidl.datasets import circles
-from minidl.diagnostics._trials import few_rows, memorize, train, try_rate
+from minidl.diagnostics._trial_rules import few_rows, memorize, train, try_rate
 from minidl.layers import Dense, Dropout, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD, Adam

@@ -1,9 +1,9 @@
-"""Signals, the evidence of most rules: one recorded pass through a copy of the model, and its data."""
+"""The evidence that rules read: Signals, from one pass through a copy of the model, and the Record of a training."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 
 from .._recording import LayerPass, record_passes
 from ..data import Examples
-from ..layers import Dropout, GaussianNoise, Layer
+from ..layers import Dropout, GaussianNoise, Layer, Sigmoid
 from ..losses import Loss, Poisson
 from ..model import Model
 from ..objective import Objective
 from ..parameters import Parameter
-from ._baselines import chance_loss, class_labels, constant_loss
+
+ROWS = 1000  # rows of batches that a Record keeps: enough for the loss of a constant prediction
 
 
 @dataclass
@@ -147,3 +148,109 @@ def rms(values: np.ndarray) -> float:
 def variation(values: np.ndarray) -> float:
     """The variation from row to row: the root mean square of the columns' standard deviations."""
     return rms(np.std(flatten_rows(values), axis=0, dtype=np.float64))
+
+
+@dataclass
+class Record:
+    """Measurements of a training.
+
+    paths        the tensors; `kernels` is True for those that are matrices
+    steps        the numbers of the measured steps, from 0
+    squares      for each of these the squared lengths (3, tensors) of weights, step and gradient
+    logs         the figures of every epoch
+    batches      batches of the measured steps, up to 1,000 rows; `kept` is the number of their rows
+    val_targets  the targets of the validation rows, or None
+    failed       the message of the NonFiniteError that ended the training, or None
+    """
+
+    paths: list[str]
+    kernels: np.ndarray
+    loss: Loss
+    output_shape: tuple[int, ...]
+    rate: float
+    is_regularized: bool
+    val_targets: np.ndarray | None
+    steps: list[int] = field(default_factory=list)
+    squares: list[np.ndarray] = field(default_factory=list)
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[Examples] = field(default_factory=list)
+    kept: int = 0
+    failed: str | None = None
+
+    def keep(self, batch: Examples | None) -> None:
+        """Keep the batch unless there are enough rows."""
+        if batch is not None and self.kept < ROWS:
+            self.batches.append(batch)
+            self.kept += len(batch)
+
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of the batches kept."""
+        return np.concatenate([b.x for b in self.batches]), np.concatenate([b.y for b in self.batches])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The lengths (3, steps, tensors) of weights, step and gradient."""
+        lengths: np.ndarray = np.sqrt(np.array(self.squares).reshape(-1, 3, len(self.paths)).swapaxes(0, 1))
+        return lengths
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """|step| / |w| (steps, tensors); 0 where w is 0."""
+        return _ratio(self.lengths)
+
+    @property
+    def kernel_ratio(self) -> np.ndarray:
+        """|step| / |w| of all kernels together, for every measured step."""
+        return _ratio(np.linalg.norm(self.lengths[:, :, self.kernels], axis=2))
+
+    def losses(self, prefix: str = "") -> np.ndarray:
+        """The data loss of every epoch that has one; with "val_", that of the validation rows."""
+        names = (f"{prefix}data_loss", f"{prefix}loss")
+        return np.array([next(log[n] for n in names if n in log) for log in self.logs if names[1] in log])
+
+    @property
+    def constant(self) -> float:
+        """The loss of a constant prediction; 0 if no batches were kept."""
+        return constant_loss(self.loss, self.rows[1], self.output_shape) if self.batches else 0.0
+
+
+def _ratio(lengths: np.ndarray) -> np.ndarray:
+    """|step| / |w| from the lengths of weights, step and gradient."""
+    weights, step, _ = lengths
+    ratio: np.ndarray = step / np.where(weights > 0, weights, np.inf)
+    return ratio
+
+
+def class_labels(y: np.ndarray) -> np.ndarray | None:
+    """Return the class of each row, or None if the targets are not classes.
+
+    Classes are one-hot rows, or one column of the whole numbers 0, 1, ..., all of them present and at most 20.
+    """
+    if y.ndim != 2:
+        return None
+    if y.shape[1] > 1:
+        one_hot = ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()
+        return y.argmax(axis=1) if one_hot else None
+    column = y[:, 0]
+    if not (column == np.floor(column)).all() or column.min() != 0 or not 1 <= column.max() < 20:
+        return None
+    return column.astype(int) if len(np.unique(column)) == column.max() + 1 else None
+
+
+def chance_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
+    """The loss of even odds (ln 2, ln C) if the loss takes probabilities, else `constant_loss`."""
+    if loss.link is None:
+        return constant_loss(loss, y, shape)
+    return float(loss.on_logits().value(np.zeros((len(y), *shape), y.dtype), y))
+
+
+def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
+    """The loss if every prediction is the mean target, or the shares of the classes.   shape: that of one output."""
+    one_hot = y if y.shape[1:] == shape else (y == np.arange(shape[0])).astype(y.dtype)  # labels in one column
+    constant = one_hot.mean(axis=0, dtype=np.float64)
+    if loss.link is not None:
+        p = np.clip(constant, 1e-6, 1 - 1e-6)
+        constant = np.log(p / (1 - p)) if issubclass(loss.link, Sigmoid) else np.log(p)
+        loss = loss.on_logits()
+    return float(loss.value(np.broadcast_to(constant, (len(y), *shape)).astype(y.dtype), y))

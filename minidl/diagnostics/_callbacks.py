@@ -1,4 +1,4 @@
-"""A diagnosis while a model trains."""
+"""Callbacks: the diagnosis of a training, and samples of its weights and activations."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._recording import record_passes
 from ..callbacks import Callback, Logs
 from ..data import Examples
 from ..errors import NonFiniteError, NotBuiltError
 from ..model import Model
 from ..validation import integer
-from ._diagnose import ordered_rules
+from ._diagnose import RULES, Evidence, run_rules
+from ._evidence import Record, collect_signals, is_regularized, leaves, sample_rows, without_noise
 from ._findings import Diagnosis, Finding
-from ._record import Record
-from ._rule import Evidence, run_rules
-from ._signals import collect_signals, is_regularized
+
+SAMPLE = 1000  # entries of an array: enough for a histogram
 
 
 @dataclass(eq=False)
@@ -91,7 +92,34 @@ class Monitor(Callback):
         """The findings under a headline: `str`, HTML, `to_dict`, `plot`."""
         seen = f"{len(self.record.steps):,} of {self.step:,} steps"
         if not self.record.batches:
-            return Diagnosis(self.model.name, seen, run_rules(ordered_rules(), {Evidence.COURSE: self.record}))
+            return Diagnosis(self.model.name, seen, run_rules(RULES, {Evidence.COURSE: self.record}))
         signals = collect_signals(self.model, *self.record.rows)
         evidence = {Evidence.ANY_TIME: signals, Evidence.AFTER: signals, Evidence.COURSE: self.record}
-        return Diagnosis(self.model.name, seen, run_rules(ordered_rules(), evidence), signals.sizes)
+        return Diagnosis(self.model.name, seen, run_rules(RULES, evidence), signals.sizes)
+
+
+@dataclass(eq=False)
+class Distributions(Callback):
+    """Sample every tensor and every layer's output at the end of every `every`-th epoch.
+
+    values  {path: {epoch: at most 1,000 entries}}: of tensors ("dense/kernel"), and of the outputs of layers ("re_lu")
+            on the epoch's last batch, with dropout off. `plots.histograms(values["dense/kernel"])` draws them.
+    """
+
+    every: int = integer(1, default=1)
+    values: dict[str, dict[int, np.ndarray]] = field(default_factory=dict, init=False, repr=False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch % self.every or self.model.batch is None:
+            return
+        for path, parameter in self.model.params.items():
+            self._sample(path, epoch, parameter.value)
+        network = without_noise(self.model.objective).network
+        with record_passes(leaves(network)) as passes:
+            network.forward(self.model.batch.x)
+        for layer_pass in passes:
+            self._sample(layer_pass.path, epoch, layer_pass.y)
+
+    def _sample(self, path: str, epoch: int, values: np.ndarray) -> None:
+        flat = values.ravel()
+        self.values.setdefault(path, {})[epoch] = flat[sample_rows(flat.size, SAMPLE)]

@@ -1,4 +1,4 @@
-"""Rules on layers, loss and penalties: whether they fit together, read from the model without training."""
+"""Rules on layers, loss and penalties: whether they fit together, and the size of signals and gradients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._recording import LayerPass
 from ..layers import (
     BatchNormalization,
     Dense,
@@ -22,9 +23,13 @@ from ..layers import (
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
 from ..registry import entry_of
 from ..validation import REAL_LINE
-from ._rule import POOR_TRAINING, POOR_VALIDATION, WRONG_SIZES, Evidence, Observation, rule
-from ._signals import Signals, sequence
+from ._evidence import Signals, flatten_rows, kernels, rms, sequence, variation
+from ._findings import Observation
 
+SHRUNK, GROWN = 1e-3, 1e3  # factors between the two ends of the network
+TOO_LARGE = 4.0  # gain of a kernel; initializers aim at 1, He's has 1.4
+NEARLY_ALL, MANY, SOME = 0.75, 0.5, 0.25  # shares of the units
+FLAT = 0.05  # share of the largest derivative: below it, hardly any gradient passes
 PROBABILITIES = (Sigmoid, Softmax)
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
@@ -33,10 +38,6 @@ VERY_HIGH = 3.0  # times the first loss that is already high
 _Problem = tuple[str, str, str]  # severity, words, advice
 
 
-# ---- the output activation, the loss and the targets
-
-
-@rule("output-and-loss", source="Bishop 2006, 4.3; Goodfellow et al. 2016, 6.2.2", explains=WRONG_SIZES)
 def output_and_loss(signals: Signals) -> Iterator[Observation]:
     """An output activation and a loss that do not fit together, or do not fit the targets: the first problem found."""
     loss, last = signals.loss_function, signals.last
@@ -118,7 +119,6 @@ def _classes_as_amounts(signals: Signals, loss: Loss, last: Layer) -> _Problem |
     return "warning", f"{words}{weak if isinstance(last, PROBABILITIES) else ''}.", advice
 
 
-@rule("exclusive-classes", source="Bishop 2006, 4.3.4")
 def exclusive_classes(signals: Signals) -> Iterator[Observation]:
     """One-hot targets, learned as if a row could have several classes."""
     one_hot = signals.rows.y.shape[1] > 1 and signals.classes is not None
@@ -129,7 +129,6 @@ def exclusive_classes(signals: Signals) -> Iterator[Observation]:
         yield Observation("note", "loss", words, advice, _output_figures(signals))
 
 
-@rule("first-loss", source="Karpathy, CS231n, sanity checks", reads=Evidence.BEFORE, explains=POOR_TRAINING)
 def first_loss(signals: Signals) -> Iterator[Observation]:
     """A loss much larger than that of a network that has learned nothing."""
     if signals.chance < 1e-12:
@@ -146,7 +145,6 @@ def first_loss(signals: Signals) -> Iterator[Observation]:
         yield Observation(severity, "loss", words, advice, {"loss": signals.loss, "chance": signals.chance})
 
 
-@rule("large-penalty", source="Goodfellow et al. 2016, 7.1", explains=POOR_TRAINING)
 def large_penalty(signals: Signals) -> Iterator[Observation]:
     """A penalty much larger than the data loss."""
     if signals.loss > 0 and signals.penalty > PENALTY * signals.loss:
@@ -155,10 +153,6 @@ def large_penalty(signals: Signals) -> Iterator[Observation]:
         yield Observation("warning", "loss", words, "Reduce lambd.", figures)
 
 
-# ---- layers
-
-
-@rule("missing-activation", source="Goodfellow et al. 2016, 6.1", explains=POOR_TRAINING)
 def missing_activation(signals: Signals) -> Iterator[Observation]:
     """Dense after Dense without an activation between them."""
     linear = (Dropout, GaussianNoise, Flatten, BatchNormalization)
@@ -174,7 +168,6 @@ def missing_activation(signals: Signals) -> Iterator[Observation]:
         yield Observation("warning", paths, words, advice, {"pairs": len(pairs)})
 
 
-@rule("dropout", source="Srivastava et al. 2014, 7.3", explains=POOR_TRAINING)
 def dropout(signals: Signals) -> Iterator[Observation]:
     """Dropout that keeps too few units, or that drops outputs."""
     rates = {path: layer.rate for path, layer in signals.objective.network.walk() if isinstance(layer, Dropout)}
@@ -192,7 +185,6 @@ def dropout(signals: Signals) -> Iterator[Observation]:
         yield Observation("warning", path, words, "Put it before the last Dense.", {"rate": rates[path]})
 
 
-@rule("lagging-statistics", source="Ioffe & Szegedy 2015, 3.1", reads=Evidence.AFTER, explains=POOR_VALIDATION)
 def lagging_statistics(signals: Signals) -> Iterator[Observation]:
     """Moving averages of a BatchNormalization that differ from the statistics of the data."""
     layers = signals.objective.network.walk()
@@ -209,3 +201,136 @@ def lagging_statistics(signals: Signals) -> Iterator[Observation]:
         advice = "Train for more steps, or with a smaller momentum such as 0.9."
         figures = {"training": signals.loss, "inference": inference}
         yield Observation("warning", ", ".join(lagging), words, advice, figures)
+
+
+def symmetric_units(signals: Signals) -> Iterator[Observation]:
+    """Units that stay equal: kernel columns that are equal and have equal gradients."""
+    found, constant = dict[str, tuple[int, int]](), True
+    for one in signals.kernel_layers:
+        for name, kernel in kernels(one.layer).items():
+            units = kernel.shape[-1]
+            both = np.concatenate([kernel.value.reshape(-1, units), kernel.grad.reshape(-1, units)])
+            equal = int(np.unique(both.T, axis=0, return_counts=True)[1].max())
+            if equal > 1:
+                found[f"{one.path}/{name}"] = equal, units
+                constant = constant and not kernel.value.any()
+    if not found:
+        return
+    paths = [path.rsplit("/", 1)[0] for path in found]
+    equal, units = next(iter(found.values()))
+    words = (
+        f"{'All' if equal == units else f'{equal} of'} {units} units of {paths[0]} compute the same thing (columns of "
+        f"the kernel and of its gradient are equal): training keeps them equal.{' Zeros() does this.' * constant}"
+    )
+    advice = "Draw random weights: HeNormal() before ReLU, GlorotUniform() elsewhere."
+    figures = {path: {"equal": equal, "units": units} for path, (equal, units) in found.items()}
+    severity = "error" if any(equal == units for equal, units in found.values()) else "warning"
+    yield Observation(severity, ", ".join(paths), words, advice, figures)
+
+
+def large_weights(signals: Signals) -> Iterator[Observation]:
+    """Kernels that amplify their input many times, in a network whose loss is worse than chance."""
+    gains = _gains(signals)
+    large = {path: gain for path, gain in gains.items() if gain > TOO_LARGE}
+    if large and signals.loss > 1.5 * signals.chance:
+        worst = max(large, key=lambda path: large[path])
+        words = (
+            f"{worst} multiplies the variation of its input by {large[worst]:,.3g} (1 would preserve it); "
+            f"the loss is {signals.loss:,.3g}, chance gives {signals.chance:.3g}."
+        )
+        advice = "Draw smaller weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        yield Observation("warning", ", ".join(large), words, advice, {"gains": gains})
+
+
+def small_weights(signals: Signals) -> Iterator[Observation]:
+    """Kernels so small that hardly anything of the input reaches the last layer."""
+    gains, arriving = _gains(signals), _forward_gain(signals)
+    if len(gains) < 2 or not 0 < arriving < 10 * SHRUNK:
+        return
+    usual = float(np.exp(np.mean(np.log(list(gains.values())))))
+    if usual < 0.1:
+        words = (
+            f"Each kernel multiplies the variation of its input by about {usual:.2g}: "
+            f"{arriving:.1g} of it reaches the last layer, and gradients shrink as much on the way back."
+        )
+        advice = "Draw larger weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        yield Observation("warning", ", ".join(gains), words, advice, {"gains": gains, "arriving": arriving})
+
+
+def signal_through_depth(signals: Signals) -> Iterator[Observation]:
+    """Activations or gradients that shrink or grow from layer to layer."""
+    layers = signals.kernel_layers
+    if len(layers) < 3:
+        return
+    forward, back = _forward_gain(signals), _backward_gain(layers)
+    if 0 < min(forward, back) < SHRUNK or max(forward, back) > GROWN:
+        what, total = ("Activations", forward) if SHRUNK <= back <= GROWN else ("Gradients", back)
+        words = (
+            f"{what} {'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (len(layers) - 1)):.2g} from "
+            f"layer to layer, {total:.1g} over {len(layers)} layers: the ends of the network learn at different speeds."
+        )
+        advice = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
+        figures = {"activations": forward, "gradients": back, "layers": len(layers)}
+        yield Observation("warning", ", ".join(one.path for one in layers), words, advice, figures)
+
+
+def dead_units(signals: Signals) -> Iterator[Observation]:
+    """ReLUs whose inputs are all negative: they return 0, pass back 0, and stay so."""
+    shares = {
+        one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean())
+        for one in signals.layers
+        if isinstance(one.layer, ReLU)
+    }
+    worst, paths = _worst(shares)
+    if paths:
+        severity = "error" if shares[worst] == 1 else "warning" if shares[worst] > NEARLY_ALL else "note"
+        words = f"{shares[worst]:.0%} of the units of {worst} return 0 for every row and get no gradient."
+        advice = "Check the biases before it; start them at 0, use HeNormal(), LeakyReLU(), or a smaller learning rate."
+        yield Observation(severity, paths, words, advice, {"dead": shares})
+
+
+def saturated_units(signals: Signals) -> Iterator[Observation]:
+    """Sigmoids and tanhs so far out that their derivative is nearly 0."""
+    shares = {
+        one.path: float((_derivative(one.layer, one.y) < FLAT).mean())
+        for one in signals.layers
+        if isinstance(one.layer, Sigmoid | Tanh)
+    }
+    worst, paths = _worst(shares)
+    if paths:
+        severity = "warning" if shares[worst] > MANY else "note"
+        words = f"At {shares[worst]:.0%} of the outputs of {worst} the derivative is below {FLAT:.0%} of its maximum."
+        advice = "Start with smaller weights and standardized inputs, or use ReLU()."
+        yield Observation(severity, paths, words, advice, {"saturated": shares})
+
+
+def _worst(shares: dict[str, float]) -> tuple[str, str]:
+    """The path with the largest share, and all paths whose share is worth a finding."""
+    return max(shares, key=shares.__getitem__, default=""), ", ".join(p for p, share in shares.items() if share > SOME)
+
+
+def _derivative(layer: Layer, y: np.ndarray) -> np.ndarray:
+    """The derivative of a sigmoid or tanh in units of its maximum, from the output y."""
+    derivative: np.ndarray = 4 * y * (1 - y) if isinstance(layer, Sigmoid) else 1 - y * y
+    return derivative
+
+
+def _gains(signals: Signals) -> dict[str, float]:
+    """The variation of each kernel layer's output, divided by that of its input."""
+    layers = [(one.path, variation(one.x), variation(one.y)) for one in signals.kernel_layers]
+    return {path: after / before for path, before, after in layers if before > 0 and after > 0}
+
+
+def _forward_gain(signals: Signals) -> float:
+    """The variation of the last kernel layer's output, divided by that of the first kernel layer's input."""
+    layers = signals.kernel_layers
+    before = variation(layers[0].x) if layers else 0.0
+    return variation(layers[-1].y) / before if before else 1.0
+
+
+def _backward_gain(layers: list[LayerPass]) -> float:
+    """The length of a row's gradient at the first kernel layer's output, divided by that at the last."""
+    first, last = (
+        0.0 if one.dy is None else rms(np.linalg.norm(flatten_rows(one.dy), axis=1)) for one in (layers[0], layers[-1])
+    )
+    return first / last if last else 1.0

@@ -1,4 +1,4 @@
-"""Losses of predictions that need no network, and the classes of targets."""
+"""The evidence of rules: the recorded pass through a copy of the model, classes, losses that need no network."""
 
 import math
 
@@ -6,9 +6,27 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from minidl.diagnostics import class_labels
-from minidl.diagnostics._baselines import chance_loss, constant_loss
+from minidl import Sequential
+from minidl.datasets import circles
+from minidl.diagnostics import class_labels, collect_signals
+from minidl.diagnostics._evidence import chance_loss, constant_loss
+from minidl.layers import Dense, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+
+X, Y = circles(300, noise=0.05, seed=0)
+
+
+def test_signals_hold_the_arrays_that_passed_through_the_layers():
+    model = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0, dtype="float64")
+    model.build((2,))
+    signals = collect_signals(model, X, Y, 50)
+    first, relu, last = signals.layers
+    assert [signal.path for signal in signals.layers] == ["dense", "re_lu", "dense_1"]
+    assert np.array_equal(first.y, signals.rows.x @ model.params["dense/kernel"].value)
+    assert np.array_equal(relu.y, np.maximum(first.y, 0))
+    probabilities = 1 / (1 + np.exp(-last.y))
+    assert np.allclose(last.dy, (probabilities - signals.rows.y) / 50, atol=1e-15)
+    assert first.y.shape == (50, 4)
 
 
 def test_the_loss_of_chance_is_the_logarithm_of_the_number_of_classes():

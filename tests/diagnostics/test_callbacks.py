@@ -1,4 +1,4 @@
-"""The findings and the record of a Monitor."""
+"""The findings and the record of a Monitor, and the samples of Distributions."""
 
 import json
 
@@ -178,3 +178,19 @@ def test_a_history_is_shown_as_a_table():
     cells = "".join(f"<td>{value:.4g}</td>" for value in (losses[0], min(losses), max(losses), losses[-1]))
     assert f"<tr><td>loss</td>{cells}</tr>" in html
     assert "<caption>History: 3 epochs</caption>" in html
+
+
+def test_weights_and_activations_are_sampled():
+    model, x, y = HEALTHY["circles, wide"].make()
+    kept = Distributions(every=2)
+    model.fit(x, y, epochs=5, callbacks=[kept])
+    assert set(kept.values) == {"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"} | {
+        "dense",
+        "re_lu",
+        "dense_1",
+        "sigmoid",
+    }
+    assert list(kept.values["dense/kernel"]) == [0, 2, 4]
+    assert np.array_equal(kept.values["dense/kernel"][4], model.params["dense/kernel"].value.ravel())
+    assert kept.values["re_lu"][4].size == 1000
+    assert kept.values["re_lu"][4].min() == 0

@@ -14,7 +14,7 @@ from .layers import Chain, Layer
 from .losses import Loss, PenalizedLoss
 from .parameters import Parameters, Penalty
 
-Region = slice | np.ndarray  # of theta: a slice, or the numbers of its entries
+Region = slice | np.ndarray  # of theta: a slice, or an array of indices
 State = list[tuple[Layer, str, np.ndarray]]
 
 
@@ -143,7 +143,7 @@ def sequence(network: Layer) -> list[Layer]:
 
 
 def _frozen(network: Layer, params: Parameters) -> np.ndarray:
-    """The numbers of the entries of theta whose layer is not trainable."""
+    """The indices in theta of the parameters whose layer is not trainable."""
     slices = {id(parameter): params.slices[path] for path, parameter in params.items()}
     parts = [
         np.arange(slices[id(parameter)].start, slices[id(parameter)].stop)

@@ -177,7 +177,7 @@ class Trainer:
         return self.source.batch_rows(self.options.batch_size) * max(kernels, default=0)
 
     def begin_epoch(self) -> None:
-        """Tell the callbacks, draw the order of the rows, reset metrics and sums; not where an epoch is resumed."""
+        """Tell the callbacks. Unless the epoch is resumed, draw the order of the rows and reset metrics and sums."""
         state = self.state
         for hook in self.callbacks.on_epoch_begin:
             hook(state.epoch, {})

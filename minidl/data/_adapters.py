@@ -175,7 +175,8 @@ def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], r
         _check_no_steps(who, steps, x)
         return x.inputs(who, row_shape or (), dtype)
     limit = None if steps is None else check_integer(who, "steps", steps, 1)
-    length = limit or (len(x) if hasattr(x, "__len__") else None)
+    lengths = [n for n in (limit, len(x) if hasattr(x, "__len__") else None) if n is not None]
+    length = min(lengths, default=None)
     return Inputs(None, lambda size: length, lambda size: _stream_batches(who, x, dtype, row_shape, limit))
 
 

@@ -179,22 +179,20 @@ class Model:
         Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for arguments
         that cannot be used. After any exception the model is usable, with the weights of the step before.
         """
-        size = 32 if batch_size is None else batch_size
-        options = FitOptions(size, epochs, shuffle, validation_batch_size, validation_freq)
+        options = FitOptions(
+            32 if batch_size is None else batch_size, epochs, shuffle, validation_batch_size, validation_freq
+        )
         validation_split = check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
         state, watching = TrainingState.starting_at(initial_epoch), as_list("fit", callbacks)
         self._loss_in_use = self.loss  # a default loss is decided by the targets of this training
-        train: Source
-        held_out: Source | None
-        if validation_split and validation_data is None:
-            adapter = self._adapt("fit", x, y, sample_weight, steps=steps_per_epoch)
-            train, held_out = data.split("fit", self._source(adapter), validation_split, class_weight)
-        else:
-            adapter = self._adapt("fit", x, y, sample_weight, class_weight, steps_per_epoch)
-            train, held_out = self._sources(adapter, validation_data, validation_steps)
+        split = validation_split if validation_data is None else 0.0
+        adapter = self._adapt("fit", x, y, sample_weight, None if split else class_weight, steps_per_epoch)
+        train, held_out = self._sources(adapter, validation_data, validation_steps)
+        if split:
+            train, held_out = data.split("fit", train, split, class_weight)
         self.history = History()
-        params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
+        params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(options.batch_size)}
         callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
         self.build(train.row_shape)
         self.position = None

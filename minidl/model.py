@@ -179,9 +179,8 @@ class Model:
         Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for arguments
         that cannot be used. After any exception the model is usable, with the weights of the step before.
         """
-        options = FitOptions(
-            32 if batch_size is None else batch_size, epochs, shuffle, validation_batch_size, validation_freq
-        )
+        size = 32 if batch_size is None else batch_size
+        options = FitOptions(size, epochs, shuffle, validation_batch_size, validation_freq)
         validation_split = check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
         state, watching = TrainingState.starting_at(initial_epoch), as_list("fit", callbacks)
@@ -191,11 +190,10 @@ class Model:
         train, held_out = self._sources(adapter, validation_data, validation_steps)
         if split:
             train, held_out = data.split("fit", train, split, class_weight)
-        self.history = History()
-        params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(options.batch_size)}
+        self.history, self.position = History(), None
+        params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
         callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
         self.build(train.row_shape)
-        self.position = None
         self.trainer = trainer = self._new_trainer(train, options, held_out, state, callback_list)
         try:
             trainer.run()

@@ -53,7 +53,7 @@ def test_everything_that_a_new_layer_needs_is_listed():
     ]
 
 
-@pytest.mark.parametrize("cls", [cls for cls in PUBLIC if LAYERS[cls].output_range is not None])
+@pytest.mark.parametrize("cls", [cls for cls in PUBLIC if cls in LAYERS and LAYERS[cls].output_range])
 def test_outputs_lie_in_the_range_of_the_row(cls):
     model, interval = Sequential([cls()], seed=0), LAYERS[cls].output_range
     model.build((4,))
@@ -77,7 +77,7 @@ def test_a_subclass_has_no_row_of_its_parent():
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("cls", [cls for cls in PUBLIC if LAYERS[cls].onnx is not None])
+@pytest.mark.parametrize("cls", [cls for cls in PUBLIC if cls in LAYERS and LAYERS[cls].onnx])
 def test_the_operator_of_the_row_can_be_exported(tmp_path, cls):
     pytest.importorskip("onnx")
     layer, shape = next(row for row in CHECKED if type(row[0]) is cls)

@@ -41,7 +41,10 @@ def test_a_training_resumes_to_the_same_weights_and_history(tmp_path, name):
         assert_same(np.array(history.history[figure]), np.array(values))
 
 
-@pytest.mark.parametrize("name", ["adamw.weights.h5", "adamw.h5", "adamw.safetensors"])
+SAFETENSORS = pytest.param("adamw.safetensors", marks=pytest.mark.peers)
+
+
+@pytest.mark.parametrize("name", ["adamw.weights.h5", "adamw.h5", SAFETENSORS])
 def test_weights_load_from_every_format(name):
     if name.endswith("safetensors"):
         pytest.importorskip("safetensors")

@@ -171,6 +171,7 @@ def test_a_hostile_file_of_weights_is_rejected_and_nothing_is_set(tmp_path, case
         ({"dense/kernel": np.ones((1, 1), "i4"), "dense/bias": np.zeros(1, "i4")}, "dense/kernel is int32"),
     ],
 )
+@pytest.mark.peers
 def test_safetensors_that_do_not_fit_are_rejected(tmp_path, arrays, message):
     numpy_files = pytest.importorskip("safetensors.numpy")
     content = b"not safetensors at all" if arrays is None else numpy_files.save(arrays)

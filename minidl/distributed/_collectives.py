@@ -50,7 +50,9 @@ class Collectives:
         self._wait(self.comm.Iallreduce(IN_PLACE, self._buffer))
         rows, loss_sum, stops, failures = self._buffer[-4:].tolist()
         if failures:
-            self._exchange_errors(None)
+            reports = self.comm.allgather(None)
+            failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
+            raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
         return rows, loss_sum, stops > 0
 
     def barrier(self, *, stop: bool = False) -> bool:
@@ -63,15 +65,7 @@ class Collectives:
         failed = np.zeros_like(self._buffer)  # not the buffer, which an interrupted call may still use
         failed[-1] = 1
         self._wait(self.comm.Iallreduce(failed, np.empty_like(failed)))
-        self._exchange_errors(error)
-
-    def _exchange_errors(self, error: BaseException | None) -> None:
-        reports = self.comm.allgather(error and f"{type(error).__name__}: {error}")
-        failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
-        if error is None:
-            raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
-
-    # ---- waiting
+        self.comm.allgather(f"{type(error).__name__}: {error}")
 
     def _wait(self, request: Any) -> None:
         """Wait for all processes. If one has ended, or does not come before the timeout, abort the job."""
@@ -114,10 +108,10 @@ _connected: list[Any] = []  # the communicators whose processes have called `con
 
 @atexit.register
 def _say_goodbye() -> None:
-    """Tell the other processes that this one has ended, so that they do not wait for it. Wait until all have ended.
+    """Tell the other processes that this one has ended, then wait until all have ended, as MPI does anyway.
 
-    MPI waits for all of them anyway, and a message that is never received may disturb the end of the job. Without a
-    `connect` the others may send nothing, so that wait is short.
+    A message that is never received may disturb the end of the job. Without a `connect` the others may send nothing,
+    so that wait is short.
     """
     mpi = sys.modules.get("mpi4py.MPI")
     for comm in _connected or ([mpi.COMM_WORLD] if mpi else []):

@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils import compute_sample_weight
 
+from .. import data
 from ..data import Examples
+from ..errors import DataError
+from ..evaluation import PREDICT_ROWS
+from ..model import Model
 
 
 @dataclass
@@ -75,3 +80,22 @@ class SklearnExamples(Examples):
             yield from [self.whole][start:]
         else:
             yield from super().batches(size, order, start)
+
+
+def row_weights(sample_weight: Any, class_weight: Any, y: np.ndarray) -> np.ndarray | None:
+    """Return the weight of each row (m,), the product of both; None if neither is given."""
+    weight = data.row_weights("fit", sample_weight, None, np.empty((len(y), 1)))
+    if class_weight is not None:
+        by_class: np.ndarray = compute_sample_weight(class_weight, y)
+        weight = by_class if weight is None else weight * by_class
+    if weight is not None and not weight.any():
+        raise DataError("fit: all sample weights are zero; at least one row must count")
+    return weight
+
+
+def predict(model: Model, x: Any) -> np.ndarray:
+    """Return the model's outputs for x, dense or sparse."""
+    starts = range(0, x.shape[0], PREDICT_ROWS)
+    dense = x if isinstance(x, np.ndarray) else (x[at : at + PREDICT_ROWS].toarray() for at in starts)
+    outputs: np.ndarray = model.predict(dense)
+    return outputs

@@ -20,9 +20,10 @@ GRACE_SECONDS = 1.0  # time after which a waiting process says so, and after whi
 class Collectives:
     """Sums and barriers over all processes of a communicator, which learn if one of them has failed or ended.
 
-    gradient  the vector that `allreduce` sums
+    A new object waits for those of the other processes. All make the same calls in the same order; a process with an
+    error calls `fail` in place of its next one.
 
-    All processes make the same calls in the same order. A process with an error calls `fail` in place of its next one.
+    gradient  the vector that `allreduce` sums
     """
 
     def __init__(self, comm: Any, timeout: float, size: int, dtype: np.dtype[Any]) -> None:
@@ -32,12 +33,9 @@ class Collectives:
         self._buffer = np.zeros(size + 4, dtype)  # the gradient, rows, loss_sum, stops, failures
         self.gradient = self._buffer[:-4]
         self._calls = 0
-
-    def connect(self) -> None:
-        """Wait for all processes; from now on each tells the others when it ends."""
-        self._wait(self.comm.Ibarrier())
-        if self.comm not in _connected:
-            _connected.append(self.comm)
+        self._wait(comm.Ibarrier())
+        if comm not in _connected:  # from now on each process tells the others when it ends
+            _connected.append(comm)
 
     def allreduce(self, rows: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False) -> tuple[float, float, bool]:
         """Replace `gradient` by its sum over all processes, equal to the bit in each.
@@ -103,14 +101,14 @@ class Collectives:
         self.comm.Abort(1)
 
 
-_connected: list[Any] = []  # the communicators whose processes have called `connect`
+_connected: list[Any] = []  # the communicators of all Collectives
 
 
 @atexit.register
 def _say_goodbye() -> None:
     """Tell the other processes that this one has ended, then wait until all have ended, as MPI does anyway.
 
-    A message that is never received may disturb the end of the job. Without a `connect` the others may send nothing,
+    A message that is never received may disturb the end of the job. Without Collectives the others may send nothing,
     so that wait is short.
     """
     mpi = sys.modules.get("mpi4py.MPI")

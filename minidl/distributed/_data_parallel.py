@@ -37,7 +37,6 @@ class DataParallelTrainer(Trainer):
         """Train; an error or a stop in one process ends the training in all of them."""
         comm, theta = self.optimizer.comm, self.objective.params.theta
         self.collectives = collectives = Collectives(comm, self.optimizer.timeout, theta.size, theta.dtype)
-        collectives.connect()
         _check_same(comm.allgather(_settings(self)))
         self.source = self._own_source()
         rank = collectives.rank

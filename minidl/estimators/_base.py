@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -16,13 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import data, losses, optimizers
 from ..callbacks import Callback, as_list
-from ..errors import DataError
+from ..errors import DataError, SettingError
 from ..layers import Layer
 from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..sequential import Sequential
 from ..validation import check_fields
-from ._nested_params import descendants, replaced
 from ._sklearn_data import SklearnExamples, predict, row_weights
 from ._targets import ClassEncoder, TargetEncoder
 
@@ -53,7 +53,7 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         params: dict[str, Any] = super().get_params(deep=deep)
         if deep:
             for name, value in list(params.items()):
-                params.update(descendants(name, _from_string(name, value)))
+                params.update(_descendants(name, _from_string(name, value)))
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -63,7 +63,7 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         super().set_params(**{name: value for name, value in params.items() if name not in inside})
         for name, value in inside.items():
             argument, _, rest = name.partition("__")
-            setattr(self, argument, replaced(_from_string(argument, getattr(self, argument)), rest, value))
+            setattr(self, argument, _replaced(_from_string(argument, getattr(self, argument)), rest, value))
         return self
 
     @abstractmethod
@@ -158,6 +158,35 @@ def _from_string(name: str, value: Any) -> Any:
     """Return the object that a Keras string stands for, and any other value as it is."""
     table = STRINGS.get(name, {})
     return table[value]() if isinstance(value, str) and value in table else value
+
+
+def _children(setting: Any) -> dict[str, Any]:
+    """Return the fields of a minidl object by name or the items of a list by number; {} for any other value."""
+    if isinstance(setting, list | tuple):
+        return {str(number): item for number, item in enumerate(setting)}
+    if is_dataclass(setting) and not isinstance(setting, type):
+        return {field.name: getattr(setting, field.name) for field in fields(setting) if field.init}
+    return {}
+
+
+def _descendants(name: str, setting: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name, with double underscores, and the value of every parameter inside this one, at any depth."""
+    for child, value in _children(setting).items():
+        yield f"{name}__{child}", value
+        yield from _descendants(f"{name}__{child}", value)
+
+
+def _replaced(setting: Any, name: str, value: Any) -> Any:
+    """Return a copy of the setting in which the parameter `name`, such as "0__units", has this value."""
+    first, _, rest = name.partition("__")
+    known = _children(setting)
+    if first not in known:
+        raise SettingError(f"set_params: {setting!r} has no setting {first!r}; it has {', '.join(known) or 'none'}")
+    if rest:
+        value = _replaced(known[first], rest, value)
+    if isinstance(setting, list | tuple):
+        return type(setting)((known | {first: value}).values())
+    return replace(setting, **{first: value})
 
 
 def has_partial_fit(estimator: Any) -> bool:

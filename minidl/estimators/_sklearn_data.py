@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,37 +34,33 @@ class SklearnExamples(Examples):
     """
 
     random_state: Any = None
+    order: np.ndarray | None = field(default=None, init=False)  # of the rows in the last epoch
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
-    def select(self, rows: np.ndarray) -> SklearnExamples:
-        """Return the rows with these numbers as SklearnExamples. A sparse x stays sparse."""
+    def select(self, rows: Any) -> SklearnExamples:
+        """Return some of the rows as SklearnExamples. A sparse x stays sparse."""
         weight = None if self.weight is None else self.weight[rows]
         return SklearnExamples(self.x[rows], self.y[rows], weight, self.random_state)
 
     def split(self, fraction: float, stratify: np.ndarray | None = None) -> tuple[SklearnExamples, SklearnExamples]:
         """Return (training rows, validation rows), drawn as scikit-learn draws them."""
-        numbers, random_state = np.arange(len(self)), self.random_state
-        train, rest = train_test_split(numbers, random_state=random_state, test_size=fraction, stratify=stratify)
+        options = {"random_state": self.random_state, "test_size": fraction, "stratify": stratify}
+        train, rest = train_test_split(np.arange(len(self)), **options)
         return self.select(train), self.select(rest)
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Shuffle the order of the epoch before, as scikit-learn does."""
-        self.permutation = self.permutation[self.random_state.permutation(len(self))]
-        return self.permutation
-
-    @cached_property
-    def permutation(self) -> np.ndarray:
-        """The numbers of the rows in the order of the last epoch."""
-        return np.arange(len(self))
+        shuffled = self.random_state.permutation(len(self))
+        self.order = shuffled if self.order is None else self.order[shuffled]
+        return self.order
 
     def __getitem__(self, part: Any) -> Examples:
-        if isinstance(self.x, np.ndarray):
-            batch = super().__getitem__(part)
-        else:
-            weight = None if self.weight is None else self.weight[part]
-            batch = Examples(self.x[part].toarray(), self.y[part], weight)
+        if not isinstance(self.x, np.ndarray):
+            rows = self.select(part)
+            return replace(rows, x=rows.x.toarray())[:]
+        batch = super().__getitem__(part)
         if batch.weight is None:
             return batch
         total = float(batch.weight.sum())

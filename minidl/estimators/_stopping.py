@@ -71,8 +71,7 @@ class StoppingRule(Callback):
         self._print(f"Iteration {record.epochs}, loss = {record.loss:.8f}")
         if not self.model.optimizer.takes_steps:
             return
-        improved = self._loss_improved() if self.validate is None else self._score_improved(self.validate())
-        record.stalled = 0 if improved else record.stalled + 1
+        record.stalled = 0 if self._improved() else record.stalled + 1
         if self.learning_rate == "invscaling":
             self.model.optimizer.learning_rate = self.learning_rate_init / (record.rows + 1) ** self.power_t
         if record.stalled > self.patience:
@@ -86,14 +85,14 @@ class StoppingRule(Callback):
         if self.verbose:
             sys.stdout.write(line + "\n")
 
-    def _loss_improved(self) -> bool:
+    def _improved(self) -> bool:
+        """Update the best loss or score. Return True if it is better by at least `tol`."""
         record = self.record
-        improved = record.loss <= record.best_loss - self.tol
-        record.best_loss = min(record.loss, record.best_loss)
-        return improved
-
-    def _score_improved(self, score: float) -> bool:
-        record = self.record
+        if self.validate is None:
+            improved = record.loss <= record.best_loss - self.tol
+            record.best_loss = min(record.loss, record.best_loss)
+            return improved
+        score = self.validate()
         record.validation_scores.append(score)
         self._print(f"Validation score: {score:f}")
         improved = score >= record.best_validation_score + self.tol

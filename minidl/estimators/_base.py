@@ -1,4 +1,4 @@
-"""What all four estimators share: parameters, input validation, fit and predict."""
+"""The base class and the mixins of all four estimators: parameters, input validation, fit and predict."""
 
 from __future__ import annotations
 

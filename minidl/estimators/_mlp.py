@@ -86,7 +86,7 @@ class MLPEstimator(BaseNetworkEstimator):
 
     @abstractmethod
     def _output(self) -> tuple[str, Loss | None]:
-        """Return the output activation and scikit-learn's loss, which is None if `loss` is another one."""
+        """Return the output activation, and scikit-learn's loss or None for another one."""
 
     def _layers(self, outputs: int) -> list[Layer]:
         who, given = type(self).__name__, self.hidden_layer_sizes

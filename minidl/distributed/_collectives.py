@@ -20,9 +20,10 @@ GRACE_SECONDS = 1.0  # time after which a waiting process says so, and after whi
 class Collectives:
     """Sums and barriers over all processes of a communicator, which learn if one of them has failed or ended.
 
-    gradient  the vector that `allreduce` sums
+    A new object waits for those of the other processes. All make the same calls in the same order; a process with an
+    error calls `fail` in place of its next one.
 
-    All processes make the same calls in the same order. A process with an error calls `fail` in place of its next one.
+    gradient  the vector that `allreduce` sums
     """
 
     def __init__(self, comm: Any, timeout: float, size: int, dtype: np.dtype[Any]) -> None:
@@ -32,12 +33,9 @@ class Collectives:
         self._buffer = np.zeros(size + 4, dtype)  # the gradient, rows, loss_sum, stops, failures
         self.gradient = self._buffer[:-4]
         self._calls = 0
-
-    def connect(self) -> None:
-        """Wait for all processes; from now on each tells the others when it ends."""
-        self._wait(self.comm.Ibarrier())
-        if self.comm not in _connected:
-            _connected.append(self.comm)
+        self._wait(comm.Ibarrier())
+        if comm not in _connected:  # from now on each process tells the others when it ends
+            _connected.append(comm)
 
     def allreduce(self, rows: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False) -> tuple[float, float, bool]:
         """Replace `gradient` by its sum over all processes, equal to the bit in each.
@@ -50,7 +48,9 @@ class Collectives:
         self._wait(self.comm.Iallreduce(IN_PLACE, self._buffer))
         rows, loss_sum, stops, failures = self._buffer[-4:].tolist()
         if failures:
-            self._exchange_errors(None)
+            reports = self.comm.allgather(None)
+            failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
+            raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
         return rows, loss_sum, stops > 0
 
     def barrier(self, *, stop: bool = False) -> bool:
@@ -63,15 +63,7 @@ class Collectives:
         failed = np.zeros_like(self._buffer)  # not the buffer, which an interrupted call may still use
         failed[-1] = 1
         self._wait(self.comm.Iallreduce(failed, np.empty_like(failed)))
-        self._exchange_errors(error)
-
-    def _exchange_errors(self, error: BaseException | None) -> None:
-        reports = self.comm.allgather(error and f"{type(error).__name__}: {error}")
-        failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
-        if error is None:
-            raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
-
-    # ---- waiting
+        self.comm.allgather(f"{type(error).__name__}: {error}")
 
     def _wait(self, request: Any) -> None:
         """Wait for all processes. If one has ended, or does not come before the timeout, abort the job."""
@@ -109,15 +101,15 @@ class Collectives:
         self.comm.Abort(1)
 
 
-_connected: list[Any] = []  # the communicators whose processes have called `connect`
+_connected: list[Any] = []  # the communicators of all Collectives
 
 
 @atexit.register
 def _say_goodbye() -> None:
-    """Tell the other processes that this one has ended, so that they do not wait for it. Wait until all have ended.
+    """Tell the other processes that this one has ended, then wait until all have ended, as MPI does anyway.
 
-    MPI waits for all of them anyway, and a message that is never received may disturb the end of the job. Without a
-    `connect` the others may send nothing, so that wait is short.
+    A message that is never received may disturb the end of the job. Without Collectives the others may send nothing,
+    so that wait is short.
     """
     mpi = sys.modules.get("mpi4py.MPI")
     for comm in _connected or ([mpi.COMM_WORLD] if mpi else []):

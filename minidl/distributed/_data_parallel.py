@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
+import sys
 import warnings
 import zlib
-from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import InitVar, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from .._weights import weights_of
 from ..data import BatchStream, Examples, Source
 from ..errors import ProcessError, SettingError
 from ..evaluation import Figures, update_metrics
@@ -34,62 +35,25 @@ class DataParallelTrainer(Trainer):
 
     def run(self) -> None:
         """Train; an error or a stop in one process ends the training in all of them."""
-        optimizer, theta = self.optimizer, self.objective.params.theta
-        self.collectives = Collectives(optimizer.comm, optimizer.timeout, theta.size, theta.dtype)
-        self._check_same_settings()
+        comm, theta = self.optimizer.comm, self.objective.params.theta
+        self.collectives = collectives = Collectives(comm, self.optimizer.timeout, theta.size, theta.dtype)
+        _check_same(comm.allgather(_settings(self)))
         self.source = self._own_source()
-        if self.collectives.rank:
+        rank = collectives.rank
+        if rank:
             self.callbacks = self.callbacks.without_writing()
         try:
-            with _silence() if self.collectives.rank else contextlib.nullcontext():
+            with Path(os.devnull).open("w", encoding="utf-8") as nul, redirect_stdout(nul if rank else sys.stdout):
                 super().run()
-            self.collectives.barrier()
+            collectives.barrier()
         except ProcessError:
             raise
         except BaseException as error:
-            self.collectives.fail(error)
+            collectives.fail(error)
             raise
 
     def run_one_step(self, who: str) -> Figures:
         raise SettingError(f"{who}: DataParallel trains in fit, where the processes wait for each other")
-
-    # ---- before the first step
-
-    def _check_same_settings(self) -> None:
-        """Raise ProcessError if the processes have different settings: they would train different models, or hang."""
-        self.collectives.connect()
-        all_settings = self.collectives.comm.allgather(self._settings())
-        for rank, settings in enumerate(all_settings):
-            for name, value in settings.items():
-                if value != all_settings[0].get(name):
-                    pair = f"{value} in process {rank}, {all_settings[0].get(name)} in process 0"
-                    raise ProcessError(f"fit: {name} is {pair}; give all processes the same")
-
-    def _settings(self) -> dict[str, str]:
-        objective = self.objective
-        things = {
-            "the network": objective.network,
-            "the parameters": {path: parameter.shape for path, parameter in objective.params.items()},
-            "the optimizer": self.optimizer.optimizer,
-            "the objective": objective.terms,
-            "the frozen parameters": objective.frozen.size,
-            "the metrics": list(self.metrics),
-            "the callbacks": [type(callback).__name__ for callback in self.callbacks.callbacks],
-            "the checksum of the data": self._fingerprint(),
-            "NumPy's version": np.__version__,
-            "minidl's version": version("minidl"),
-            "dtype": objective.params.theta.dtype,
-        }
-        for name in ("batch_size", "epochs", "shuffle", "validation_freq"):
-            things[name] = getattr(self.options, name)
-        return {name: re.sub(r" at 0x\w+", "", str(thing)) for name, thing in things.items()}
-
-    def _fingerprint(self) -> str:
-        """A checksum of arrays in memory, which every process has whole."""
-        if not isinstance(self.source, Examples):
-            return type(self.source).__name__
-        arrays = [a for a in (self.source.x, self.source.y, self.source.weight) if a is not None]
-        return ", ".join(f"{a.shape} {_checksum(a):08x}" for a in arrays)
 
     def _own_source(self) -> Source:
         if not isinstance(self.source, BatchStream):
@@ -103,26 +67,21 @@ class DataParallelTrainer(Trainer):
     def restore(self) -> None:
         """Start as process 0 does: with its weights, the state of its optimizer, and its place in the training."""
         super().restore()
-        optimizers, mine = list(self.optimizer.walk()), None
-        if self.collectives.rank == 0:
-            mine = self.snapshot(), self._weights(), [_state(optimizer) for optimizer in optimizers]
+        optimizers, comm = list(self.optimizer.walk()), self.collectives.comm
+        states = [{name: getattr(optimizer, name) for name in optimizer.state_names} for optimizer in optimizers]
         self.collectives.barrier()
-        self.state, weights, states = self.collectives.comm.bcast(mine)
-        if self.collectives.rank:
-            self._set_weights(weights)
-            for optimizer, state in zip(optimizers, states, strict=True):
-                vars(optimizer).update(state)
+        self.state, states = comm.bcast(None if self.collectives.rank else (self.snapshot(), states))
+        self._share_weights()
+        for optimizer, state in zip(optimizers, states, strict=True):
+            vars(optimizer).update(state)
         super().restore()
 
-    def _weights(self) -> list[np.ndarray]:
-        return [self.objective.params.theta, *(array for _, _, array in self.objective.state)]
-
-    def _set_weights(self, weights: list[np.ndarray]) -> None:
-        self.objective.params.theta[:] = weights[0]
-        for (layer, name, _), array in zip(self.objective.state, weights[1:], strict=True):
-            setattr(layer, name, array)
-
-    # ---- epochs and steps
+    def _share_weights(self) -> None:
+        """Set all weights to those of process 0."""
+        weights = list(weights_of(self.objective.network).values())
+        shared = self.collectives.comm.bcast([weight.array for weight in weights])
+        for weight, array in zip(weights, shared, strict=True):
+            weight.set(array)
 
     def begin_epoch(self) -> None:
         super().begin_epoch()
@@ -165,19 +124,15 @@ class DataParallelTrainer(Trainer):
         """The figures of the rows of all processes, so that callbacks decide the same everywhere."""
         self.collectives.barrier()
         comm = self.collectives.comm
-        if self.metrics:
-            self._measure_all(comm.allgather(self.seen))
+        for metric in self.metrics.values():
+            metric.reset()
+        for y, outputs in (pair for of_process in comm.allgather(self.seen) for pair in of_process):
+            update_metrics(self.metrics, self.objective, Examples(y, y), outputs)
         if self.objective.state:  # each process has the moving averages of its own rows
-            self._set_weights(comm.bcast(self._weights()))
+            self._share_weights()
         logs = super().epoch_figures()
         self.collectives.barrier()
         return cast(Figures, comm.bcast(logs))
-
-    def _measure_all(self, seen: list[list[tuple[np.ndarray, np.ndarray]]]) -> None:
-        for metric in self.metrics.values():
-            metric.reset()
-        for y, outputs in (pair for of_process in seen for pair in of_process):
-            update_metrics(self.metrics, self.objective, Examples(y, y), outputs)
 
     def end_epoch(self) -> Figures:
         logs = super().end_epoch()
@@ -226,18 +181,44 @@ class DataParallel(Wrapper):
         return self.optimizer.serializable
 
 
-def _state(optimizer: Optimizer) -> dict[str, Any]:
-    return {name: getattr(optimizer, name) for name in optimizer.state_names}
+def _check_same(all_settings: list[dict[str, str]]) -> None:
+    """Raise ProcessError if the processes have different settings: they would train different models, or hang."""
+    for rank, settings in enumerate(all_settings):
+        for name, value in settings.items():
+            first = all_settings[0].get(name)
+            if value != first:
+                pair = f"{value} in process {rank}, {first} in process 0"
+                raise ProcessError(f"fit: {name} is {pair}; give all processes the same")
+
+
+def _settings(trainer: DataParallelTrainer) -> dict[str, str]:
+    objective, options = trainer.objective, trainer.options
+    settings = {
+        "the network": objective.network,
+        "the parameters": {path: parameter.shape for path, parameter in objective.params.items()},
+        "the optimizer": trainer.optimizer.optimizer,
+        "the objective": objective.terms,
+        "the frozen parameters": objective.frozen.size,
+        "the metrics": list(trainer.metrics),
+        "the callbacks": [type(callback).__name__ for callback in trainer.callbacks.callbacks],
+        "the checksum of the data": _fingerprint(trainer.source),
+        "NumPy's version": np.__version__,
+        "minidl's version": version("minidl"),
+        "dtype": objective.params.theta.dtype,
+    } | {name: getattr(options, name) for name in ("batch_size", "epochs", "shuffle", "validation_freq")}
+    return {name: re.sub(r" at 0x\w+", "", str(setting)) for name, setting in settings.items()}
+
+
+def _fingerprint(source: Source) -> str:
+    """Return the checksums of arrays in memory, which every process has whole."""
+    if not isinstance(source, Examples):
+        return type(source).__name__
+    arrays = [array for array in (source.x, source.y, source.weight) if array is not None]
+    return ", ".join(f"{array.shape} {_checksum(array):08x}" for array in arrays)
 
 
 def _checksum(array: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(array).data)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield
 
 
 trainer_for.register(DataParallel, lambda optimizer: DataParallelTrainer)

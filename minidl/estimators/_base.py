@@ -1,31 +1,30 @@
-"""The base class of all four estimators: parameters, input validation, fit and predict."""
+"""The base class and the mixins of all four estimators: parameters, input validation, fit and predict."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import data, losses, optimizers
 from ..callbacks import Callback, as_list
-from ..errors import DataError
-from ..evaluation import PREDICT_ROWS
+from ..errors import DataError, SettingError
 from ..layers import Layer
 from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..sequential import Sequential
 from ..validation import check_fields
-from ._nested_params import descendants, replaced
-from ._sklearn_data import SklearnExamples
-from ._target_encoder import ClassEncoder, TargetEncoder
+from ._sklearn_data import SklearnExamples, predict, row_weights
+from ._targets import ClassEncoder, TargetEncoder
 
 STRINGS: dict[str, Any] = {"optimizer": OPTIMIZERS, "loss": LOSSES}  # arguments that may be Keras's strings
 
@@ -34,11 +33,8 @@ STRINGS: dict[str, Any] = {"optimizer": OPTIMIZERS, "loss": LOSSES}  # arguments
 class BaseNetworkEstimator(ABC, BaseEstimator):
     """A scikit-learn estimator that trains a minidl Sequential, `model_`.
 
-    fit encodes the targets with a TargetEncoder, builds a network of `_layers`, and trains it with `_train`.
-
-    The arguments are stored as they are and never changed; training works on copies. get_params and set_params reach
-    into them: `optimizer__learning_rate`, `layers__0__units`. A sparse X stays sparse; each batch of it is converted
-    to a dense array. dtype is "float32" or "float64"; None: float32 if X is float32, else float64, as in scikit-learn.
+    fit encodes the targets with a TargetEncoder, builds a network of `_layers`, and trains it with `_train`. The
+    arguments are never changed: training works on copies. A sparse X stays sparse; each batch is made dense.
     """
 
     _: KW_ONLY
@@ -52,14 +48,12 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
 
     encoder_type: ClassVar[type[TargetEncoder]] = TargetEncoder
 
-    # ---- parameters
-
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments by name. deep: also the parameters inside them, with double underscores."""
         params: dict[str, Any] = super().get_params(deep=deep)
         if deep:
             for name, value in list(params.items()):
-                params.update(descendants(name, _from_string(name, value)))
+                params.update(_descendants(name, _from_string(name, value)))
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -69,17 +63,15 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         super().set_params(**{name: value for name, value in params.items() if name not in inside})
         for name, value in inside.items():
             argument, _, rest = name.partition("__")
-            setattr(self, argument, replaced(_from_string(argument, getattr(self, argument)), rest, value))
+            setattr(self, argument, _replaced(_from_string(argument, getattr(self, argument)), rest, value))
         return self
-
-    # ---- from arguments to objects
 
     @abstractmethod
     def _layers(self, outputs: int) -> list[Layer]:
         """Return the layers of a new network with so many outputs."""
 
     @abstractmethod
-    def _train(self, examples: SklearnExamples, epochs: int | None) -> None:
+    def _train(self, examples: SklearnExamples, epochs: int | None, callbacks: list[Callback]) -> None:
         """Train for so many epochs; None: as the arguments say."""
 
     def _new_optimizer(self) -> Optimizer:
@@ -88,12 +80,6 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
     def _new_loss(self) -> PenalizedLoss | None:
         """Return the loss with its penalties, or None for the loss that fits the last layer."""
         return None if self.loss is None else losses.get(f"{type(self).__name__}: loss", self.loss)
-
-    def _callbacks(self) -> list[Callback]:
-        """Return copies of the callbacks, whose state belongs to one training."""
-        return copy.deepcopy(as_list(type(self).__name__, self.callbacks))
-
-    # ---- fit
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a new model, or with warm_start continue to train the model of the last fit.
@@ -110,17 +96,16 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         X, y = self._validated(X, y, new)
         if new:
             self._encoder = self.encoder_type(y, classes)
-        encoded, weight = self._encoder.encode(y, same_classes=self.warm_start), self._row_weights(sample_weight, y)
+        encoded = self._encoder.encode(y, same_classes=self.warm_start)
+        weight = row_weights(sample_weight, getattr(self, "class_weight", None), y)
         examples = SklearnExamples(X, encoded, weight, check_random_state(self.random_state))
         if weight is not None:
-            if not weight.any():
-                raise DataError("fit: all sample weights are zero; at least one row must count")
             examples = examples.select(np.flatnonzero(weight))
         if new:
             self._begin(examples)
         if new or epochs is None:
             self.model_.compile(self._new_optimizer(), self._new_loss())
-        self._train(examples, epochs)
+        self._train(examples, epochs, copy.deepcopy(as_list(type(self).__name__, self.callbacks)))
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
@@ -132,9 +117,6 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         X, y = validate_data(self, X, y, y_numeric=self.encoder_type.numeric, **options)
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
-    def _row_weights(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-        return data.row_weights("fit", sample_weight, None, np.empty((len(y), 1)))
-
     def _begin(self, examples: SklearnExamples) -> None:
         """Build `model_`. Its generator is seeded from random_state, which stays where it is."""
         model = Sequential(self._layers(examples.y.shape[1]), dtype=self.dtype or examples.x.dtype)
@@ -144,18 +126,13 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
 
     def _source(self, examples: SklearnExamples) -> SklearnExamples:
         """Return the examples for Model.fit: the targets as the loss takes them, the weights in the model's dtype."""
-        weight = None if examples.weight is None else examples.weight.astype(self.model_.dtype)
-        return replace(examples, y=self._loss_targets(examples.y), weight=weight)
-
-    def _loss_targets(self, y: np.ndarray) -> np.ndarray:
-        loss, shape = self.model_.objective.terms.loss, self.model_.output_shape
-        y = self._encoder.widen(y, shape[0])
+        model, loss = self.model_, self.model_.objective.terms.loss
+        y = self._encoder.widen(examples.y, model.output_shape[0])
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]
-        data.check_width("fit", y, shape, loss.sparse)
-        return data.targets("fit", y, loss.labels, self.model_.dtype)
-
-    # ---- predict
+        data.check_width("fit", y, model.output_shape, loss.sparse)
+        weight = None if examples.weight is None else examples.weight.astype(model.dtype)
+        return replace(examples, y=data.targets("fit", y, loss.labels, model.dtype), weight=weight)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predictions, in the form of the y of fit: (m,) or (m, outputs).
@@ -166,13 +143,9 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         return self._encoder.decode(outputs)
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Validate X and return the model's outputs, (m, outputs)."""
         check_is_fitted(self)
-        return self._forward(validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, reset=False))
-
-    def _forward(self, X: Any) -> np.ndarray:
-        outputs: np.ndarray = self.model_.predict(X if isinstance(X, np.ndarray) else _dense_batches(X))
-        return outputs
+        X = validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, reset=False)
+        return predict(self.model_, X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -183,17 +156,61 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
 
 def _from_string(name: str, value: Any) -> Any:
     """Return the object that a Keras string stands for, and any other value as it is."""
-    is_known = isinstance(value, str) and value in STRINGS.get(name, {})
-    return STRINGS[name][value]() if is_known else value
+    table = STRINGS.get(name, {})
+    return table[value]() if isinstance(value, str) and value in table else value
 
 
-def _dense_batches(X: Any) -> Iterator[np.ndarray]:
-    for start in range(0, X.shape[0], PREDICT_ROWS):
-        yield X[start : start + PREDICT_ROWS].toarray()
+def _children(setting: Any) -> dict[str, Any]:
+    """Return the fields of a minidl object by name or the items of a list by number; {} for any other value."""
+    if isinstance(setting, list | tuple):
+        return {str(number): item for number, item in enumerate(setting)}
+    if is_dataclass(setting) and not isinstance(setting, type):
+        return {field.name: getattr(setting, field.name) for field in fields(setting) if field.init}
+    return {}
 
 
+def _descendants(name: str, setting: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name, with double underscores, and the value of every parameter inside this one, at any depth."""
+    for child, value in _children(setting).items():
+        yield f"{name}__{child}", value
+        yield from _descendants(f"{name}__{child}", value)
+
+
+def _replaced(setting: Any, name: str, value: Any) -> Any:
+    """Return a copy of the setting in which the parameter `name`, such as "0__units", has this value."""
+    first, _, rest = name.partition("__")
+    known = _children(setting)
+    if first not in known:
+        raise SettingError(f"set_params: {setting!r} has no setting {first!r}; it has {', '.join(known) or 'none'}")
+    if rest:
+        value = _replaced(known[first], rest, value)
+    if isinstance(setting, list | tuple):
+        return type(setting)((known | {first: value}).values())
+    return replace(setting, **{first: value})
+
+
+def has_partial_fit(estimator: Any) -> bool:
+    """Return True, or raise AttributeError if the optimizer cannot train step by step."""
+    if getattr(estimator, "solver", None) == "lbfgs" and estimator.optimizer is None:
+        raise AttributeError("partial_fit needs an optimizer that trains step by step: use solver='adam' or 'sgd'")
+    return True
+
+
+class NetworkRegressorMixin(RegressorMixin):
+    """The method that regressors have beside those of BaseNetworkEstimator."""
+
+    @available_if(has_partial_fit)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train one more epoch on these rows."""
+        return cast(Self, self._partial_fit(X, y, sample_weight))
+
+
+@dataclass(eq=False, repr=False)
 class NetworkClassifierMixin(ClassifierMixin):
-    """The methods that classifiers have beside those of BaseNetworkEstimator."""
+    """The argument and the methods that classifiers have beside those of BaseNetworkEstimator."""
+
+    _: KW_ONLY
+    class_weight: Any = None
 
     encoder_type: ClassVar[type[TargetEncoder]] = ClassEncoder
 
@@ -201,6 +218,16 @@ class NetworkClassifierMixin(ClassifierMixin):
     def classes_(self) -> np.ndarray:
         """The class labels; of several labels at once, their column numbers."""
         return cast(ClassEncoder, self._encoder).classes
+
+    @available_if(has_partial_fit)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Train one more epoch on these rows. classes: the labels of all classes, needed in the first call."""
+        fitted = hasattr(self, "model_")
+        if classes is None and not fitted:
+            raise DataError("partial_fit: pass classes, the labels of all classes, in the first call")
+        if classes is not None and fitted and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise DataError(f"partial_fit: classes={classes} differ from those of the first call, {self.classes_}")
+        return cast(Self, self._partial_fit(X, y, sample_weight, classes))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (m, classes), in the order of `classes_`."""
@@ -211,21 +238,6 @@ class NetworkClassifierMixin(ClassifierMixin):
         """Return log predict_proba(X), which is -inf where the probability is 0."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
-
-    def _row_weights(self, sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-        weight: np.ndarray | None = super()._row_weights(sample_weight, y)
-        if self.class_weight is None:
-            return weight
-        by_class: np.ndarray = compute_sample_weight(self.class_weight, y)
-        return by_class if weight is None else weight * by_class
-
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        fitted = hasattr(self, "model_")
-        if classes is None and not fitted:
-            raise DataError("partial_fit: pass classes, the labels of all classes, in the first call")
-        if classes is not None and fitted and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise DataError(f"partial_fit: classes={classes} differ from those of the first call, {self.classes_}")
-        return cast(Self, super()._partial_fit(X, y, sample_weight, classes))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

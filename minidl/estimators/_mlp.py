@@ -11,23 +11,23 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 
 from .. import losses, registry
+from ..callbacks import Callback
 from ..errors import DataError, SettingError
+from ..initializers import GlorotUniform
 from ..layers import BatchNormalization, Dense, Dropout, Layer, Sigmoid
-from ..losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, PenalizedLoss
+from ..losses import Loss, PenalizedLoss
+from ..model import Model
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
-from ..parameters import Penalty
+from ..parameters import Penalty, check_penalty
 from ..regularizers import L2
 from ..validation import check_choice, check_integer, choice, integer, real, setting
-from ._base import BaseNetworkEstimator, NetworkClassifierMixin
-from ._losses import LogLoss, PoissonDeviance, SquaredError
-from ._sklearn_data import SklearnExamples
-from ._stopping import Recorder, StoppingRule, TrainingRecord
-from ._target_encoder import OUTPUT_ACTIVATIONS, output_layers
+from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin
+from ._sklearn_data import SklearnExamples, predict
+from ._stopping import StoppingRule, TrainingRecord
+from ._targets import PoissonDeviance, SquaredError, TargetEncoder, output_layers
 
 LBFGS_ROWS = 512  # L-BFGS works on so many rows at a time: few enough for the cache
 
@@ -38,12 +38,6 @@ ACTIVATIONS: dict[str, type[Layer] | None] = {"identity": None, "logistic": Sigm
 
 def _check_patience(who: str, name: str, value: Any) -> Any:
     return value if value == math.inf else check_integer(who, name, value, 1)
-
-
-def _check_penalty(who: str, name: str, value: Any) -> Penalty:
-    if not isinstance(value, Penalty):
-        raise SettingError(f"{who}: penalty must be a Penalty such as L1(0.1), or None, got {value!r}")
-    return value
 
 
 @dataclass(eq=False, repr=False)
@@ -75,9 +69,7 @@ class MLPEstimator(BaseNetworkEstimator):
     dropout: Any = 0.0
     batch_normalization: bool = False
     initializer: Any = None
-    penalty: Penalty | None = setting(_check_penalty, default=None, optional=True)
-
-    # ---- fitted attributes that are read from the model
+    penalty: Penalty | None = setting(check_penalty, default=None, optional=True)
 
     @property
     def coefs_(self) -> list[np.ndarray]:
@@ -89,63 +81,33 @@ class MLPEstimator(BaseNetworkEstimator):
         """The biases, (units,) each: views of the model's parameters."""
         return [layer.bias.value for layer in self._dense()]
 
-    @property
-    def n_layers_(self) -> int:
-        """The number of layers as scikit-learn counts them, inputs and outputs included."""
-        return len(self._dense()) + 1
-
-    @property
-    def n_outputs_(self) -> int:
-        """The number of outputs of the network."""
-        return self.model_.output_shape[0]
-
-    @property
-    def out_activation_(self) -> str:
-        """scikit-learn's name of the output activation."""
-        last = type(self.model_.layers[-1])
-        return next((name for name, kind in OUTPUT_ACTIVATIONS.items() if kind is last), "identity")
-
     def _dense(self) -> list[Dense]:
         return [layer for layer in self.model_.layers if isinstance(layer, Dense)]
 
-    # ---- the network
+    @abstractmethod
+    def _output(self) -> tuple[str, Loss | None]:
+        """Return the output activation, and scikit-learn's loss or None for another one."""
 
     def _layers(self, outputs: int) -> list[Layer]:
-        given = self.hidden_layer_sizes
+        who, given = type(self).__name__, self.hidden_layer_sizes
         sizes = list(given) if hasattr(given, "__iter__") else [given]
+        initializer = GlorotUniform() if self.initializer is None else self.initializer
         layers: list[Layer] = []
-        options = zip(sizes, self._per_layer("activation", sizes), self._per_layer("dropout", sizes), strict=True)
-        for size, activation, rate in options:
-            layers.append(self._affine(check_integer(type(self).__name__, "hidden_layer_sizes", size, 1)))
+        activations, rates = (
+            _per_layer(who, name, getattr(self, name), len(sizes)) for name in ("activation", "dropout")
+        )
+        for size, activation, rate in zip(sizes, activations, rates, strict=True):
+            units = check_integer(who, "hidden_layer_sizes", size, 1)
+            layers.append(Dense(units, kernel_initializer=initializer))
             layers += [BatchNormalization()] if self.batch_normalization else []
-            layers += self._activation(activation)
+            layers += _activation_layers(who, activation)
             layers += [Dropout(rate)] if rate else []
-        return [*layers, self._affine(outputs), *output_layers(self._output_activation())]
-
-    def _affine(self, units: int) -> Dense:
-        return Dense(units) if self.initializer is None else Dense(units, kernel_initializer=self.initializer)
-
-    def _per_layer(self, name: str, sizes: list[Any]) -> list[Any]:
-        """Return an argument's value for each hidden layer: the same for all, or those of a list."""
-        given = getattr(self, name)
-        if not isinstance(given, list | tuple):
-            return [given] * len(sizes)
-        if len(given) != len(sizes):
-            who = type(self).__name__
-            raise SettingError(f"{who}: {name} lists {len(given)} for {len(sizes)} hidden layers; pass one for each")
-        return list(given)
-
-    def _activation(self, given: Any) -> list[Layer]:
-        if isinstance(given, Layer):
-            return [given.clone()]
-        activation = ACTIVATIONS[check_choice(type(self).__name__, "activation", given, tuple(ACTIVATIONS))]
-        return [activation()] if activation else []
-
-    def _output_activation(self) -> str:
-        return self._encoder.activation
+        return [*layers, Dense(outputs, kernel_initializer=initializer), *output_layers(self._output()[0])]
 
     def _begin(self, examples: SklearnExamples) -> None:
         super()._begin(examples)
+        self.n_layers_, self.n_outputs_ = len(self._dense()) + 1, examples.y.shape[1]
+        self.out_activation_, _ = self._output()
         if self.initializer is None:
             self._draw_weights(examples.random_state)
         self._record = TrainingRecord()
@@ -156,13 +118,11 @@ class MLPEstimator(BaseNetworkEstimator):
         For "logistic" 2 instead of 6. (Glorot & Bengio 2010)
         """
         dense = self._dense()
-        activations = self._per_layer("activation", dense[:-1]) or [self.activation]
-        for layer, activation in zip(dense, [*activations, activations[-1]], strict=False):
+        hidden = _per_layer(type(self).__name__, "activation", self.activation, len(dense) - 1) or [self.activation]
+        for layer, activation in zip(dense, [*hidden, hidden[-1]], strict=False):
             limit = math.sqrt((2 if activation == "logistic" else 6) / sum(layer.kernel.shape))
-            layer.kernel.value = random_state.uniform(-limit, limit, layer.kernel.shape)
-            layer.bias.value = random_state.uniform(-limit, limit, layer.bias.shape)
-
-    # ---- training
+            for parameter in (layer.kernel, layer.bias):
+                parameter.value = random_state.uniform(-limit, limit, parameter.shape)
 
     def _new_optimizer(self) -> Optimizer:
         if self.optimizer is not None:
@@ -175,52 +135,40 @@ class MLPEstimator(BaseNetworkEstimator):
         return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
 
     def _new_loss(self) -> PenalizedLoss:
-        own = self._own_loss()
-        loss = PenalizedLoss(own) if own else losses.get(f"{type(self).__name__}: loss", self.loss)
+        loss = losses.get(f"{type(self).__name__}: loss", self._output()[1] or self.loss)
         penalty = L2(self.alpha) if self.penalty is None and self.alpha else self.penalty
         return loss if penalty is None else loss + penalty
 
-    @abstractmethod
-    def _own_loss(self) -> Loss | None:
-        """Return scikit-learn's loss, or None if `loss` is one of minidl's or Keras's."""
-
-    def _train(self, examples: SklearnExamples, epochs: int | None) -> None:
-        validate, takes_steps = None, self.model_.optimizer.takes_steps
+    def _train(self, examples: SklearnExamples, epochs: int | None, callbacks: list[Callback]) -> None:
+        who, model, validate = type(self).__name__, self.model_, None
+        takes_steps = model.optimizer.takes_steps
         if self.early_stopping and takes_steps:
             examples, rest = examples.split(self.validation_fraction, self._encoder.strata(examples.y))
             if len(rest) < 2:
                 raise DataError(f"fit: {len(rest)} validation rows are too few; increase validation_fraction")
-            validate = partial(self._validation_score, rest)
-        size = self._rows_per_batch(len(examples)) if takes_steps else LBFGS_ROWS
-        callbacks = [*self._callbacks(), self._recorder(len(examples), validate)]
-        source, count = self._source(examples), epochs or self.max_iter
+            validate = partial(_score, model, self._encoder, rest)
+        size = _rows_per_batch(who, self.batch_size, len(examples)) if takes_steps else LBFGS_ROWS
+        watching = [*callbacks, self._stopping_rule(len(examples), validate)]
         try:
-            self.model_.fit(source, None, size, count, 0, callbacks, shuffle=self.shuffle)
+            model.fit(self._source(examples), None, size, epochs or self.max_iter, 0, watching, shuffle=self.shuffle)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
         finally:
             self._read_record()
-        if epochs is None and not (self._converged() or self.model_.stop_training):
+        converged = self.n_iter_ < self.max_iter
+        if isinstance(model.optimizer, LBFGS):
+            converged = model.optimizer.message.startswith("CONVERGENCE")
+        if epochs is None and not (converged or model.stop_training):
             limits = f"max_iter={self.max_iter}{'' if takes_steps else ' or max_fun'}"
-            message = f"{type(self).__name__}: {limits} reached before it converged"
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(f"{who}: {limits} reached before it converged", ConvergenceWarning, stacklevel=4)
 
-    def _rows_per_batch(self, rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, rows)
-        size = check_integer(type(self).__name__, "batch_size", self.batch_size, 1)
-        if size > rows:
-            warnings.warn(f"batch_size={size} is larger than the number of rows, {rows}; using {rows}", stacklevel=5)
-        return min(size, rows)
-
-    def _recorder(self, rows: int, validate: Callable[[], float] | None) -> Recorder:
-        outputs = self.n_outputs_ if isinstance(self.model_.objective.loss, SquaredError) else 1
-        recorded = self._record, rows, outputs, bool(self.verbose)
-        if not self.model_.optimizer.takes_steps:
-            return Recorder(*recorded)
+    def _stopping_rule(self, rows: int, validate: Callable[[], float] | None) -> StoppingRule:
         own_rate = self.solver == "sgd" and self.optimizer is None
         return StoppingRule(
-            *recorded,
+            self._record,
+            rows=rows,
+            outputs=self.n_outputs_ if isinstance(self.model_.objective.loss, SquaredError) else 1,
+            verbose=bool(self.verbose),
             tol=self.tol,
             patience=self.n_iter_no_change,
             learning_rate=self.learning_rate if own_rate else "constant",
@@ -237,26 +185,39 @@ class MLPEstimator(BaseNetworkEstimator):
         self.validation_scores_ = record.validation_scores if early else None
         self.best_validation_score_ = record.best_validation_score if early else None
 
-    def _converged(self) -> bool:
-        optimizer = self.model_.optimizer
-        if isinstance(optimizer, LBFGS):
-            return optimizer.message.startswith("CONVERGENCE")
-        return self.n_iter_ < self.max_iter
-
-    def _validation_score(self, examples: SklearnExamples) -> float:
-        return self._encoder.score(examples.y, self._forward(examples.x), examples.weight)
-
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         if self.early_stopping:
             raise SettingError("partial_fit cannot use validation rows: set early_stopping=False")
         return super()._partial_fit(X, y, sample_weight, classes)
 
 
-def has_partial_fit(estimator: MLPEstimator) -> bool:
-    """Return True, or raise AttributeError if the optimizer cannot train step by step."""
-    if estimator.solver == "lbfgs" and estimator.optimizer is None:
-        raise AttributeError("partial_fit needs an optimizer that trains step by step: use solver='adam' or 'sgd'")
-    return True
+def _per_layer(who: str, name: str, given: Any, count: int) -> list[Any]:
+    """Return an argument's value for each hidden layer: the same for all, or those of a list."""
+    if not isinstance(given, list | tuple):
+        return [given] * count
+    if len(given) != count:
+        raise SettingError(f"{who}: {name} lists {len(given)} for {count} hidden layers; pass one for each")
+    return list(given)
+
+
+def _activation_layers(who: str, given: Any) -> list[Layer]:
+    if isinstance(given, Layer):
+        return [given.clone()]
+    activation = ACTIVATIONS[check_choice(who, "activation", given, tuple(ACTIVATIONS))]
+    return [activation()] if activation else []
+
+
+def _rows_per_batch(who: str, given: Any, rows: int) -> int:
+    if given == "auto":
+        return min(200, rows)
+    size = check_integer(who, "batch_size", given, 1)
+    if size > rows:
+        warnings.warn(f"batch_size={size} is larger than the number of rows, {rows}; using {rows}", stacklevel=5)
+    return min(size, rows)
+
+
+def _score(model: Model, encoder: TargetEncoder, rows: SklearnExamples) -> float:
+    return encoder.score(rows.y, predict(model, rows.x), rows.weight)
 
 
 @dataclass(eq=False, repr=False)
@@ -280,24 +241,12 @@ class MLPClassifier(NetworkClassifierMixin, MLPEstimator):
     After fit, `model_` is the Sequential.
     """
 
-    _: KW_ONLY
-    class_weight: Any = None
-
-    @available_if(has_partial_fit)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Train one more epoch on these rows. classes: the labels of all classes, needed in the first call."""
-        return self._partial_fit(X, y, sample_weight, classes)
-
-    def _own_loss(self) -> Loss | None:
-        if self.loss is not None:
-            return None
-        if self.out_activation_ == "softmax":
-            return CategoricalCrossentropy()
-        return BinaryCrossentropy() if self.n_outputs_ == 1 else LogLoss()
+    def _output(self) -> tuple[str, Loss | None]:
+        return self._encoder.activation, self._encoder.loss if self.loss is None else None
 
 
 @dataclass(eq=False, repr=False)
-class MLPRegressor(RegressorMixin, MLPEstimator):
+class MLPRegressor(NetworkRegressorMixin, MLPEstimator):
     """A drop-in for scikit-learn's MLPRegressor: its arguments, defaults and attributes.
 
     With the same random_state and arguments it ends at scikit-learn's weights, up to rounding. More arguments:
@@ -309,15 +258,7 @@ class MLPRegressor(RegressorMixin, MLPEstimator):
 
     loss: Any = "squared_error"
 
-    @available_if(has_partial_fit)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train one more epoch on these rows."""
-        return self._partial_fit(X, y, sample_weight)
-
-    def _output_activation(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
-
-    def _own_loss(self) -> Loss | None:
+    def _output(self) -> tuple[str, Loss | None]:
         if self.loss == "poisson":
-            return PoissonDeviance()
-        return SquaredError() if self.loss == "squared_error" else None
+            return "exp", PoissonDeviance()
+        return "identity", SquaredError() if self.loss == "squared_error" else None

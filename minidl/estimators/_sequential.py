@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Self
+from typing import Any
 
-from sklearn.base import RegressorMixin
-
+from ..callbacks import Callback
 from ..errors import SettingError
 from ..layers import Dense, Layer, Sigmoid, Softmax
 from ..sequential import Sequential
 from ..validation import real
-from ._base import BaseNetworkEstimator, NetworkClassifierMixin
+from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin
 from ._sklearn_data import SklearnExamples
-from ._target_encoder import output_layers
+from ._targets import output_layers
 
 
 @dataclass(eq=False, repr=False)
@@ -36,7 +35,7 @@ class SequentialEstimator(BaseNetworkEstimator):
         network = given if isinstance(given, Sequential) else Sequential(given)
         return [layer.clone() for layer in network.layers]
 
-    def _train(self, examples: SklearnExamples, epochs: int | None) -> None:
+    def _train(self, examples: SklearnExamples, epochs: int | None, callbacks: list[Callback]) -> None:
         validation = None
         if self.validation_split:
             examples, rest = examples.split(self.validation_split)
@@ -46,7 +45,7 @@ class SequentialEstimator(BaseNetworkEstimator):
             batch_size=self.batch_size,
             epochs=epochs or self.epochs,
             verbose=self.verbose,
-            callbacks=self._callbacks(),
+            callbacks=callbacks,
             validation_data=validation,
             shuffle=self.shuffle,
         )
@@ -61,29 +60,16 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
 
     layers            the whole network with its output layer, a list of layers or a Sequential; or a function
                       layers(outputs) that returns one; None: the output layer alone
-    optimizer         a minidl optimizer or a Keras string
-    loss              a loss, a sum such as MeanSquaredError() + L2(0.1), or a Keras string; None: the loss that fits
-                      the last layer
-    epochs            the number of epochs
-    batch_size        the number of rows of a step
-    shuffle           True: shuffle the rows before each epoch
-    callbacks         minidl's callbacks, copied for each fit
     validation_split  the fraction of the rows, drawn at random, to validate on: callbacks and `history_` get val_loss
     warm_start        True: fit continues with the model of the last fit
     random_state      an int makes every random number reproducible
     dtype             "float32" or "float64"; None: as X, as in scikit-learn
     class_weight      "balanced", or a dict {class: weight}
-    verbose           0 silent, 1 a progress bar, 2 two lines an epoch
+
+    The others are those of `Model.compile` and `Model.fit`. Callbacks are copied for each fit.
 
     After fit, `model_` is the Sequential, `history_` its figures by epoch, `n_iter_` the number of epochs.
     """
-
-    _: KW_ONLY
-    class_weight: Any = None
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Train one more epoch on these rows. classes: the labels of all classes, needed in the first call."""
-        return self._partial_fit(X, y, sample_weight, classes)
 
     def _layers(self, outputs: int) -> list[Layer]:
         layers = super()._layers(outputs)
@@ -94,12 +80,8 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
 
 
 @dataclass(eq=False, repr=False)
-class SequentialRegressor(RegressorMixin, SequentialEstimator):
+class SequentialRegressor(NetworkRegressorMixin, SequentialEstimator):
     """A regressor with a network of your own, one output for each number.
 
     Its arguments and attributes are those of `SequentialClassifier` except class_weight.
     """
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train one more epoch on these rows."""
-        return self._partial_fit(X, y, sample_weight)

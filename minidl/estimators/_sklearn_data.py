@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn.utils import compute_sample_weight
 
+from .. import data
 from ..data import Examples
+from ..errors import DataError
+from ..evaluation import PREDICT_ROWS
+from ..model import Model
 
 
 @dataclass
@@ -29,37 +34,33 @@ class SklearnExamples(Examples):
     """
 
     random_state: Any = None
+    order: np.ndarray | None = field(default=None, init=False)  # of the rows in the last epoch
 
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
-    def select(self, rows: np.ndarray) -> SklearnExamples:
-        """Return the rows with these numbers as SklearnExamples. A sparse x stays sparse."""
+    def select(self, rows: Any) -> SklearnExamples:
+        """Return some of the rows as SklearnExamples. A sparse x stays sparse."""
         weight = None if self.weight is None else self.weight[rows]
         return SklearnExamples(self.x[rows], self.y[rows], weight, self.random_state)
 
     def split(self, fraction: float, stratify: np.ndarray | None = None) -> tuple[SklearnExamples, SklearnExamples]:
         """Return (training rows, validation rows), drawn as scikit-learn draws them."""
-        numbers, random_state = np.arange(len(self)), self.random_state
-        train, rest = train_test_split(numbers, random_state=random_state, test_size=fraction, stratify=stratify)
+        options = {"random_state": self.random_state, "test_size": fraction, "stratify": stratify}
+        train, rest = train_test_split(np.arange(len(self)), **options)
         return self.select(train), self.select(rest)
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray:
         """Shuffle the order of the epoch before, as scikit-learn does."""
-        self.permutation = self.permutation[self.random_state.permutation(len(self))]
-        return self.permutation
-
-    @cached_property
-    def permutation(self) -> np.ndarray:
-        """The numbers of the rows in the order of the last epoch."""
-        return np.arange(len(self))
+        shuffled = self.random_state.permutation(len(self))
+        self.order = shuffled if self.order is None else self.order[shuffled]
+        return self.order
 
     def __getitem__(self, part: Any) -> Examples:
-        if isinstance(self.x, np.ndarray):
-            batch = super().__getitem__(part)
-        else:
-            weight = None if self.weight is None else self.weight[part]
-            batch = Examples(self.x[part].toarray(), self.y[part], weight)
+        if not isinstance(self.x, np.ndarray):
+            rows = self.select(part)
+            return replace(rows, x=rows.x.toarray())[:]
+        batch = super().__getitem__(part)
         if batch.weight is None:
             return batch
         total = float(batch.weight.sum())
@@ -75,3 +76,22 @@ class SklearnExamples(Examples):
             yield from [self.whole][start:]
         else:
             yield from super().batches(size, order, start)
+
+
+def row_weights(sample_weight: Any, class_weight: Any, y: np.ndarray) -> np.ndarray | None:
+    """Return the weight of each row (m,), the product of both; None if neither is given."""
+    weight = data.row_weights("fit", sample_weight, None, np.empty((len(y), 1)))
+    if class_weight is not None:
+        by_class: np.ndarray = compute_sample_weight(class_weight, y)
+        weight = by_class if weight is None else weight * by_class
+    if weight is not None and not weight.any():
+        raise DataError("fit: all sample weights are zero; at least one row must count")
+    return weight
+
+
+def predict(model: Model, x: Any) -> np.ndarray:
+    """Return the model's outputs for x, dense or sparse."""
+    starts = range(0, x.shape[0], PREDICT_ROWS)
+    dense = x if isinstance(x, np.ndarray) else (x[at : at + PREDICT_ROWS].toarray() for at in starts)
+    outputs: np.ndarray = model.predict(dense)
+    return outputs

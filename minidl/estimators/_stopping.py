@@ -30,48 +30,25 @@ class TrainingRecord:
 
 
 @dataclass(eq=False)
-class Recorder(Callback):
-    """Add each epoch to the record.
+class StoppingRule(Callback):
+    """Add each epoch to the record, and stop when scikit-learn stops.
 
-    rows     the number of rows of an epoch
-    outputs  the data loss is divided by this number
-    verbose  True: print a line for each epoch
-    """
+    That is after more than `patience` epochs in a row in which the loss did not improve by `tol`. L-BFGS stops itself.
 
-    record: TrainingRecord
-    rows: int
-    outputs: int
-    verbose: bool
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.record.epochs = 0
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        record, figures = self.record, {"penalty": 0.0} | (logs or {})
-        data_loss = figures["data_loss" if "data_loss" in figures else "loss"]  # without a penalty they are the same
-        record.loss = data_loss / self.outputs + figures["penalty"]
-        record.loss_curve.append(record.loss)
-        record.epochs = epoch + 1
-        record.rows += self.rows
-        self.print_line(f"Iteration {record.epochs}, loss = {record.loss:.8f}")
-
-    def print_line(self, line: str) -> None:
-        """Write the line to standard output if verbose."""
-        if self.verbose:
-            sys.stdout.write(line + "\n")
-
-
-@dataclass(eq=False)
-class StoppingRule(Recorder):
-    """Stop after more than `patience` epochs in a row in which the loss did not improve by `tol`, as scikit-learn does.
-
+    rows           the number of rows of an epoch
+    outputs        the data loss is divided by this number
+    verbose        True: print a line for each epoch
     learning_rate  "constant"; "adaptive": divide the rate by 5 instead of stopping, until it is 1e-6;
                    "invscaling": set it to learning_rate_init / (t + 1)^power_t, t the number of rows so far
     validate       returns the score of the validation rows; if given, the score counts instead of the training loss,
                    and the model ends with the weights of the best score
     """
 
+    record: TrainingRecord
     _: KW_ONLY
+    rows: int
+    outputs: int
+    verbose: bool
     tol: float
     patience: float
     learning_rate: str
@@ -80,15 +57,21 @@ class StoppingRule(Recorder):
     validate: Callable[[], float] | None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        super().on_train_begin(logs)
+        self.record.epochs = 0
         if self.validate is not None:
             self.best_weights = self.model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        record = self.record
-        improved = self._loss_improved() if self.validate is None else self._score_improved(self.validate())
-        record.stalled = 0 if improved else record.stalled + 1
+        record, figures = self.record, logs or {}
+        data_loss = figures["data_loss" if "data_loss" in figures else "loss"]  # without a penalty they are the same
+        record.loss = data_loss / self.outputs + figures.get("penalty", 0.0)
+        record.loss_curve.append(record.loss)
+        record.epochs = epoch + 1
+        record.rows += self.rows
+        self._print(f"Iteration {record.epochs}, loss = {record.loss:.8f}")
+        if not self.model.optimizer.takes_steps:
+            return
+        record.stalled = 0 if self._improved() else record.stalled + 1
         if self.learning_rate == "invscaling":
             self.model.optimizer.learning_rate = self.learning_rate_init / (record.rows + 1) ** self.power_t
         if record.stalled > self.patience:
@@ -98,16 +81,20 @@ class StoppingRule(Recorder):
         if self.validate is not None:
             self.model.set_weights(self.best_weights)
 
-    def _loss_improved(self) -> bool:
-        record = self.record
-        improved = record.loss <= record.best_loss - self.tol
-        record.best_loss = min(record.loss, record.best_loss)
-        return improved
+    def _print(self, line: str) -> None:
+        if self.verbose:
+            sys.stdout.write(line + "\n")
 
-    def _score_improved(self, score: float) -> bool:
+    def _improved(self) -> bool:
+        """Update the best loss or score. Return True if it is better by at least `tol`."""
         record = self.record
+        if self.validate is None:
+            improved = record.loss <= record.best_loss - self.tol
+            record.best_loss = min(record.loss, record.best_loss)
+            return improved
+        score = self.validate()
         record.validation_scores.append(score)
-        self.print_line(f"Validation score: {score:f}")
+        self._print(f"Validation score: {score:f}")
         improved = score >= record.best_validation_score + self.tol
         if score > record.best_validation_score:
             record.best_validation_score = score
@@ -121,7 +108,7 @@ class StoppingRule(Recorder):
         if self.learning_rate == "adaptive" and optimizer.rate > 1e-6:
             optimizer.learning_rate = optimizer.rate / 5
             self.record.stalled = 0
-            self.print_line(f"{reason} Setting the learning rate to {optimizer.rate:f}")
+            self._print(f"{reason} Setting the learning rate to {optimizer.rate:f}")
         else:
             self.model.stop_training = True
-            self.print_line(f"{reason} Stopping.")
+            self._print(f"{reason} Stopping.")

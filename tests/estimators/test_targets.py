@@ -1,11 +1,19 @@
-"""Targets as outputs of a network, and back."""
+"""Targets as outputs of a network, and back; scikit-learn's losses."""
 
 import numpy as np
 import pytest
 
 from minidl import DataError, SettingError
 from minidl.estimators import MLPClassifier, MLPRegressor
-from minidl.estimators._target_encoder import ClassEncoder, TargetEncoder
+from minidl.estimators._targets import (
+    ClassEncoder,
+    Exponential,
+    LogLoss,
+    PoissonDeviance,
+    SquaredError,
+    TargetEncoder,
+)
+from minidl.gradcheck import check_layer, check_loss
 
 INDICATORS = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 1]])
 
@@ -50,3 +58,9 @@ def test_partial_fit_needs_all_classes_in_its_first_call():
         assert not hasattr(lbfgs, "partial_fit")
     with pytest.raises(SettingError, match="cannot use validation rows: set early_stopping=False"):
         MLPClassifier(early_stopping=True).partial_fit(x, y, classes=["a", "b"])
+
+
+def test_losses_and_exponential_pass_the_gradient_check():
+    assert check_layer(Exponential(), input_shape=(3,)).passed
+    for loss in (LogLoss(), LogLoss(from_logits=True), SquaredError(), PoissonDeviance(from_logits=True)):
+        assert check_loss(loss).passed

@@ -140,10 +140,10 @@ class Model:
         last = (sequence(self.layer) or [self.layer])[-1]
         return PenalizedLoss(losses.default_for(last, targets))
 
-    def prepare_optimizer(self) -> None:
+    def prepare_optimizer(self, who: str = "fit") -> None:
         """Build the optimizer for the model's parameters, if it is new."""
         if self._prepared is not self.optimizer:
-            _check_unused("fit", self.optimizer)
+            _check_unused(who, self.optimizer)
             self.optimizer.build(self.params)
             self._prepared = self.optimizer
 
@@ -184,10 +184,9 @@ class Model:
         validation_split = check_real("fit", "validation_split", validation_split, "[0, 1)")
         check_verbose("fit", verbose)
         state, watching = TrainingState.starting_at(initial_epoch), as_list("fit", callbacks)
-        self._loss_in_use = self.loss  # a default loss is decided by the targets of this training
         split = validation_split if validation_data is None else 0.0
         adapter = self._adapt("fit", x, y, sample_weight, None if split else class_weight, steps_per_epoch)
-        train, held_out = self._sources(adapter, validation_data, validation_steps)
+        train, held_out = self._sources(adapter, self.loss, validation_data, validation_steps)
         if split:
             train, held_out = data.split("fit", train, split, class_weight)
         self.history, self.position = History(), None
@@ -212,6 +211,7 @@ class Model:
         """Make one update on these rows. Return the loss before it, and the metrics, as `evaluate` does."""
         source = self._source(self._adapt("train_on_batch", x, y, sample_weight, class_weight))
         self.build(source.row_shape)
+        self.prepare_optimizer("train_on_batch")
         options = FitOptions(source.batch_rows(2**62), shuffle=False)
         return self._returned(self._new_trainer(source, options).run_one_step("train_on_batch"), return_dict)
 
@@ -254,22 +254,26 @@ class Model:
         return data.adapt(who, *arrays, dtype=self.dtype, row_shape=self.input_shape)
 
     def _source(self, adapter: Adapter) -> Source:
-        """The source of checked batches. Only if nothing is wrong with them the default loss is decided."""
-        return self._sources(adapter, None, None)[0]
+        """Return the source of checked batches."""
+        return self._sources(adapter, self._loss_in_use)[0]
 
-    def _sources(self, adapter: Adapter, validation_data: Any, steps: int | None) -> tuple[Source, Source | None]:
-        """The sources of training and validation, both checked against what the model expects."""
-        terms = self._loss_in_use or self._default_loss(adapter.targets)
+    def _sources(
+        self, adapter: Adapter, chosen: PenalizedLoss | None, validation_data: Any = None, steps: int | None = None
+    ) -> tuple[Source, Source | None]:
+        """Check the data and return the sources of training and validation.
+
+        The targets decide on the loss if none is chosen. Data that cannot be used decide nothing.
+        """
+        terms = chosen or self._default_loss(adapter.targets)
         loss = terms.loss
         if self.input_shape is None:
             spec = infer_spec(self.layer, loss, adapter, self.dtype, self.rng)
         else:
             spec = DataSpec(self.dtype, self.input_shape, self.output_shape, loss.labels, loss.sparse)
         train, held_out = adapter.source(spec), None
-        if adapter.targets is not None:
-            self._loss_in_use = terms
         if validation_data is not None:
             held_out = data.adapt_validation(validation_data, steps, self.dtype, spec.row_shape).source(spec)
+        self._loss_in_use = chosen if adapter.targets is None else terms
         return train, held_out
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:

@@ -114,7 +114,7 @@ def _call_hint(given: Any, kind: type) -> str:
 # ---- dataclass fields that declare their domain
 
 
-def setting(check: Check, *, default: Any = MISSING, optional: bool = False, kw_only: bool = False) -> Any:
+def setting(check: Check, *, default: Any = MISSING, optional: bool = False, kw_only: Any = MISSING) -> Any:
     """Declare a field whose value is `check(class name, field name, value)`. optional: None is accepted too."""
     declared = partial(_unless_none, check) if optional else check
     if default is MISSING:
@@ -127,29 +127,29 @@ def _unless_none(check: Check, who: str, name: str, value: Any) -> Any:
 
 
 def real(
-    interval: str = "(-inf, inf)", *, default: Any = MISSING, optional: bool = False, kw_only: bool = False
+    interval: str = "(-inf, inf)", *, default: Any = MISSING, optional: bool = False, kw_only: Any = MISSING
 ) -> Any:
     """Declare a float in the interval: `rate: float = real("[0, 1)")`."""
     check = partial(check_real, interval=Interval(interval))
     return setting(check, default=default, optional=optional, kw_only=kw_only)
 
 
-def integer(low: int, *, default: Any = MISSING, optional: bool = False, kw_only: bool = False) -> Any:
+def integer(low: int, *, default: Any = MISSING, optional: bool = False, kw_only: Any = MISSING) -> Any:
     """Declare an int of at least `low`: `units: int = integer(1)`."""
     return setting(partial(check_integer, low=low), default=default, optional=optional, kw_only=kw_only)
 
 
-def boolean(*, default: Any = MISSING, kw_only: bool = False) -> Any:
+def boolean(*, default: Any = MISSING, kw_only: Any = MISSING) -> Any:
     """Declare a field that holds True or False."""
     return setting(check_boolean, default=default, kw_only=kw_only)
 
 
-def choice(*choices: str, default: Any = MISSING, optional: bool = False, kw_only: bool = False) -> Any:
+def choice(*choices: str, default: Any = MISSING, optional: bool = False, kw_only: Any = MISSING) -> Any:
     """Declare a field that holds one of the strings."""
     return setting(partial(check_choice, choices=choices), default=default, optional=optional, kw_only=kw_only)
 
 
-def instance(kind: type, *, kw_only: bool = False) -> Any:
+def instance(kind: type, *, kw_only: Any = MISSING) -> Any:
     """Declare a field that holds an object of the class: `schedule: Schedule = instance(Schedule)`."""
     return setting(partial(check_instance, kind=kind), kw_only=kw_only)
 

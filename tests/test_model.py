@@ -659,3 +659,22 @@ def test_a_learning_rate_set_to_nothing_is_refused_before_the_update():
         with pytest.raises(SettingError, match="learning_rate must be in"):
             model.fit(X, Y)
     assert np.array_equal(model.params.theta, before)
+
+
+def test_a_failed_fit_keeps_the_loss_of_the_last_one():
+    model = softmax()
+    model.fit(X, L)
+    chosen = model.objective.terms
+    with pytest.raises(ShapeError):
+        model.fit(X, ONE_HOT[:, :2])
+    with pytest.raises(ShapeError):
+        model.fit(X, ONE_HOT, validation_data=(X, ONE_HOT[:, :2]))
+    assert model.objective.terms == chosen
+
+
+def test_an_error_names_the_method_that_was_called():
+    first, second = classifier(), softmax()
+    first.fit(X, Y)
+    second.optimizer = first.optimizer
+    with pytest.raises(SettingError, match=r"train_on_batch: .* is already in use by another model"):
+        second.train_on_batch(X, L)

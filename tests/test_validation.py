@@ -1,7 +1,7 @@
 """Checks of settings: numbers in their intervals, objects, and Keras's strings."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -208,3 +208,16 @@ def test_an_interval_knows_its_ends_and_its_text():
     ends = interval.low, interval.high, str(interval), repr(interval)
     assert ends == (0, math.inf, "(0, inf)", "Interval('(0, inf)')")
     assert [value in interval for value in (0, 1e-300, 1e300, math.inf, math.nan)] == [False, True, True, False, False]
+
+
+def test_fields_after_kw_only_are_keyword_only():
+    @dataclass
+    class Options(Validated):
+        size: int = integer(1, default=1)
+        _: KW_ONLY
+        rate: float = real("[0, 1)", default=0.5)
+        name: str = choice("a", "b", default="a")
+
+    assert Options(2, rate=0.1).rate == 0.1
+    with pytest.raises(TypeError, match="positional argument"):
+        Options(2, 0.1)

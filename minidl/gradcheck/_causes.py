@@ -309,7 +309,9 @@ def _entries(e: Evidence) -> str | None:
 
 
 def _joined(numbers: Iterable[Any]) -> str:
-    return ", ".join(str(number) for number in itertools.islice(numbers, 5))
+    """The first five of the numbers, and three dots for the others."""
+    texts = [str(number) for number in itertools.islice(numbers, 6)]
+    return ", ".join(texts[:5] + ["..."] * (len(texts) > 5))
 
 
 def _coarse(e: Evidence) -> str | None:

@@ -141,6 +141,8 @@ def check_layer(
         raise SettingError("check_layer: input_shape must be the shape of a row, got an array; pass x.shape[1:]")
     check_settings("check_layer", "all", method, tolerance)
     shape, rows = _integers("input_shape", input_shape), _integers("rows", rows)
+    if not rows:
+        raise SettingError("check_layer: rows must be an integer or several of them, got ()")
     report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
     for m in rows:
         for training in (True, False):

@@ -268,3 +268,8 @@ def test_the_penalty_is_checked_separately():
     assert report.guilty is None
     assert report.tensors["penalty"].cause.startswith("the penalty's gradient = 2 x derivative everywhere")
     assert check_model(model, X, Y, tolerance=0.5).passed  # |2 - 1| / (2 + 1)
+
+
+def test_a_check_needs_rows():
+    with pytest.raises(SettingError, match=r"check_layer: rows must be an integer or several of them, got \(\)"):
+        check_layer(Dense(3), 4, rows=())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,8 +73,7 @@ class DiskData:
 # ---- data with targets, for fit and evaluate
 
 
-@dataclass(frozen=True)
-class Adapter:
+class Adapter(NamedTuple):
     """Data that a user passed.
 
     row_shape  of x as it is
@@ -151,8 +150,7 @@ def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_sh
 # ---- data without targets, for predict
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Rows of x for `predict`.
 
     rows     their number, None if it is unknown before the end

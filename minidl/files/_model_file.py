@@ -45,7 +45,8 @@ def load_model(
     sha256          of the contents, in hexadecimal, from `minidl.files.checksum`: any other file is rejected
 
     Nothing in the file is run, no other file is opened, and memory is in proportion to the file. The checksum inside
-    finds damage, not forgery. Raises ModelFileError for a file that differs in anything from what minidl writes.
+    finds damage, not forgery. Raises ModelFileError for a file that differs in anything from what minidl writes, and
+    OSError for one that cannot be opened.
     """
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise SettingError(f"load_model: custom_objects must be a dict {{name: class}}, got {custom_objects!r}")
@@ -57,6 +58,9 @@ def load_model(
 
 
 def checksum(path: str | Path) -> str:
-    """Return the SHA-256 of an undamaged model file, for `load_model(sha256=...)`."""
+    """Return the SHA-256 of a model file of any size, for `load_model(sha256=...)`.
+
+    Raises ModelFileError for a file that is damaged or of another kind.
+    """
     with errors_name("checksum", path):
         return _minidl_format.checked_digest(read_bytes(path)).hex()

@@ -15,9 +15,9 @@ from ._untrusted import errors_name, read_bytes
 def restore_training(model: Model, path: str | Path) -> None:
     """Continue the running fit from the place that the training in the file had reached.
 
-    Weights, optimizer, learning rate, generator and position become those of the file. Raises SettingError if layers,
-    loss, metrics or optimizer differ, or if no fit is running; ModelFileError for a file that is damaged, or that was
-    saved outside a fit.
+    Weights, optimizer, learning rate, generator and position become those of the file, which may have any size. Raises
+    SettingError if layers, loss, metrics or optimizer differ, or if no fit is running; ModelFileError for a file that
+    is damaged, or that was saved outside a fit.
     """
     if model.trainer is None:
         remedy = "use model = load_model(path), then fit(initial_epoch=model.position)"

@@ -170,14 +170,23 @@ class Model:
     ) -> History:
         """Train: for each epoch, for each batch, forward, loss, backward, update. Return the History.
 
-        x (m, features ...), y (m, outputs) or (m,); or x alone, which yields batches (x, y) or (x, y, weight): a
-        generator, an object with __len__ and __getitem__, or a Source, whose batches are not checked. Arguments mean
-        what they mean in Keras. With a batch_size (32 if not given) of m or more a batch is all rows. verbose: 0
-        silent, 1 a bar, 2 two lines an epoch, "auto" a bar if one can be seen. initial_epoch: the epoch to begin with;
-        `model.position` of a loaded model continues that training to the bit.
+        x, y                   (m, features ...), (m, outputs) or (m,); or x alone, yielding batches (x, y[, weight]):
+                               an iterable, an object with __len__ and __getitem__, or a Source, which is not checked
+        batch_size             rows in a batch, None: 32; m or more: all rows
+        epochs, initial_epoch  the epochs to end and to begin with; `position` of a loaded model resumes to the bit
+        verbose                0 silent, 1 a bar, 2 two lines an epoch, "auto" a bar if one can be seen
+        callbacks              one callback, or several in the order of their calls
+        validation_split       the fraction of the rows, from the end, to validate on; unused with validation_data
+        validation_data        (x, y), (x, y, sample_weight), or an object that yields such batches
+        shuffle                draw a new order of the rows, or of batches with a number, in every epoch
+        class_weight           {class number: weight in the loss}, times the row's sample_weight (m,)
+        steps_per_epoch        batches in an epoch if x yields batches, None: all; validation_steps in a validation
+        validation_batch_size  rows in a batch of the validation, None: 1,024
+        validation_freq        validate after every so many epochs
 
-        Raises NonFiniteError before an update that would spoil the weights, DataError or SettingError for arguments
-        that cannot be used. After any exception the model is usable, with the weights of the step before.
+        Freezing a layer while fit runs takes effect in the next fit. Raises NonFiniteError before an update that would
+        spoil the weights, DataError or SettingError for arguments that cannot be used. After any exception the model is
+        usable, with the weights of the step before.
         """
         size = 32 if batch_size is None else batch_size
         options = FitOptions(size, epochs, shuffle, validation_batch_size, validation_freq)
@@ -216,7 +225,11 @@ class Model:
         return self._returned(self._new_trainer(source, options).run_one_step("train_on_batch"), return_dict)
 
     def backpropagate(self, x: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the objective on these rows and leave its gradient in `params.grad`; the weights do not change."""
+        """Return the objective on these rows and leave its gradient in `params.grad`. The parameters do not change.
+
+        The rows pass the layers in training mode: moving averages of BatchNormalization are updated, and dropout draws
+        from the model's generator.
+        """
         examples = self.examples("backpropagate", x, y, sample_weight)
         evaluation = self.objective.gradient(examples)
         return evaluation.data_loss + evaluation.penalty

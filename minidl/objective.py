@@ -30,16 +30,16 @@ class Evaluation(NamedTuple):
 class Objective:
     """f(theta) = loss(layers(x), y) + penalties. Made by `link` and never changed; another objective is a new object.
 
-    network     the model's layer, with its containers: paths such as "residual/dense_1" are seen from here
+    network     the model's layer, with its containers: paths such as "residual/dense_1" begin here
     terms       the loss and the penalties as `compile` received them
     layers      the layers that run one after the other in training, without the output activation if `loss` contains it
     activation  that output activation, or None: predictions are activation(layers(x))
     loss        the loss as a function of what `layers` returns
-    penalties   each with the region of theta that it sees
+    penalties   each with the region of theta that it applies to
     params      theta and its gradient
     rng         the generator that the layers draw from
-    frozen      the entries of theta that training leaves as they are; empty if every layer is trainable
-    trainable   the layers of the network, each with its flag when this was linked
+    frozen      the indices in theta that training leaves as they are; empty if every layer is trainable
+    trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
     """
 
@@ -57,8 +57,8 @@ class Objective:
 
     @classmethod
     def link(cls, network: Layer, terms: PenalizedLoss, params: Parameters, rng: np.random.Generator) -> Objective:
-        """Join layers and loss. Where the last layer is the activation that the loss belongs to (`Loss.link`), the loss
-        works on that layer's input, the logits: no clip, no overflow, no gradient lost in a saturated output.
+        """Join layers and loss. If the last layer is the activation that belongs to the loss (`Loss.link`), the loss is
+        computed from that layer's input, the logits: no clip, no overflow, no gradient lost in a saturated output.
         """
         leaves, loss, activation = sequence(network), terms.loss, None
         link = None if loss.from_logits else loss.link
@@ -85,19 +85,22 @@ class Objective:
     # ---- value and gradient
 
     def gradient(self, batch: Examples) -> Evaluation:
-        """Evaluate f on the batch in training mode and leave its gradient in `params.grad`."""
+        """Evaluate f on the batch in training mode and leave its gradient in `params.grad`.
+
+        Theta does not change, but moving averages of BatchNormalization are updated, and dropout draws from `rng`.
+        """
         data_loss, outputs = self.data_gradient(batch)
         return Evaluation(data_loss, self.add_penalty_gradient(batch.total_weight), outputs)
 
     def data_gradient(self, batch: Examples) -> tuple[float, np.ndarray]:
-        """Forward, loss, backward, without penalties. Return the data loss and what it was computed from."""
+        """Run forward, loss and backward, without penalties. Return the data loss and what it was computed from."""
         outputs = self.layers.forward(batch.x, training=True)
         data_loss, dy = self.loss.value_and_gradient(outputs, batch.y, batch.weight)
         self.layers.backward(dy)
         return float(data_loss), outputs
 
     def add_penalty_gradient(self, rows: float) -> float:
-        """Add the penalties' gradient for a batch of so many rows to `params.grad`. Return their value."""
+        """Add the gradient of the penalties to `params.grad`, for a batch of so many rows. Return their value."""
         if not self.penalties:
             return 0.0
         theta, grad = self.params.theta, self.params.grad
@@ -112,38 +115,38 @@ class Objective:
         return Evaluation(data_loss, self.penalty(batch.total_weight), outputs)
 
     def penalty(self, rows: float) -> float:
-        """The sum of the penalties for a batch of so many rows."""
+        """Return the sum of the penalties for a batch with this number of rows."""
         theta = self.params.theta
         return sum((float(term.value(theta[region], rows)) for region, term in self.penalties), 0.0)
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        """The model's outputs, from what the loss is computed from."""
+        """Return the model's outputs, given what the loss is computed from."""
         return outputs if self.activation is None else self.activation.forward(outputs)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """The model's outputs for the rows x."""
+        """Return the model's outputs for the rows x."""
         return self.network.forward(x)
 
     # ---- others like this one
 
     def copy(self) -> Objective:
-        """An objective with the same weights, state and random numbers to come, that shares nothing with this one."""
+        """Return an independent objective with the same weights, and the same state of layers and generator."""
         return copy.deepcopy(self)
 
     def without_penalties(self) -> Objective:
-        """The data loss alone, on the same layers and parameters."""
+        """Return the objective without its penalties, on the same layers and parameters."""
         return replace(self, penalties=())
 
 
 def sequence(network: Layer) -> list[Layer]:
-    """The layers that run one after the other: those of a Chain, with Chains inside it written out."""
+    """Return the layers that run one after the other: those of a Chain, and of the Chains inside it."""
     if type(network) is not Chain:
         return [network]
     return [leaf for inner in network.layers for leaf in sequence(inner)]
 
 
 def _frozen(network: Layer, params: Parameters) -> np.ndarray:
-    """The indices in theta of the parameters whose layer is not trainable."""
+    """Return the indices in theta of the parameters whose layer is not trainable."""
     slices = {id(parameter): params.slices[path] for path, parameter in params.items()}
     parts = [
         np.arange(slices[id(parameter)].start, slices[id(parameter)].stop)
@@ -155,8 +158,9 @@ def _frozen(network: Layer, params: Parameters) -> np.ndarray:
 
 
 def _regions(terms: PenalizedLoss, params: Parameters, frozen: np.ndarray) -> Iterator[tuple[Region, Penalty]]:
-    """Every penalty with what it sees: those added to the loss, then those of single parameters. Frozen entries count
-    for none of them.
+    """Yield every penalty with its region of theta: first those added to the loss, then those of single parameters.
+
+    Frozen entries are in no region.
     """
     seen = [(params.kernels, term) for term in terms.penalties]
     seen += [(params.slices[path], p.regularizer) for path, p in params.items() if p.regularizer is not None]

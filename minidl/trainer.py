@@ -23,11 +23,11 @@ from .validation import check_boolean, check_integer
 
 @dataclass(frozen=True)
 class FitOptions:
-    """The passes of `fit` over the data.
+    """The options of `fit` that say how it goes through the data.
 
     batch_size             rows in a batch
     epochs                 the number of the epoch to end with
-    shuffle                draw a new order for every epoch
+    shuffle                draw a new order in every epoch
     validation_batch_size  rows in a batch of validation; None: 1,024
     validation_freq        validate after every so many epochs
     """
@@ -49,10 +49,10 @@ class FitOptions:
 
 @dataclass
 class TrainingState:
-    """The place a training has reached: `epoch` epochs are done, and `batch` batches of the next one.
+    """The place that a training has reached: `epoch` epochs are done, and `batch` batches of the next one.
 
-    order                        of that epoch, once it is drawn
-    rows, data_sum, penalty_sum  sums over the rows of that epoch so far, from which its figures are made
+    order                        of the rows in that epoch, once it is drawn
+    rows, data_sum, penalty_sum  sums over the rows of that epoch so far, from which its figures are computed
     stopped                      True if a callback has ended the training
     states                       the state of metrics and callbacks, by their `state_names`
     """
@@ -68,7 +68,7 @@ class TrainingState:
 
     @classmethod
     def starting_at(cls, initial_epoch: int | TrainingState) -> TrainingState:
-        """A new state at this epoch, or a copy of a saved state."""
+        """Return a new state at this epoch, or a copy of a saved state."""
         if isinstance(initial_epoch, TrainingState):
             return copy.deepcopy(initial_epoch)
         return cls(check_integer("fit", "initial_epoch", initial_epoch, 0))
@@ -126,7 +126,7 @@ class Trainer:
     # ---- the place in the training
 
     def snapshot(self) -> TrainingState:
-        """The state to save: from it the training goes on as if it had never stopped."""
+        """Return the state to save, from which the training can continue as if it had never stopped."""
         states = {
             name: {state: getattr(holder, state) for state in holder.state_names}
             for name, holder in self._holders().items()
@@ -149,7 +149,7 @@ class Trainer:
         self.state.states = {}
 
     def _holders(self) -> dict[str, Metric | Callback]:
-        """Metrics and callbacks with a state, by names that are the same in the next process."""
+        """Return metrics and callbacks with a state, by names that are the same in the next process."""
         holders: dict[str, Metric | Callback] = {f"metric {name}": m for name, m in self.metrics.items()}
         for number, callback in enumerate(c for c in self.callbacks.callbacks if c.state_names):
             holders[f"callback {number} {type(callback).__name__}"] = callback
@@ -172,12 +172,12 @@ class Trainer:
         return logs
 
     def _largest_product(self) -> int:
-        """The number of multiplications in the largest matrix product of a step."""
+        """Return the number of multiplications in the largest matrix product of a step."""
         kernels = (parameter.size for parameter in self.objective.params.values() if len(parameter.shape) == 2)
         return self.source.batch_rows(self.options.batch_size) * max(kernels, default=0)
 
     def begin_epoch(self) -> None:
-        """Tell the callbacks. Unless the epoch is resumed, draw the order of the rows and reset metrics and sums."""
+        """Call the callbacks. Unless the epoch is resumed, draw the order of the rows and reset metrics and sums."""
         state = self.state
         for hook in self.callbacks.on_epoch_begin:
             hook(state.epoch, {})
@@ -190,7 +190,7 @@ class Trainer:
             metric.reset()
 
     def end_epoch(self) -> Figures:
-        """Compute the figures of the epoch, validation included, and tell the callbacks."""
+        """Compute the figures of the epoch, including the validation, and call the callbacks."""
         state, logs = self.state, self.epoch_figures()
         epoch = state.epoch
         state.epoch, state.batch, state.order = epoch + 1, 0, None
@@ -225,7 +225,7 @@ class Trainer:
             hook(number, self.figures(running=True))
 
     def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
-        """Fill params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
+        """Set params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
         data_loss, outputs = self.objective.data_gradient(batch)
         return data_loss, batch.total_weight, outputs
 
@@ -240,7 +240,7 @@ class Trainer:
     # ---- figures
 
     def epoch_figures(self) -> Figures:
-        """The figures of the finished epoch, with those of the validation under val_..."""
+        """Return the figures of the finished epoch; the names of those of the validation begin with val_."""
         logs = self.figures()
         if self.validation is not None and (self.state.epoch + 1) % self.options.validation_freq == 0:
             rows = self.source.batch_rows(self.options.batch_size)
@@ -250,7 +250,7 @@ class Trainer:
         return logs
 
     def figures(self, *, running: bool = False) -> Figures:
-        """The figures of the epoch so far; NaN if it was stopped before its first batch."""
+        """Return the figures of the epoch so far; NaN if it was stopped before its first batch."""
         state = self.state
         if not state.rows:
             return dict.fromkeys(figures(self.objective, self.metrics, 0.0, 0.0, running=True), math.nan)
@@ -260,7 +260,7 @@ class Trainer:
     def check_finite(self, loss: float, state_before: State) -> None:
         """Raise NonFiniteError if loss or gradient are not finite, unless a callback stops the training instead.
 
-        The layers' state goes back to what it was before the step.
+        The state of the layers is set back to that before the step.
         """
         path = self.objective.params.first_not_finite()
         if math.isfinite(loss) and path is None:
@@ -284,7 +284,7 @@ class Trainer:
 
 
 def update(objective: Objective, optimizer: Optimizer) -> None:
-    """Let the optimizer change theta; frozen entries keep their values, whatever it remembers or decays."""
+    """Let the optimizer change theta. Frozen entries keep their values, even with momentum or weight decay."""
     theta, grad, frozen = objective.params.theta, objective.params.grad, objective.frozen
     if not len(frozen):
         optimizer.update(theta, grad)
@@ -297,5 +297,5 @@ def update(objective: Objective, optimizer: Optimizer) -> None:
 
 @singledispatch
 def trainer_for(optimizer: Optimizer) -> type[Trainer]:
-    """The class of trainer that the optimizer needs. Packages register theirs: `trainer_for.register(LBFGS, ...)`."""
+    """Return the class of trainer that the optimizer needs. Packages add theirs: `trainer_for.register(LBFGS, ...)`."""
     return Trainer

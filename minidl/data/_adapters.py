@@ -1,7 +1,9 @@
-"""From the data that users pass to sources of batches: arrays and frames, generators and sequences, files.
+"""Adapters make sources of batches from the data that users pass: arrays, frames, generators, sequences, files.
 
-`adapt` reads just enough to know the shape of a row and the first targets. From these the model makes a `DataSpec`, and
-`adapter.source(spec)` checks the data against it. So data only ever goes one way.
+`adapt` reads just enough to know the shape of a row of x and the first y. From these the model makes a `DataSpec`, and
+`adapter.source(spec)` checks the data against it. So data flows in one direction.
+
+Here x and y are the arguments of `fit`. `Inputs` are rows of x without y, for `predict`.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ class DataSpec:
     """The shapes, dtype and labels that a model expects of its data.
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
-    labels                   the interval that targets lie in
-    sparse                   True if a target is one class number, not a number for each output
+    labels                   the interval that the values of y must lie in
+    sparse                   True if a row of y is one class number, not a number for each output
     """
 
     dtype: np.dtype[Any]
@@ -43,7 +45,7 @@ class DataSpec:
         return self.join(who, x, target_rows(who, y, x), sample_weight, class_weight)
 
     def join(self, who: str, x: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: ClassWeight) -> Examples:
-        """Check targets and weights for inputs x that are checked."""
+        """Check y and the weights, and join them to an x that is checked."""
         check_width(who, y, self.output_shape, self.sparse)
         y = targets(who, y, self.labels, self.dtype)
         return Examples(x, y, row_weights(who, sample_weight, class_weight, y))
@@ -70,15 +72,15 @@ class DiskData:
         raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype)")
 
 
-# ---- data with targets, for fit and evaluate
+# ---- x with y, for fit and evaluate
 
 
 class Adapter(NamedTuple):
     """Data that a user passed.
 
     row_shape  of x as it is
-    targets    y (m, outputs), of the first batch at least; None for a Source
-    source     makes the source of batches, checked against the expectations of the model
+    targets    all of y, or that of the first batch, as (m, outputs); None for a Source
+    source     makes the source of batches, checked against the DataSpec
     stored     True for a DiskData, whose rows the model may get in another shape
     """
 
@@ -99,11 +101,11 @@ def adapt(
     dtype: np.dtype[Any],
     row_shape: Shape | None,
 ) -> Adapter:
-    """Return the adapter for what a user passes as x: arrays, batches, a DiskData or a Source.
+    """Return the adapter of x, which may be an array, a frame, batches, a DiskData or a Source.
 
     row_shape  the shape that rows of x must have, None if the model is not built
     """
-    steps = None if steps is None else check_integer(who, "the number of steps", steps, 1)
+    steps = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     if not (isinstance(x, Source) or yields_batches(x)):
         _check_no_steps(who, steps)
         x = inputs(who, x, dtype, row_shape)
@@ -138,7 +140,7 @@ def _adapt_stream(
 
 
 def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: Shape) -> Adapter:
-    """Return the adapter for validation_data: (x, y), (x, y, sample_weight), or what yields such batches."""
+    """Return the adapter of validation_data: (x, y), (x, y, sample_weight), or an object that yields such batches."""
     who = "fit (validation_data)"
     if yields_batches(given):
         return adapt(who, given, steps=steps, dtype=dtype, row_shape=row_shape)
@@ -147,7 +149,7 @@ def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_sh
     return adapt(who, *unpack_batch(who, given), steps=steps, dtype=dtype, row_shape=row_shape)
 
 
-# ---- data without targets, for predict
+# ---- x without y, for predict
 
 
 class Inputs(NamedTuple):
@@ -164,7 +166,7 @@ class Inputs(NamedTuple):
 
 
 def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: Shape | None) -> Inputs:
-    """Return the inputs for what a user passes to `predict`."""
+    """Return the Inputs of the x that a user passes to `predict`."""
     if not yields_batches(x):
         _check_no_steps(who, steps)
         x = rows(who, x, row_shape)
@@ -172,7 +174,7 @@ def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], r
     if isinstance(x, DiskData):
         _check_no_steps(who, steps, x)
         return x.inputs(who, row_shape or (), dtype)
-    limit = None if steps is None else check_integer(who, "steps", steps, 1)
+    limit = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     lengths = [n for n in (limit, len(x) if hasattr(x, "__len__") else None) if n is not None]
     length = min(lengths, default=None)
     return Inputs(None, lambda size: length, lambda size: _stream_batches(who, x, dtype, row_shape, limit))
@@ -186,7 +188,7 @@ def _array_batches(who: str, x: np.ndarray, dtype: np.dtype[Any], size: int) -> 
 def _stream_batches(
     who: str, given: Any, dtype: np.dtype[Any], row_shape: Shape | None, limit: int | None
 ) -> Iterator[np.ndarray]:
-    """Yield the x of batches x or (x, y)."""
+    """Yield the checked x of each batch, which is x or (x, y)."""
     for batch in islice((given[i] for i in range(len(given))) if is_indexed(given) else given, limit):
         pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
         yield inputs(who, batch[0] if pair else batch, dtype, row_shape)
@@ -195,12 +197,16 @@ def _stream_batches(
 # ---- what users pass
 
 
+def _steps_argument(who: str) -> str:
+    """Return the name that the caller gives to its number of batches."""
+    return {"fit": "steps_per_epoch", "fit (validation_data)": "validation_steps"}.get(who, "steps")
+
+
 def _check_no_steps(who: str, steps: int | None, data: DiskData | None = None) -> None:
     """Raise SettingError if a number of steps is given for data whose number of rows is known."""
-    if steps is not None and data is None:
-        raise SettingError(f"{who}: steps is only for batch sources; use batch_size with arrays")
     if steps is not None:
-        raise SettingError(f"{who}: steps is for x without an end; {type(data).__name__} takes batch_size")
+        name, given = _steps_argument(who), "arrays" if data is None else type(data).__name__
+        raise SettingError(f"{who}: {name} is only for x that yields batches; with {given} use batch_size")
 
 
 def yields_batches(x: Any) -> bool:

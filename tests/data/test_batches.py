@@ -136,8 +136,14 @@ def test_what_does_not_go_together():
         model().fit(Batches(), Y)
     with pytest.raises(SettingError, match="validation_split is for arrays; for x that yields batches pass"):
         model().fit(Batches(), validation_split=0.2)
-    with pytest.raises(SettingError, match="steps is only for batch sources"):
+    with pytest.raises(SettingError, match="fit: steps_per_epoch is only for x that yields batches; with arrays use"):
         model().fit(X, Y, steps_per_epoch=2)
+    with pytest.raises(SettingError, match="fit: steps_per_epoch must be an integer of at least 1, got 0"):
+        model().fit(Batches(), steps_per_epoch=0)
+    built = model()
+    built.build((2,))
+    with pytest.raises(SettingError, match="evaluate: steps must be an integer of at least 1, got 0"):
+        built.evaluate(Batches(), steps=0)
     with pytest.raises(DataError, match=r"a batch must be \(x, y\) or \(x, y, sample_weight\), got ndarray"):
         model().fit(batch for batch in [X])
     with pytest.raises(DataError, match=r"x\[2, 1\] is nan"):

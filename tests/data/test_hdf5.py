@@ -304,7 +304,7 @@ def test_settings_are_checked(path, options):
         (
             lambda m, d, p: m.fit(d, steps_per_epoch=3),
             SettingError,
-            "steps is for x without an end; HDF5Data takes",
+            "fit: steps_per_epoch is only for x that yields batches; with HDF5Data use",
         ),
         (lambda m, d, p: m.fit(d, validation_split=0.2), SettingError, "validation_split is for arrays"),
         (lambda m, d, p: m.fit(HDF5Data(p, "bad", "y")), DataError, r"fit: x\[.*\] is nan"),

@@ -354,7 +354,7 @@ BAD_SETTINGS = {
     "validation labels": ({"validation_data": (X, Y + 5)}, "fit (validation_data): y holds 6, but labels for this lo"),
     "validation steps": (
         {"validation_data": (X, Y), "validation_steps": 2},
-        "fit (validation_data): steps is only for batch sources; use batch_size with arrays",
+        "fit (validation_data): validation_steps is only for x that yields batches; with arrays use batch_size",
     ),
     "class_weight list": ({"class_weight": [1, 2]}, "fit: class_weight must be a dict such as {0: 1.0, 1: 5.0}, got ["),
     "class_weight 'balanced'": ({"class_weight": "balanced"}, "fit: class_weight must be a dict such as"),
@@ -531,9 +531,9 @@ def test_a_source_trains_as_its_arrays_do():
 def test_rows_that_lie_elsewhere_have_no_number_of_steps():
     model = classifier()
     model.build((2,))
-    with pytest.raises(SettingError, match="predict: steps is for x without an end; DiskData takes batch_size"):
+    with pytest.raises(SettingError, match="predict: steps is only for x that yields batches; with DiskData use"):
         model.predict(DiskData(), steps=2)
-    with pytest.raises(SettingError, match="predict: steps is only for batch sources; use"):
+    with pytest.raises(SettingError, match="predict: steps is only for x that yields batches; with arrays use"):
         model.predict(X, steps=2)
 
 

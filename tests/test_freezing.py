@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential, SettingError, check_model
+from minidl.callbacks import LambdaCallback
 from minidl.layers import BatchNormalization, Chain, Dense, ReLU, Residual, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.optimizers import LBFGS, SGD, Adam, AdamW, Clip, MovingAverage
@@ -50,6 +51,35 @@ def test_a_layer_frozen_during_training_does_not_drift_on_momentum():
     model.layers[0].trainable = True
     model.fit(X, Y)
     assert not np.array_equal(model.layers[0].kernel.value, before)
+
+
+def test_a_layer_frozen_while_fit_runs_is_updated_until_fit_ends():
+    model = network()
+    kernel, seen = model.params["dense/kernel"], []
+
+    def freeze(epoch, logs):
+        model.layers[0].trainable = False
+        seen.append(kernel.value.copy())
+
+    model.fit(X, Y, epochs=2, callbacks=LambdaCallback(on_epoch_begin=freeze))
+    assert not np.array_equal(seen[0], kernel.value)
+    before = kernel.value.copy()
+    model.fit(X, Y)
+    assert np.array_equal(kernel.value, before)
+
+
+def test_batch_normalization_frozen_while_fit_runs_keeps_its_state_at_once():
+    layer = BatchNormalization()
+    model = Sequential([Dense(2), layer, Dense(1), Sigmoid()], seed=0)
+    seen = []
+
+    def freeze(epoch, logs):
+        layer.trainable = epoch < 1
+        seen.append(layer.moving_mean.copy())
+
+    model.fit(X, Y, epochs=3, callbacks=LambdaCallback(on_epoch_begin=freeze))
+    assert not np.array_equal(seen[0], seen[1])
+    assert np.array_equal(seen[1], seen[2])
 
 
 def test_gradients_flow_through_a_frozen_layer_unchanged():

@@ -54,7 +54,7 @@ class DataSpec:
 class DiskData:
     """Rows stored outside memory, loaded on demand: `fit`, `evaluate` and `predict` take such an object as x.
 
-    row_shape  of a row as it is stored; a model that takes the same numbers in another shape gets them in that shape
+    row_shape  of a row as it is stored; a model that takes rows of the same size in another shape gets them in its own
     """
 
     row_shape: Shape
@@ -64,11 +64,11 @@ class DiskData:
         raise NotImplementedError(f"{type(self).__name__} must write first(who)")
 
     def source(self, who: str, spec: DataSpec, class_weight: ClassWeight) -> Source:
-        """Return its batches, checked against the spec."""
+        """Return the source of its batches, which are checked against the spec."""
         raise NotImplementedError(f"{type(self).__name__} must write source(who, spec, class_weight)")
 
     def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any]) -> Inputs:
-        """Return its rows of x for `predict`."""
+        """Return its rows of x as Inputs, for `predict`."""
         raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype)")
 
 
@@ -76,12 +76,12 @@ class DiskData:
 
 
 class Adapter(NamedTuple):
-    """Data that a user passed.
+    """The x and y that a user passed.
 
-    row_shape  of x as it is
+    row_shape  of x as the user passed it
     targets    all of y, or that of the first batch, as (m, outputs); None for a Source
     source     makes the source of batches, checked against the DataSpec
-    stored     True for a DiskData, whose rows the model may get in another shape
+    stored     True for a DiskData, whose rows the model can get in another shape
     """
 
     row_shape: Shape

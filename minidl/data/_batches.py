@@ -1,4 +1,4 @@
-"""Sources of batches: arrays in memory, and batches that somebody else makes."""
+"""Sources of batches: arrays in memory, and batches that the user makes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ._validation import row_weights
 
 
 class Source:
-    """Rows to train on, in batches. An epoch draws an order first, then asks for its batches, from any one on.
+    """Rows to train on, in batches. An epoch first draws an order, then yields its batches, beginning at any of them.
 
-    Batches of a Source go to the layers as they are, without another check.
+    The layers get the batches of a Source as they are, without another check.
     """
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
@@ -54,18 +54,18 @@ class Examples(Source):
 
     @property
     def total_weight(self) -> float:
-        """The weight of this batch when batches are averaged, and m of the penalties: its number of rows."""
+        """The number of rows: the weight of this batch in the means of an epoch, and the m of the penalties."""
         return len(self.x)
 
     def __getitem__(self, part: Any) -> Examples:
-        """Some of the rows: a view for a slice, a copy for an array of indices."""
+        """Return some of the rows: a view for a slice, a copy for an array of indices."""
         if isinstance(part, slice):
             return Examples(self.x[part], self.y[part], None if self.weight is None else self.weight[part])
         weight = None if self.weight is None else self.weight.take(part)
         return Examples(self.x.take(part, axis=0), self.y.take(part, axis=0), weight)
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
-        """Draw a permutation of the rows. One batch of all rows has no order, and nothing is drawn for it."""
+        """Draw a permutation of the rows. If one batch holds all rows, nothing is drawn, and None is returned."""
         return rng.permutation(len(self)) if size < len(self) else None
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
@@ -106,12 +106,12 @@ def split(
 
 
 class BatchStream(Source):
-    """Batches that somebody else makes: an object with __len__ and __getitem__, or an iterable of (x, y[, weight]).
+    """Batches that the user makes: an object with __len__ and __getitem__, or an iterable of (x, y[, weight]).
 
     A generator continues in the next epoch where it stopped in the last; every other iterable starts again.
 
-    limit  batches in an epoch; needed where a generator has more than one epoch to fill
-    check  converts a batch to Examples; `fit` sets it when the expectations of the model are known
+    limit  batches in an epoch; needed if a generator must last for more than one epoch
+    check  converts a batch to Examples; `fit` sets it when the DataSpec is known
     """
 
     check: Callable[[Any], Examples]
@@ -168,5 +168,5 @@ class BatchStream(Source):
 
 
 def is_indexed(batches: Any) -> bool:
-    """Return True if each of the batches can be asked for by its number."""
+    """Return True if a batch can be read by its number."""
     return hasattr(batches, "__getitem__") and hasattr(batches, "__len__")

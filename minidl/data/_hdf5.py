@@ -28,17 +28,17 @@ Arrays = list[np.ndarray]
 class HDF5Data(DiskData, Validated):
     """Rows of datasets in an HDF5 file, read while the model trains: fit(HDF5Data("cats.h5", x="train_set_x", y=...)).
 
-    x              the dataset (m, features ...); the model gets rows in the shape it takes, flat or as stored
+    x              the dataset (m, features ...); the model gets its rows in the shape that it takes, flat or as stored
     y              the dataset (m,) or (m, outputs); not needed to predict
     sample_weight  the dataset (m,), if there is one
     scale          the factor of x; None: 1 / 255 for uint8, as in photographs, else 1
     buffer         bytes of x in memory; there are two buffers, one to train on and one being filled
 
-    An epoch in random order shuffles the blocks of the file, fills the buffer with some of them and shuffles its rows:
-    rows that are far apart in the file meet, but not all orders are possible. A block has as many rows as make 1 MiB,
+    To shuffle the rows, the blocks of the file are shuffled, some of them fill the buffer, and its rows are shuffled.
+    So rows that are far apart in the file can be in one batch, but not every order is possible. A block has about 1 MiB,
     in whole chunks of the dataset. One seed, drawn from the model's generator, determines the order of an epoch.
 
-    No file stays open, and none is pickled. Raises FileNotFoundError; DataError for datasets that are not as above.
+    The file is open only while rows are read. Raises FileNotFoundError; DataError for datasets that are not as above.
     """
 
     path: str | Path
@@ -152,7 +152,7 @@ class HDF5Data(DiskData, Validated):
 
 @dataclass
 class Plan:
-    """Rows start to stop of the epoch: parts of the file, and the order in which they come out of the buffer."""
+    """Rows start to stop of an epoch: parts of the file to read, and the order in which their rows are used."""
 
     start: int
     stop: int
@@ -161,7 +161,7 @@ class Plan:
 
 
 def _read(datasets: list[Any], plan: Plan, buffers: Arrays) -> Arrays:
-    """The plan's rows of each dataset, at the beginning of its buffer."""
+    """Read the plan's rows of each dataset to the beginning of its buffer. Return these rows."""
     place = 0
     for part in _joined(plan.parts):
         count = part.stop - part.start
@@ -172,7 +172,7 @@ def _read(datasets: list[Any], plan: Plan, buffers: Arrays) -> Arrays:
 
 
 def _joined(parts: list[slice]) -> Iterator[slice]:
-    """The parts, those that follow each other in the file as one."""
+    """Yield the parts; those that follow each other in the file are joined into one."""
     current = parts[0]
     for part in parts[1:]:
         if part.start == current.stop:
@@ -188,7 +188,7 @@ def _row_bytes(dataset: Any) -> int:
 
 
 def _block_rows(dataset: Any) -> int:
-    """As many rows as make BLOCK_BYTES, rounded up to whole chunks."""
+    """Return the number of rows in BLOCK_BYTES, rounded up to whole chunks."""
     rows = max(1, BLOCK_BYTES // _row_bytes(dataset))
     chunk: int = dataset.chunks[0] if dataset.chunks else 1
     return int(-(-rows // chunk) * chunk)
@@ -261,5 +261,5 @@ def _concatenated(pieces: list[Arrays]) -> Arrays:
 
 
 def _scaled(rows: np.ndarray, factor: float) -> np.ndarray:
-    """The rows times the factor; in place, since the rows are copies, unless they are a read-only view."""
+    """Return the rows times the factor: computed in place if the rows are a copy, not a read-only view."""
     return rows if factor == 1 else np.multiply(rows, factor, out=rows if rows.flags.writeable else None)

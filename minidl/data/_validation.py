@@ -1,4 +1,4 @@
-"""Checks and conversions of the arrays that users pass, done once; the layers behind rely on them.
+"""Checks and conversions of the arrays that users pass, done once, before the layers get them.
 
 Each function takes the caller's name for its messages: "fit: x has 12 examples, y has 11".
 """
@@ -75,7 +75,7 @@ def _row(shape: tuple[int, ...]) -> str:
 
 
 def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype[Any], start: int = 0) -> np.ndarray:
-    """Return the array in the dtype, C-ordered, read-only unless copied. Raise DataError if a value is not finite.
+    """Return the array in the dtype, in C order; read-only if it is not a copy. Raise DataError for NaN and infinity.
 
     start  the number of its first row, for the message
     """

@@ -14,14 +14,14 @@ from ..errors import ProcessError
 
 ENDED, WAITING = 7101, 7102  # tags of the messages "this process has ended" and "this process waits"
 POLL_SECONDS = 0.05  # time between two looks for messages while waiting
-GRACE_SECONDS = 1.0  # time after which a waiting process says so, and after which a process that has ended is missing
+GRACE_SECONDS = 1.0  # after this a waiting process tells the others, and a process that has ended is missing
 
 
 class Collectives:
-    """Sums and barriers over all processes of a communicator, which learn if one of them has failed or ended.
+    """Sums and barriers over all processes of a communicator. Each process learns if another one has failed or ended.
 
-    A new object waits for those of the other processes. All make the same calls in the same order; a process with an
-    error calls `fail` in place of its next one.
+    The constructor waits for that of the other processes. All processes make the same calls in the same order; one with
+    an error calls `fail` instead of its next call.
 
     gradient  the vector that `allreduce` sums
     """
@@ -38,7 +38,7 @@ class Collectives:
             _connected.append(comm)
 
     def allreduce(self, rows: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False) -> tuple[float, float, bool]:
-        """Replace `gradient` by its sum over all processes, equal to the bit in each.
+        """Replace `gradient` by its sum over all processes, the same to the bit in each.
 
         Return the sums of rows and loss_sum, and True if any process asks to stop.
         """
@@ -59,19 +59,19 @@ class Collectives:
         return self.allreduce(stop=stop)[2]
 
     def fail(self, error: BaseException) -> None:
-        """Tell the other processes of an error, in their next call."""
+        """Make the next call of the other processes raise this error."""
         failed = np.zeros_like(self._buffer)  # not the buffer, which an interrupted call may still use
         failed[-1] = 1
         self._wait(self.comm.Iallreduce(failed, np.empty_like(failed)))
         self.comm.allgather(f"{type(error).__name__}: {error}")
 
     def _wait(self, request: Any) -> None:
-        """Wait for all processes. If one has ended, or does not come before the timeout, abort the job."""
+        """Wait for all processes. Abort the job if one has ended, or has not made this call before the timeout."""
         self._calls += 1
         start = time.monotonic()
         next_poll, end_seen, announced = start + POLL_SECONDS, None, False
         while not request.Test():
-            time.sleep(0)  # with more processes than cores, let one run that works
+            time.sleep(0)  # with more processes than cores, let a process run that has work
             if (now := time.monotonic()) < next_poll:
                 continue
             next_poll = now + POLL_SECONDS
@@ -108,8 +108,8 @@ _connected: list[Any] = []  # the communicators of all Collectives
 def _say_goodbye() -> None:
     """Tell the other processes that this one has ended, then wait until all have ended, as MPI does anyway.
 
-    A message that is never received may disturb the end of the job. Without Collectives the others may send nothing,
-    so that wait is short.
+    A message that nobody receives may disturb the end of the job. If this process has made no Collectives, the others
+    may send nothing, so it waits for a few seconds only.
     """
     mpi = sys.modules.get("mpi4py.MPI")
     for comm in _connected or ([mpi.COMM_WORLD] if mpi else []):

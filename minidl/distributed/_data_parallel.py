@@ -1,4 +1,4 @@
-"""The optimizer that several processes share, and the trainer in each of them."""
+"""DataParallel, the optimizer for several processes, and the trainer that runs in each of them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class DataParallelTrainer(Trainer):
         return LocalBatches(self.source, max(steps))
 
     def restore(self) -> None:
-        """Start as process 0 does: with its weights, the state of its optimizer, and its place in the training."""
+        """Take the weights, the state of the optimizer and the place in the training from process 0."""
         super().restore()
         optimizers, comm = list(self.optimizer.walk()), self.collectives.comm
         states = [{name: getattr(optimizer, name) for name in optimizer.state_names} for optimizer in optimizers]
@@ -95,7 +95,7 @@ class DataParallelTrainer(Trainer):
             self._jump_generator()
 
     def _jump_generator(self) -> None:
-        """Move the generator to a sequence of this process: equal numbers would be equal masks for different rows."""
+        """Give this process its own random numbers: with equal ones, dropout would repeat its masks on other rows."""
         generator = self.objective.rng.bit_generator
         if self.collectives.rank:
             generator.state = cast(np.random.PCG64, generator).jumped(self.collectives.rank).state
@@ -121,7 +121,7 @@ class DataParallelTrainer(Trainer):
         return self.stop_agreed
 
     def epoch_figures(self) -> Figures:
-        """The figures of the rows of all processes, so that callbacks decide the same everywhere."""
+        """Return the figures of the rows of all processes, so that callbacks decide the same in every process."""
         self.collectives.barrier()
         comm = self.collectives.comm
         for metric in self.metrics.values():
@@ -147,15 +147,15 @@ class DataParallel(Wrapper):
     theta <- optimizer(theta, g),   g the gradient over the rows of all processes
 
     Every process runs the same script with the same arrays and works on its shard of each batch. So batch_size counts
-    the rows of all processes, and the weights are those of one process, up to rounding. Batches from a generator belong
-    to the process that makes them; processes may have different numbers and sizes of them. Dropout draws different
-    masks in each process; BatchNormalization uses the statistics of each process's rows.
+    the rows of all processes, and the weights become those of a training in one process, up to rounding. Batches from a
+    generator are for the process that makes them; processes may have different numbers and sizes of them. Dropout draws
+    different masks in each process; BatchNormalization uses the statistics of each process's rows.
 
     Only process 0 prints and writes files. An error in one process is raised in all.
 
     comm      an mpi4py communicator
-    timeout   the number of seconds that processes wait for another one before they abort the job
-    deadline  the old name of timeout
+    timeout   seconds for which a process waits for another one before it aborts the job
+    deadline  the old name of timeout, deprecated
 
     Start it with `mpiexec -n 4 python -m mpi4py train.py`. (Goyal et al. 2017)
     """
@@ -210,7 +210,7 @@ def _settings(trainer: DataParallelTrainer) -> dict[str, str]:
 
 
 def _fingerprint(source: Source) -> str:
-    """Return the checksums of arrays in memory, which every process has whole."""
+    """Return the checksums of arrays in memory, all of which every process has; of other data the name of the class."""
     if not isinstance(source, Examples):
         return type(source).__name__
     arrays = [array for array in (source.x, source.y, source.weight) if array is not None]

@@ -10,7 +10,7 @@ from ..data import BatchStream, Examples, Source
 
 
 class Shard(Source):
-    """The rows of every batch of `whole` for process `rank` of `size`.
+    """The rows of every batch of `whole` that process `rank` of `size` works on.
 
     The shards of a batch differ by at most one row; a shard of a small batch may be empty.
     """
@@ -45,7 +45,7 @@ class Shard(Source):
 
 
 class LocalBatches(Shard):
-    """Batches that each process makes itself, `count` in an epoch; one that runs out contributes empty batches."""
+    """Batches that each process makes itself, `count` in an epoch. A process with fewer adds empty batches."""
 
     def __init__(self, whole: BatchStream, count: int) -> None:
         super().__init__(whole, 0, 1)

@@ -1,4 +1,4 @@
-"""Writing a file at once: a reader sees the old file or the new one, also after a power cut."""
+"""Writing a file completely or not at all: a reader sees the old file or the new one, even after a power cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def write(path: str | Path, content: bytes | bytearray) -> None:
     """Replace or create the file. The old file survives every failure, and its mode is kept.
 
     A temporary file in the same directory is filled, synced and renamed over the old one; then the directory is
-    synced. A symbolic link stays a link: the file it leads to is replaced. Raises OSError as the system does.
+    synced. A symbolic link stays a link: the file it leads to is replaced. Raises OSError if the system does.
     """
     target = Path(os.path.realpath(path))
     _check_target(path, target)

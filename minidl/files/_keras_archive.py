@@ -194,7 +194,7 @@ FUNCTIONS: dict[str, Callable[[], Layer]] = {
     "swish": SiLU,
 }
 
-# Settings that must have one of these values, or be absent, for the layer to compute what minidl's does
+# Settings that must be absent or have one of these values: only then do both layers compute the same
 FIXED: Mapping[str, tuple[Any, ...]] = {
     "trainable": (True, False),
     "axis": (-1, [-1]),

@@ -34,7 +34,7 @@ class StoredWeight(Weight):
 
 
 def weights_by_path(layer: Layer) -> dict[str, StoredWeight]:
-    """Return the weights of a model's layer by their paths in the file."""
+    """Return the weights of a model's layer by their paths in a file."""
     return dict(_weights_inside(layer if type(layer) is Chain else Chain(layer), "", ""))
 
 
@@ -71,7 +71,7 @@ def finite_arrays(weights: Weights) -> dict[str, np.ndarray]:
 def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) -> Setter:
     """Read and check all weights; the function returned sets them.
 
-    Parameters must be of one of the types, and take the model's; the state of a layer keeps the type it was saved in.
+    Parameters must have one of the types, and are converted to the model's. The state of a layer keeps its type.
     """
     kinds = {}
     for path, weight in weights.items():  # all are checked before the first gets memory

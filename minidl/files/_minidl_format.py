@@ -1,4 +1,4 @@
-"""minidl's model file: one HDF5 file with everything, sealed by its length and SHA-256.
+"""minidl's model file: one HDF5 file with everything. Its first bytes hold the length and SHA-256 of the rest.
 
 512 bytes   magic, format version, length and SHA-256 of the rest, zeros
 HDF5        /layers/...         the weights, in the layout of Keras 3: see _keras_layout.py

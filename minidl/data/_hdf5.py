@@ -35,8 +35,8 @@ class HDF5Data(DiskData, Validated):
     buffer         bytes of x in memory; there are two buffers, one to train on and one being filled
 
     To shuffle the rows, the blocks of the file are shuffled, some of them fill the buffer, and its rows are shuffled.
-    So rows that are far apart in the file can be in one batch, but not every order is possible. A block has about 1 MiB,
-    in whole chunks of the dataset. One seed, drawn from the model's generator, determines the order of an epoch.
+    So rows that are far apart in the file can be in one batch, but not all orders are possible. A block has about 1
+    MiB, in whole chunks of the dataset. One seed, drawn from the model's generator, determines the order of an epoch.
 
     The file is open only while rows are read. Raises FileNotFoundError; DataError for datasets that are not as above.
     """

@@ -22,6 +22,7 @@ RUN_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeEr
 
 def explain(report: Report, subject: DataLoss, settings: Settings) -> None:
     """Write the guilty layer, searched from the loss backwards, and the causes into the report."""
+    settings = replace(settings, method="auto")  # exact derivatives tell more causes apart
     causes = dict[str, str | None]()
     for record in layer_passes(subject):
         if report.guilty and report.guilty.startswith(f"{record.path}/" if record.path else ""):

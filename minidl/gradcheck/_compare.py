@@ -179,8 +179,7 @@ class Comparison:
             return Look(analytic, np.array([numeric]), size, lambda: place.bounds[path] * length, blur)
 
         resolution = self.method.resolution
-        here, wrong, kinks = self._judge(look, 1, resolution, resolution)
-        return Tensor(part.size, here.difference(~kinks), not wrong.any(), kinks=int(kinks.sum()))
+        return self._judge(path, look, 1, resolution, resolution)[0]
 
     def _entries(self, path: str, entries: np.ndarray) -> Tensor:
         part = self.subject.parts[path]
@@ -194,10 +193,8 @@ class Comparison:
 
         # exact derivatives disagree as soon as a kink is touched, so the second look begins early
         suspicion = ROUNDING if self.method.exact else self.tolerance
-        here, wrong, kinks = self._judge(look, len(entries), suspicion, self.tolerance)
-        found = Tensor(
-            part.size, here.difference(~kinks), not wrong.any(), kinks=int(kinks.sum()), checked=len(entries)
-        )
+        found, here, wrong = self._judge(path, look, len(entries), suspicion, self.tolerance)
+        found.checked = len(entries)
         if wrong.any():
             # the wrong entry with the largest difference; one that is not finite comes first
             off = np.where(np.isfinite(here.analytic), here.off, np.inf)
@@ -207,11 +204,12 @@ class Comparison:
         return found
 
     def _judge(
-        self, look: Callable[[Place, Differentiation, np.ndarray], Look], n: int, suspicion: float, tolerance: float
-    ) -> tuple[Look, np.ndarray, np.ndarray]:
-        """The look at the point, True where it is wrong, True where a kink makes it disagree: nearby both agree.
+        self, path: str, look: Callable[..., Look], n: int, suspicion: float, tolerance: float
+    ) -> tuple[Tensor, Look, np.ndarray]:
+        """The check of a tensor by looking along n directions, the look at the point, and True where it is wrong.
 
-        A look nearby is inconclusive if its own rounding error is larger than the difference at the point.
+        look(place, method, numbers of directions). If values disagree at the point and agree nearby, there is a kink. A
+        look nearby is inconclusive if its own rounding error is larger than the difference at the point.
         """
         here, kinks = look(self.here, self.method, np.arange(n)), np.zeros(n, bool)
         left = np.flatnonzero(here.differ(suspicion))
@@ -222,7 +220,9 @@ class Comparison:
             left = left[~right]
             if not left.size:
                 break
-        return here, here.differ(tolerance) & ~kinks, kinks
+        size, wrong = self.subject.parts[path].size, here.differ(tolerance) & ~kinks
+        found = Tensor(size, here.difference(~kinks), not wrong.any(), kinks=int(kinks.sum()))
+        return found, here, wrong
 
     def _looks(self) -> Iterator[tuple[Place, Differentiation]]:
         """Places near the point, each with the methods to try there; none if chance could make them agree."""

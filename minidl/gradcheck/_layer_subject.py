@@ -83,9 +83,8 @@ def layer_subject(
     """A clone of the layer with random float64 parameters, on m random rows or on the rows x, with a random dy."""
     rng = np.random.default_rng(seed)
     clone, params, _ = build_clone(layer, shape, np.float64, rng)
-    params.theta += 0.5 * rng.standard_normal(
-        params.theta.size
-    )  # initializers make zeros and ones, which hide mistakes
+    # initializers make zeros and ones, which hide mistakes
+    params.theta += 0.5 * rng.standard_normal(params.theta.size)
     x = rng.standard_normal((m, *shape)) if x is None else x.astype(np.float64)
     start = Snapshot(inner for _, inner in clone.walk())
     with np.errstate(all="ignore"):

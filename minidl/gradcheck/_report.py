@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Tensor:
     """The check of the gradient of one tensor.
 
-    difference  |a - n| / (|a| + |n|) over the entries checked, without kinks
+    difference  |a - n| / (|a| + |n|) over the entries checked, or along the direction, without kinks; above 1e-12 the
+                rounding error is subtracted
     worst       index of the entry with the largest difference, its gradient (analytic) and derivative (numeric)
     kinks       entries left out because their derivative depends on the side from which it is taken, as in ReLU at 0
     checked     entries compared one by one; 0 if one random direction through all of them was enough
@@ -69,7 +70,7 @@ class Report:
 
     @property
     def difference(self) -> float:
-        """The largest difference of a tensor."""
+        """The largest difference of any tensor, as far as rounding does not explain it."""
         return max((tensor.difference for tensor in self.tensors.values()), default=0.0)
 
     @property

@@ -143,7 +143,7 @@ class PlainSubject(Subject):
 
     weights: np.ndarray | None = None
 
-    def __init__(self, f: Function, gradient: Function, theta: np.ndarray, path: str = "theta", **counts: int) -> None:
+    def __init__(self, f: Function, gradient: Function, theta: np.ndarray, path: str, counts: dict[str, int]) -> None:
         self.f, self.claimed, self.counts = f, gradient, counts
         self.point, self.theta = theta.astype(np.float64).ravel(), Part(slice(0, theta.size), theta.shape)
         self.parts = {path: self.theta}
@@ -176,7 +176,7 @@ def user_function(who: str, f: Function, gradient: Any, theta: Any) -> PlainSubj
             raise ShapeError(f"{who}: gradient has shape {np.shape(claimed)}, theta {theta.shape}")
         return claimed
 
-    return PlainSubject(value, claimed, array)
+    return PlainSubject(value, claimed, array, "theta", {})
 
 
 def penalty_subject(penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: float) -> PlainSubject:
@@ -192,7 +192,7 @@ def penalty_subject(penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: 
             whole[region] += penalty.gradient(w[region], m)
         return whole
 
-    return PlainSubject(value, gradient, w, "weights", rows=int(m))
+    return PlainSubject(value, gradient, w, "weights", {"rows": int(m)})
 
 
 class LossSubject(PlainSubject):
@@ -203,7 +203,7 @@ class LossSubject(PlainSubject):
             return np.broadcast_to(loss.value_and_gradient(p, y, weights)[1], p.shape)
 
         counts = {"rows": len(p), "outputs": math.prod(p.shape[1:])}
-        super().__init__(lambda p: loss.value(p, y, weights), gradient, p, "output", **counts)
+        super().__init__(lambda p: loss.value(p, y, weights), gradient, p, "output", counts)
         self.loss, self.y, self.weights = loss, y, weights
 
     def outputs(self, v: np.ndarray) -> Any:

@@ -159,7 +159,8 @@ def test_noise_much_smaller_than_the_derivative_is_not_a_factor_of_it():
     noise, derivative = np.random.default_rng(0).standard_normal((2, 5, 4))
 
     def ratio(claimed):
-        subject = PlainSubject(lambda theta: (derivative * theta).sum(), lambda theta: claimed, np.zeros((5, 4)))
+        f = lambda theta: (derivative * theta).sum()  # noqa: E731
+        subject = PlainSubject(f, lambda theta: claimed, np.zeros((5, 4)), "theta", {})
         return Evidence(subject, "theta", "dL/dx", CENTRAL).ratio
 
     assert np.isnan(ratio(1e-7 * noise))

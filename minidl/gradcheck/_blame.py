@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .._recording import LayerPass, record_passes
@@ -9,22 +11,23 @@ from ..layers import Layer
 from ..naming import join_path
 from . import _causes
 from ._chain_subject import INPUT, DataLoss
-from ._compare import TOLERANCE, compare
+from ._compare import Settings, compare
 from ._layer_subject import LayerSubject, layer_subject
 from ._report import Report
-from ._subjects import LossSubject
+from ._subjects import LossSubject, PlainSubject
 
 # raised by layers that run only inside their network
 RUN_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
-def explain(report: Report, subject: DataLoss, seed: int) -> None:
+def explain(report: Report, subject: DataLoss, settings: Settings) -> None:
     """Write the guilty layer, searched from the loss backwards, and the causes into the report."""
+    settings = replace(settings, method="auto")  # exact derivatives tell more causes apart
     causes = dict[str, str | None]()
     for record in layer_passes(subject):
         if report.guilty and report.guilty.startswith(f"{record.path}/" if record.path else ""):
             continue  # it is wrong because of a layer inside it
-        wrong = causes_alone(record.layer, record.x, seed)
+        wrong = causes_alone(record.layer, record.x, settings)
         if record.layer.is_first:
             wrong.pop(INPUT, None)  # no one uses it
         if wrong and report.guilty is None:
@@ -32,7 +35,7 @@ def explain(report: Report, subject: DataLoss, seed: int) -> None:
             causes[""] = f"it comes through {record.path}: {through}" if through else None
         causes |= {join_path(record.path, name): cause for name, cause in wrong.items() if name != INPUT}
     if report.guilty is None:
-        causes[""] = _cause_in_loss(subject)
+        causes[""] = _cause_in_loss(subject, settings)
     for path, tensor in report.wrong.items():
         tensor.cause = causes.get(path, causes.get(""))
 
@@ -46,7 +49,7 @@ def layer_passes(subject: DataLoss) -> list[LayerPass]:
     return sorted(passes, key=lambda record: order[id(record.layer)], reverse=True)
 
 
-def causes_alone(layer: Layer, x: np.ndarray, seed: int) -> dict[str, str | None]:
+def causes_alone(layer: Layer, x: np.ndarray, settings: Settings) -> dict[str, str | None]:
     """The wrong gradients of a clone that runs alone in training, with their causes.
 
     It runs on few random rows, a number that is equal to no other count, so that a factor shows what it is. If it
@@ -58,26 +61,34 @@ def causes_alone(layer: Layer, x: np.ndarray, seed: int) -> dict[str, str | None
     for features, rows in ((small, None), (shape, x[:m])):
         try:
             with np.errstate(all="ignore"):
-                subject = layer_subject(layer, features, m, True, seed, rows)
+                subject = layer_subject(layer, features, m, True, settings.seed, rows)
                 if np.isfinite(subject.outputs(subject.point)).all():
-                    report = compare_layer(subject, type(layer).__name__, "auto", TOLERANCE)
+                    report = compare_layer(subject, settings)
                     return {path: tensor.cause for path, tensor in report.wrong.items()}
         except RUN_ERRORS:
             continue
     return {}
 
 
-def compare_layer(subject: LayerSubject, title: str, method: str, tolerance: float) -> Report:
+def compare_layer(subject: LayerSubject, settings: Settings) -> Report:
     """The report on a layer that runs alone, with the causes of all that is wrong."""
-    report = compare(title, subject, None, method, tolerance)
+    report = compare(type(subject.layer).__name__, subject, settings.for_size(subject.point.size))
     for path, tensor in report.wrong.items():
         if tensor.checked == tensor.size:
             tensor.cause = _causes.of_layer(subject, path, report.method)
     return report
 
 
-def _cause_in_loss(subject: DataLoss) -> str | None:
+def compare_loss(name: str, subject: PlainSubject, settings: Settings) -> Report:
+    """The report on a loss or a penalty, with the cause of what is wrong. name: of its gradient."""
+    report = compare(name, subject, settings)
+    for tensor in report.wrong.values():
+        tensor.cause = _causes.of_loss(subject, name, report.method)
+    return report
+
+
+def _cause_in_loss(subject: DataLoss, settings: Settings) -> str | None:
     z, rows = subject.record(subject.point).inputs[-1], subject.rows
     loss, name = LossSubject(subject.loss, z, rows.y, rows.weight), f"the derivative of {type(subject.loss).__name__}"
-    report = compare("loss", loss, "all", "auto", TOLERANCE)
-    return None if report.passed else _causes.of_loss(loss, name, report.method) or f"{name} is wrong"
+    report = compare_loss(name, loss, replace(settings, depth="all"))
+    return next((tensor.cause or f"{name} is wrong" for tensor in report.wrong.values()), None)

@@ -11,7 +11,7 @@ from ..data import Examples
 from ..errors import GradientError
 from ._chain_subject import DataLoss
 from ._check import compare_objective, every_kth
-from ._compare import TOLERANCE, check_settings
+from ._compare import TOLERANCE, Settings
 from ._report import Report
 
 
@@ -36,7 +36,7 @@ class GradientChecker(Callback):
         on_failure: str = "raise",
     ) -> None:
         self.every = validation.check_integer("GradientChecker", "every", every, 1)
-        check_settings("GradientChecker", depth, method, tolerance)
+        Settings(depth, method, tolerance).check("GradientChecker")
         self.depth, self.method, self.tolerance = depth, method, tolerance
         self.rows = validation.check_integer("GradientChecker", "rows", rows, 1)
         self.on_failure = validation.check_choice(
@@ -71,8 +71,8 @@ class GradientChecker(Callback):
         rows = examples[every_kth(len(examples), self.rows)]
         objective, known = self.model.objective, self.subject
         self.subject = DataLoss(objective, rows) if known is None else known.follow(objective, rows)
-        settings = (self.depth, self.method, self.tolerance, self.epoch)
-        return compare_objective(self.model.name, self.subject, *settings)
+        settings = Settings(self.depth, self.method, self.tolerance, self.epoch)
+        return compare_objective(self.model.name, self.subject, settings)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

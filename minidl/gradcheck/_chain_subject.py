@@ -51,13 +51,22 @@ class Recording:
 
 
 class ChainSubject(Subject):
-    """loss(layers(x), y) in float64 as a function of theta, or of x and theta. It uses the layers themselves."""
+    """loss(layers(x), y) in float64 as a function of theta, or of x and theta. It uses the layers themselves.
 
-    def __init__(self, layers: Chain, params: Parameters, loss: Loss, rows: Examples, training: bool = True) -> None:
+    of_input  True if x is a part of the vector, before theta
+    """
+
+    def __init__(
+        self, layers: Chain, params: Parameters, loss: Loss, rows: Examples, training: bool, of_input: bool
+    ) -> None:
         self.layers, self.leaves, self.params, self.loss, self.training = layers, layers.layers, params, loss, training
         leaf_of = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
-        self.leaf_of = {path: leaf_of[id(parameter)] for path, parameter in params.items()}
-        self.parts = {path: Part(params.slices[path], parameter.shape) for path, parameter in params.items()}
+        self.leaf_of = {INPUT: 0} | {path: leaf_of[id(parameter)] for path, parameter in params.items()}
+        self.before_theta = n = rows.x.size if of_input else 0
+        self.parts = {INPUT: Part(slice(0, n), rows.x.shape)} if of_input else {}
+        for path, parameter in params.items():
+            place = params.slices[path]
+            self.parts[path] = Part(slice(place.start + n, place.stop + n), parameter.shape)
         self._steady = dict[int, bool]()
         self._held: tuple[Any, np.ndarray] | None = None
         self._depends_on_other_batch = True  # until the first gradient shows that it does not
@@ -65,13 +74,17 @@ class ChainSubject(Subject):
 
     def start(self, theta: np.ndarray, rows: Examples) -> None:
         """Begin at a point, with a batch."""
-        self.point = theta.astype(np.float64)
         weight = None if rows.weight is None else rows.weight.astype(np.float64)
         self.rows = Examples(rows.x.astype(np.float64), rows.y.astype(np.float64), weight)
-        changing = [leaf for i, leaf in enumerate(self.leaves) if not self._steady.get(i)]
-        self.state = Snapshot(inner for leaf in changing for _, inner in leaf.walk())
+        self.point = np.concatenate([self.rows.x.reshape(-1)[: self.before_theta], theta]).astype(np.float64)
+        self.state = self._changing = self._snapshot_of_changing()
         self._recorded: Recording | None = None
         self.evaluations = 0
+
+    def _snapshot_of_changing(self) -> Snapshot:
+        """The state of the leaves that may change outputs from pass to pass, as far as is known."""
+        changing = (leaf for i, leaf in enumerate(self.leaves) if not self._steady.get(i))
+        return Snapshot(inner for leaf in changing for _, inner in leaf.walk())
 
     @property
     def is_steady(self) -> bool:
@@ -79,10 +92,10 @@ class ChainSubject(Subject):
         return all(self._steady.get(i) for i in range(len(self.leaves)))
 
     def _theta(self, v: np.ndarray) -> np.ndarray:
-        return v[v.size - self.params.theta.size :]
+        return v[self.before_theta :]
 
     def _x(self, v: np.ndarray) -> np.ndarray:
-        return self.parts[INPUT].of(v) if INPUT in self.parts else self.rows.x
+        return self.parts[INPUT].of(v) if self.before_theta else self.rows.x
 
     # ---- the claimed gradient
 
@@ -106,7 +119,7 @@ class ChainSubject(Subject):
         self.params.grad[:] = np.nan
         z = self.layers.forward(rows.x, self.training)
         dx = self.layers.backward(self._dz(z, rows))
-        if INPUT not in self.parts:
+        if not self.before_theta:
             return z, self.params.grad.copy()
         if np.shape(dx) != rows.x.shape:
             dx = np.full(rows.x.shape, np.nan)
@@ -135,20 +148,20 @@ class ChainSubject(Subject):
 
     @contextmanager
     def at(self, v: np.ndarray, dtype: Any) -> Iterator[None]:
-        """The layers at v, in this dtype. They come back to the state they were in."""
+        """The layers at v, in this dtype. Those that draw or remember come back to the state they were in."""
         if self._held is not None and self._held[0] == dtype and self._held[1] is v:
             yield
             self.params.theta[:] = self._theta(v)
             return
         outer, self._held = self._held, (dtype, v)
-        self.state.restore()
+        self._changing.restore()
         try:
             with self.params.cast(dtype), complex_arithmetic():
                 self.params.theta[:] = self._theta(v)
                 yield
         finally:
             self._held = outer
-            self.state.restore()
+            self._changing.restore()
 
     def record(self, v: np.ndarray) -> Recording:
         """The inputs of all leaves at v, the last output, and the states that the leaves start from."""
@@ -161,6 +174,8 @@ class ChainSubject(Subject):
                     before.append(None if steady else Snapshot([inner for _, inner in leaf.walk()]))
                     inputs.append(check_output(leaf, leaf.forward(inputs[i], self.training)))
             self._recorded = Recording(v, inputs, before)
+            self._changing.restore()
+            self._changing = self._snapshot_of_changing()  # steady leaves need not be restored from now on
         return self._recorded
 
     def _is_steady(self, i: int, a: np.ndarray) -> bool:
@@ -237,7 +252,8 @@ class ChainSubject(Subject):
                 *moved, z = (a + step * direction for a, direction in zip(inputs, directions, strict=True))
                 return [*(self.run(i, a) for i, a in enumerate(moved)), self.loss.terms(z, self.rows.y)[0]]
 
-        return keeps_derivatives(outputs)
+        with self.at(near, np.float64):
+            return keeps_derivatives(outputs)
 
 
 class DataLoss(ChainSubject):
@@ -247,7 +263,7 @@ class DataLoss(ChainSubject):
 
     def __init__(self, objective: Objective, rows: Examples) -> None:
         self.source, self.objective = objective, objective.copy()
-        super().__init__(self.objective.layers, self.objective.params, objective.loss, rows)
+        super().__init__(self.objective.layers, self.objective.params, objective.loss, rows, True, of_input=False)
 
     def follow(self, objective: Objective, rows: Examples) -> DataLoss:
         """The subject for an objective after more training, with what is known of its layers already."""

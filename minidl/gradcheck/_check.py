@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,14 @@ from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..parameters import Penalty
 from ..validation import Interval
-from . import _causes
-from ._blame import compare_layer, explain
+from ._blame import compare_layer, compare_loss, explain
 from ._chain_subject import DataLoss
-from ._compare import TOLERANCE, check_settings, compare
+from ._compare import TOLERANCE, Settings, compare
 from ._contract import check_contract
 from ._differentiation import METHODS, choose_method
 from ._layer_subject import layer_subject
 from ._report import Report
-from ._subjects import LossSubject, PenaltySubject, PlainSubject
+from ._subjects import LossSubject, PlainSubject, penalty_subject, user_function
 
 COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
 
@@ -32,8 +32,8 @@ def numerical_gradient(f: Any, theta: Any, method: str = "auto") -> Any:
 
     method  "complex", "central", or "auto": the complex step if f supports it
     """
-    validation.check_choice("numerical_gradient", "method", method, ("auto", *METHODS))
-    subject = PlainSubject("numerical_gradient", f, None, theta)
+    Settings(method=method).check("numerical_gradient")
+    subject = user_function("numerical_gradient", f, None, theta)
     chosen = choose_method("numerical_gradient: f", method, lambda: subject.supports_complex)
     gradient = subject.tensor_derivatives("theta", chosen)
     return gradient if gradient.ndim else float(gradient)
@@ -53,9 +53,9 @@ def check_gradient(
     gradient  its value at theta, or better a function of theta: with a function, kinks can be recognized
     Returns the Report; raises GradientError with it if the gradient is wrong.
     """
-    check_settings("check_gradient", "all", method, tolerance)
-    subject = PlainSubject("check_gradient", f, gradient, theta)
-    return _finish(compare("gradient", subject, None, method, tolerance), raise_on_failure)
+    settings = Settings("all", method, tolerance).check("check_gradient")
+    subject = user_function("check_gradient", f, gradient, theta)
+    return _finish(compare("gradient", subject, settings.for_size(subject.point.size)), raise_on_failure)
 
 
 def check_loss(
@@ -73,7 +73,7 @@ def check_loss(
     """
     outputs = validation.check_integer("check_loss", "outputs", outputs, 1)
     rows = validation.check_integer("check_loss", "rows", rows, 1)
-    rng, subjects = np.random.default_rng(seed), dict[str, LossSubject | PenaltySubject]()
+    rng, subjects = np.random.default_rng(seed), dict[str, PlainSubject]()
     penalties: tuple[Penalty, ...]
     if isinstance(loss, Penalty):
         title, penalties = type(loss).__name__, (loss,)
@@ -83,14 +83,12 @@ def check_loss(
         subjects |= _loss_subjects(terms.loss, outputs, rows, rng)
     if penalties:
         everywhere = [(slice(None), term) for term in penalties]
-        subjects["penalty"] = PenaltySubject(everywhere, rng.standard_normal(7 * outputs), rows)
+        subjects["penalty"] = penalty_subject(everywhere, rng.standard_normal(7 * outputs), rows)
     report = Report(title, "complex", rows)
     for name, subject in subjects.items():
-        part = compare(name, subject, "all", "auto", TOLERANCE)
+        part = compare_loss(name, subject, Settings(seed=seed))
         (report.tensors[name],) = part.tensors.values()
         report.include(part)
-        if not part.passed:
-            report.tensors[name].cause = _causes.of_loss(subject, name, part.method)
     return _finish(report, raise_on_failure)
 
 
@@ -112,10 +110,12 @@ def _loss_subjects(loss: Loss, outputs: int, rows: int, rng: np.random.Generator
 def _random(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Random numbers well inside the interval."""
     low, high = interval.low, interval.high
-    if math.isfinite(low) and math.isfinite(high):
+    if math.isfinite(high - low):
         return rng.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape)
     numbers = 2 * rng.standard_normal(shape)
-    return low + 0.1 + np.abs(numbers) if math.isfinite(low) else numbers
+    if math.isfinite(low):
+        return low + 0.1 + np.abs(numbers)
+    return high - 0.1 - np.abs(numbers) if math.isfinite(high) else numbers
 
 
 def check_layer(
@@ -139,21 +139,23 @@ def check_layer(
         raise SettingError(f"check_layer: layer must be a Layer object such as Dense(3), got {layer!r}")
     if isinstance(input_shape, np.ndarray):
         raise SettingError("check_layer: input_shape must be the shape of a row, got an array; pass x.shape[1:]")
-    check_settings("check_layer", "all", method, tolerance)
+    settings = Settings("all", method, tolerance, seed).check("check_layer")
     shape, rows = _integers("input_shape", input_shape), _integers("rows", rows)
     if not rows:
         raise SettingError("check_layer: rows must be an integer or several of them, got ()")
     report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
     for m in rows:
         for training in (True, False):
-            part = compare_layer(layer_subject(layer, shape, m, training, seed), report.title, method, tolerance)
+            part = compare_layer(layer_subject(layer, shape, m, training, seed), settings)
             report.include(part)
             for path, tensor in part.tensors.items():
-                if not tensor.passed:
-                    wrong.setdefault(path, []).append((m, training))
-                if path not in report.tensors or (report.tensors[path].passed and not tensor.passed):
-                    report.tensors[path] = tensor
-                    report.rows = report.rows if tensor.passed else m
+                shown = report.tensors.setdefault(path, tensor)
+                if tensor.passed:
+                    shown.difference = max(shown.difference, tensor.difference)
+                    continue
+                wrong.setdefault(path, []).append((m, training))
+                if len(wrong[path]) == 1:  # the first mistake is the one to show
+                    report.tensors[path], report.rows = tensor, m
     report.broken, report.notes = check_contract(layer, shape, seed)
     conditions = {path: _condition(cases, rows) for path, cases in wrong.items()}
     report.notes += [f"{path} is wrong {condition}" for path, condition in conditions.items() if condition]
@@ -192,7 +194,7 @@ def check_model(
     depth      "directions": one random direction through every tensor; an int k: k entries of every tensor; "all"
                entries; "auto": directions, and entries only where a direction disagrees
     method     "complex", "central", or "auto": the complex step if all layers and the loss support it
-    tolerance  on |a - n| / (|a| + |n|), beyond rounding errors
+    tolerance  on |a - n| / (|a| + |n|) of every entry, beyond rounding errors; a direction must agree to rounding
     rows       of x at most, evenly spaced; the check needs few
 
     Every evaluation uses the same dropout masks; the model itself is not changed. Frozen layers are checked too.
@@ -202,13 +204,13 @@ def check_model(
     if not isinstance(model, Model):
         got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise SettingError(f"check_model: model must be a Model, got {got}; call check_model(model, x, y)")
-    check_settings("check_model", depth, method, tolerance)
+    settings = Settings(depth, method, tolerance, seed).check("check_model")
     rows = validation.check_integer("check_model", "rows", rows, 1)
     if not model.built:
         raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
     examples = model.examples("check_model", x, y, sample_weight)
     subject = DataLoss(model.objective, examples[every_kth(len(examples), rows)])
-    return _finish(compare_objective(model.name, subject, depth, method, tolerance, seed), raise_on_failure)
+    return _finish(compare_objective(model.name, subject, settings), raise_on_failure)
 
 
 def every_kth(m: int, rows: int) -> np.ndarray:
@@ -216,21 +218,18 @@ def every_kth(m: int, rows: int) -> np.ndarray:
     return np.arange(m) if m <= rows else np.arange(rows) * m // rows
 
 
-def compare_objective(
-    title: str, subject: DataLoss, depth: str | int, method: str, tolerance: float, seed: int
-) -> Report:
+def compare_objective(title: str, subject: DataLoss, settings: Settings) -> Report:
     """The report on a data loss, and on the penalties apart, so that neither hides the other."""
-    report = compare(title, subject, depth, method, tolerance, seed)
+    report = compare(title, subject, settings)
     report.rows = len(subject.rows)
     if not report.passed:
-        explain(report, subject, seed)
+        explain(report, subject, settings)
     if subject.objective.penalties and subject.point.size:
-        penalties = PenaltySubject(subject.objective.penalties, subject.point, subject.rows.total_weight)
-        part = compare("penalty", penalties, "auto" if depth == "auto" else "directions", "auto", tolerance, seed)
-        report.tensors["penalty"] = part.tensors["weights"]
+        penalties = penalty_subject(subject.objective.penalties, subject.point, subject.rows.total_weight)
+        depth = "auto" if settings.depth == "auto" else "directions"
+        part = compare_loss("the penalty's gradient", penalties, replace(settings, depth=depth))
+        (report.tensors["penalty"],) = part.tensors.values()
         report.include(part)
-        if not part.passed:
-            report.tensors["penalty"].cause = _causes.of_loss(penalties, "the penalty's gradient", part.method)
     return report
 
 

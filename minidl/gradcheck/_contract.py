@@ -16,19 +16,25 @@ from ._causes import NOT_REPEATABLE
 from ._layer_subject import build_clone
 from ._subjects import REPEATS, equal
 
+Rule = Iterator[tuple[str, Any]]
+
 
 def check_contract(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[list[str], list[str]]:
     """The rules that a new clone breaks on random rows, and advice."""
     rng = np.random.default_rng(seed)
     clone, params, output_shape = build_clone(layer, shape, np.float32, rng)
     check = ContractCheck(clone, params, rng.standard_normal((6, *shape)).astype(np.float32))
-    broken = [*check.shapes(output_shape)]
-    broken = broken or [*check.writes(), *check.repeats(), *check.dtypes(), *check.layouts()]
-    return broken, [*check.reads_back(), *check.untrained()]
+    broken = _holding(check.shapes(output_shape))
+    broken = broken or _holding(check.writes(), check.repeats(), check.dtypes(), check.layouts())
+    return broken, _holding(check.reads_back(), check.untrained())
+
+
+def _holding(*rules: Rule) -> list[str]:
+    return [sentence for rule in rules for sentence, holds in rule if holds]
 
 
 class ContractCheck:
-    """A built layer, rows x, and the state from which every pass starts."""
+    """A built layer, rows x, and the state from which every pass starts. A rule yields (sentence, True if broken)."""
 
     def __init__(self, layer: Layer, params: Parameters, x: np.ndarray) -> None:
         self.layer, self.params, self.x = layer, params, x
@@ -45,75 +51,71 @@ class ContractCheck:
         dx = self.layer.backward(self.dy.copy())
         return dx, self.params.grad.copy()
 
-    def shapes(self, output_shape: tuple[int, ...]) -> Iterator[str]:
-        if self.y.shape != (len(self.x), *output_shape):
-            yield f"build returns the row shape {output_shape}, forward returns rows of shape {self.y.shape[1:]}"
-        if not isinstance(self.dx, np.ndarray):
-            got = "nothing" if self.dx is None else f"a {type(self.dx).__name__}"
-            yield f"backward returns {got}; it must return an array, dL/dx"
-        elif self.dx.shape != self.x.shape:
-            yield f"backward returns dL/dx of shape {self.dx.shape} for x of shape {self.x.shape}"
+    def shapes(self, output_shape: tuple[int, ...]) -> Rule:
+        y, dx, is_array = self.y, self.dx, isinstance(self.dx, np.ndarray)
+        row = f"build returns the row shape {output_shape}, forward returns rows of shape {y.shape[1:]}"
+        yield row, y.shape != (len(self.x), *output_shape)
+        got = "nothing" if dx is None else f"a {type(dx).__name__}"
+        yield f"backward returns {got}; it must return an array, dL/dx", not is_array
+        shapes = f"dL/dx of shape {np.shape(dx)} for x of shape {self.x.shape}"
+        yield f"backward returns {shapes}", is_array and dx.shape != self.x.shape
 
-    def writes(self) -> Iterator[str]:
+    def writes(self) -> Rule:
         x, dy, theta = self.x.copy(), self.dy.copy(), self.params.theta.copy()
         y = self.forward(x)
         y_before = y.copy()
         dx = self.layer.backward(dy)
-        if not np.array_equal(x, self.x):
-            yield "it writes into its input x"
-        if not np.array_equal(dy, self.dy):
-            yield "backward writes into its argument dy"
-        if not np.array_equal(theta, self.params.theta):
-            yield "a pass changes its parameters"
+        yield "it writes into its input x", not np.array_equal(x, self.x)
+        yield "backward writes into its argument dy", not np.array_equal(dy, self.dy)
+        yield "a pass changes its parameters", not np.array_equal(theta, self.params.theta)
         dx_before = np.array(dx)
         self.layer.forward(2 * self.x, training=True)  # without restoring, so that a buffer is used again
         self.layer.backward(2 * self.dy)
-        if not (equal(y, y_before) and equal(dx, dx_before)):
-            yield "a later pass writes into an array that was returned earlier"
+        same = equal(y, y_before) and equal(dx, dx_before)
+        yield "a later pass writes into an array that was returned earlier", not same
 
-    def repeats(self) -> Iterator[str]:
-        if not all(equal(self.forward(self.x.copy()), self.y) for _ in range(REPEATS)):
-            yield NOT_REPEATABLE
+    def repeats(self) -> Rule:
+        yield NOT_REPEATABLE, not all(equal(self.forward(self.x.copy()), self.y) for _ in range(REPEATS))
         (dx, grad), (dx_again, grad_again) = self.backward(), self.backward()
-        if not (equal(grad, grad_again) and equal(dx, dx_again)):
-            yield "backward is not the same twice: it must set gradients (p.grad = ...), not add to them"
+        same = equal(grad, grad_again) and equal(dx, dx_again)
+        yield "backward is not the same twice: it must set gradients (p.grad = ...), not add to them", not same
 
-    def dtypes(self) -> Iterator[str]:
+    def dtypes(self) -> Rule:
         for name, array in (("forward", self.y), ("backward", self.dx)):
-            if np.asarray(array).dtype != np.float32:
-                yield f"{name} turns float32 into {np.asarray(array).dtype}; use Python floats as scalars"
+            dtype = np.asarray(array).dtype
+            yield f"{name} turns float32 into {dtype}; use Python floats as scalars", dtype != np.float32
 
-    def layouts(self) -> Iterator[str]:
+    def layouts(self) -> Rule:
         strided = np.asfortranarray(np.repeat(self.x, 2, axis=0))[::2]
         strided.flags.writeable = False
         try:
             y = self.forward(strided)
             self.backward()
         except (ValueError, AttributeError) as error:  # NumPy raises these for a write and for a change of shape
-            yield f"it does not accept a read-only or non-contiguous input ({error})"
-            return
-        if not np.allclose(y, self.y, rtol=1e-4, atol=1e-5, equal_nan=True):
-            yield "it returns different numbers for a non-contiguous input"
+            yield f"it does not accept a read-only or non-contiguous input ({error})", True
+        else:
+            same = np.allclose(y, self.y, rtol=1e-4, atol=1e-5, equal_nan=True)
+            yield "it returns different numbers for a non-contiguous input", not same
 
-    def reads_back(self) -> Iterator[str]:
+    def reads_back(self) -> Rule:
+        names = dict[str, None]()  # in order, each once
         for training in (True, False):
             self.state.restore()
             with _attributes_read_back(self.layer) as read:
                 self.layer.forward(self.x, training)
-            for name in read:
-                problem = f"forward reads self.{name} back after storing it"
-                yield f"{problem}, so predict is not safe in threads: use a local variable"
-            if read:
-                return
+            names |= dict.fromkeys(read)
+        for name in names:
+            problem = f"forward reads self.{name} back after storing it"
+            yield f"{problem}, so predict is not safe in threads: use a local variable", True
 
-    def untrained(self) -> Iterator[str]:
+    def untrained(self) -> Rule:
         self.state.restore()
         layers = [inner for _, inner in self.layer.walk()]
         before = [(layer, name, array.copy()) for layer in layers for name, array in _constants(layer)]
         self.layer.forward(self.x, training=True)
         for layer, name, array in before:
-            if equal(vars(layer)[name], array):
-                yield f"self.{name} is an array but not a Parameter: training does not change it"
+            same = equal(vars(layer)[name], array)
+            yield f"self.{name} is an array but not a Parameter: training does not change it", same
 
 
 def _constants(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,11 +7,10 @@ central difference  f'(t) = (f(t + h) - f(t - h)) / 2 h, h = eps^(1/3) max(1, |t
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -23,76 +22,53 @@ Output = Callable[[Any, Any], np.ndarray]  # (offset, entries that it is added t
 
 
 @dataclass(frozen=True)
-class Differentiation(ABC):
-    """A way to take derivatives, with a step.
+class ComplexStep:
+    """Im f(i h direction) / h.
 
     name, label  as users write it and as reports print it
     dtype        of the points at which it evaluates a function
     resolution   relative difference below which two derivatives along one direction are equal
     closeness    relative difference up to which a cause must explain a wrong gradient
     offsets      distances of points away from a kink, several because one of them may meet another kink
+    exact        True if derivatives are right to rounding
+    rounding     the error of a derivative for an error of 1 in the value; 0 if nothing is subtracted
+    near_kinks   the methods to try, in turn, at points near a kink
     """
-
-    step: float
-
-    name: ClassVar[str]
-    label: ClassVar[str]
-    dtype: ClassVar[type]
-    resolution: ClassVar[float]
-    closeness: ClassVar[float]
-    offsets: ClassVar[tuple[float, ...]]
-
-    @property
-    def rounding(self) -> float:
-        """The error of a derivative for an error of 1 in the value; 0 if nothing is subtracted."""
-        return 0.0
-
-    @property
-    def exact(self) -> bool:
-        """True if derivatives are right to rounding."""
-        return self.rounding == 0
-
-    @property
-    def near_kinks(self) -> tuple[Differentiation, ...]:
-        """The methods to try, in turn, at points near a kink."""
-        return (self,)
-
-    @abstractmethod
-    def derivative(self, f: Function, direction: Any, scale: float = 1.0) -> Any:
-        """The derivative along the direction of f, which maps an offset from the point to a number or an array.
-
-        scale  multiplies the step of a difference
-        """
-
-
-@dataclass(frozen=True)
-class ComplexStep(Differentiation):
-    """Im f(i h direction) / h."""
 
     step: float = 1e-20
 
     name, label, dtype = "complex", "complex step", np.complex128
     resolution, closeness, offsets = 1e-12, 1e-9, (1e-7, 1e-6, 1e-5)
+    exact, rounding = True, 0.0
+
+    @property
+    def near_kinks(self) -> tuple[ComplexStep, ...]:
+        return (self,)
 
     def derivative(self, f: Function, direction: Any, scale: float = 1.0) -> Any:
+        """The derivative along the direction of f, which maps an offset from the point to a number or an array.
+
+        scale  multiplies the step of a difference
+        """
         return np.imag(f(1j * self.step * direction)) / self.step
 
 
 @dataclass(frozen=True)
-class CentralDifference(Differentiation):
+class CentralDifference:
     """(f(h direction) - f(-h direction)) / 2 h. A shorter step crosses fewer kinks and has a larger rounding error."""
 
     step: float = EPS ** (1 / 3)
 
     name, label, dtype = "central", "central differences", np.float64
     resolution, closeness, offsets = 1e-7, 1e-6, (1e-6, 1e-5, 1e-4, 1e-3)  # the step must not reach back to the kink
+    exact = False
 
     @property
     def rounding(self) -> float:
         return 1 / self.step
 
     @property
-    def near_kinks(self) -> tuple[Differentiation, ...]:
+    def near_kinks(self) -> tuple[CentralDifference, ...]:
         return tuple(CentralDifference(scale * self.step) for scale in (1.0, 1e-2, 1e-3))
 
     def derivative(self, f: Function, direction: Any, scale: float = 1.0) -> Any:
@@ -100,6 +76,7 @@ class CentralDifference(Differentiation):
         return (np.real(f(h * direction)) - np.real(f(-h * direction))) / (2 * h)
 
 
+Differentiation = ComplexStep | CentralDifference
 COMPLEX, CENTRAL = ComplexStep(), CentralDifference()
 METHODS: dict[str, Differentiation] = {method.name: method for method in (COMPLEX, CENTRAL)}
 
@@ -152,19 +129,21 @@ def keeps_derivatives(f: Callable[[Any], list[Any]]) -> bool:
         return False
     here = f(0.0)
     for h in (CENTRAL.step, 1e-2 * CENTRAL.step, 1e-4 * CENTRAL.step):
-        for arrays in zip(exact, f(-h), here, f(h), strict=True):
-            if not _consistent(h, *map(np.real, arrays)):
-                return False
+        judged = [_agree(h, *map(np.real, arrays)) for arrays in zip(exact, f(-h), here, f(h), strict=True)]
+        if not all(agree for agree, _ in judged):
+            return False
+        if all(decided for _, decided in judged):
+            break
     return True
 
 
-def _consistent(h: float, derivative: Any, before: Any, now: Any, after: Any) -> bool:
-    """False if the central difference contradicts the derivative."""
+def _agree(h: float, derivative: Any, before: Any, now: Any, after: Any) -> tuple[bool, bool]:
+    """False first if a central difference contradicts the derivative; True next if the step decides every number."""
     difference = (after - before) / (2 * h)
     rounding = 100 * EPS / h * np.abs(now).max(initial=1.0)
     straight = np.abs(after - 2 * now + before) / h <= 1e-3 * np.abs(difference) + rounding
     off = np.abs(derivative - difference) > 1e-4 * (np.abs(derivative) + np.abs(difference)) + rounding
-    return not (straight & off).any()
+    return not (straight & off).any(), bool(straight.all())
 
 
 def random_step(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -194,23 +173,29 @@ def vjp(
     """dL/da, or a vector of some of its entries, from dy = dL/dy, where y = f(offset, chosen entries of a).
 
     If slice k of y along the axis depends only on slice k of a, one entry of every slice moves at a time, else a single
-    entry: in Dense one input of all rows, or one row of the kernel.
+    entry: in Dense one input of all rows, or one row of the kernel.   axis: 0 or -1
     """
     wanted, flat, n = np.arange(a.size) if entries is None else entries, a.ravel(), a.shape[axis]
-    slices = np.moveaxis(np.arange(a.size).reshape(a.shape), axis, 0).reshape(n, -1)
+    slices = _by_slice(np.arange(a.size).reshape(a.shape), axis).reshape(n, -1)
 
     def change(chosen: np.ndarray, direction: np.ndarray) -> np.ndarray:
         scale = max(1.0, largest(flat[chosen]))
         return np.asarray(method.derivative(lambda offset: f(offset, chosen), direction, scale))
 
     if _are_independent(change, slices, axis):
-        found, one_of_each = np.empty(a.size), np.ones(n)
-        for chosen in slices.T[np.isin(slices, wanted).any(axis=0)]:
-            found[chosen] = np.moveaxis(dy * change(chosen, one_of_each), axis, 0).reshape(n, -1).sum(axis=1)
+        found, one_of_each, is_wanted = np.empty(a.size), np.ones(n), np.zeros(a.size, bool)
+        is_wanted[wanted] = True
+        for chosen in slices.T[is_wanted[slices].any(axis=0)]:
+            found[chosen] = _by_slice(dy * change(chosen, one_of_each), axis).reshape(n, -1).sum(axis=1)
         found = found[wanted]
     else:
         found = np.array([(dy * change(wanted[[k]], np.ones(1))).sum() for k in range(len(wanted))])
     return found.reshape(a.shape) if entries is None else found
+
+
+def _by_slice(array: np.ndarray, axis: int) -> np.ndarray:
+    """The array with its first or last axis first."""
+    return array if axis == 0 else array.T
 
 
 def _are_independent(change: Callable[..., np.ndarray], slices: np.ndarray, axis: int) -> bool:
@@ -222,12 +207,12 @@ def _are_independent(change: Callable[..., np.ndarray], slices: np.ndarray, axis
     if n == 1:
         return True
     step = np.random.default_rng(4).standard_normal(slices.shape)
-    together = change(slices.ravel(), step.ravel())
-    if together.shape[axis] != n:
+    together = _by_slice(change(slices.ravel(), step.ravel()), axis)
+    if len(together) != n:
         return False
     for bit in range((n - 1).bit_length()):
         has_bit = (np.arange(n) >> bit) & 1 == 1
-        alone = np.moveaxis(change(slices[has_bit].ravel(), step[has_bit].ravel()), axis, 0)
-        if alone[~has_bit].any() or not np.array_equal(alone[has_bit], np.moveaxis(together, axis, 0)[has_bit]):
+        alone = _by_slice(change(slices[has_bit].ravel(), step[has_bit].ravel()), axis)
+        if alone[~has_bit].any() or not np.array_equal(alone[has_bit], together[has_bit]):
             return False
     return True

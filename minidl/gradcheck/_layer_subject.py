@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,8 @@ from ..data import Examples
 from ..layers import Chain, Layer, build_layer
 from ..losses import Loss
 from ..parameters import Parameters
-from ._chain_subject import INPUT, ChainSubject, check_output, other_batch
+from ._chain_subject import ChainSubject, check_output, other_batch
 from ._differentiation import Differentiation, largest
-from ._subjects import Part
 
 
 class Projection(Loss):
@@ -32,13 +32,11 @@ class LayerSubject(ChainSubject):
     """sum(dy * layer(x)) with a fixed dy, as a function of the layer's input x and its parameters."""
 
     def __init__(self, layer: Layer, params: Parameters, x: np.ndarray, dy: np.ndarray, training: bool) -> None:
-        super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training)
-        self.layer, self.leaf_of[INPUT] = layer, 0
-        parts = {
-            path: Part(slice(p.slice.start + x.size, p.slice.stop + x.size), p.shape) for path, p in self.parts.items()
-        }
-        self.parts = {INPUT: Part(slice(0, x.size), x.shape), **parts}
-        self.point = np.concatenate([self.rows.x.ravel(), self.point])
+        super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training, of_input=True)
+        (m, *features), outputs = x.shape, dy.shape[1:]
+        self.layer, self.counts = layer, {"rows": m, "features": math.prod(features)}
+        if outputs != tuple(features):
+            self.counts["outputs"] = math.prod(outputs)
 
     def outputs(self, v: np.ndarray) -> Any:
         """y at v."""
@@ -85,9 +83,8 @@ def layer_subject(
     """A clone of the layer with random float64 parameters, on m random rows or on the rows x, with a random dy."""
     rng = np.random.default_rng(seed)
     clone, params, _ = build_clone(layer, shape, np.float64, rng)
-    params.theta += 0.5 * rng.standard_normal(
-        params.theta.size
-    )  # initializers make zeros and ones, which hide mistakes
+    # initializers make zeros and ones, which hide mistakes
+    params.theta += 0.5 * rng.standard_normal(params.theta.size)
     x = rng.standard_normal((m, *shape)) if x is None else x.astype(np.float64)
     start = Snapshot(inner for _, inner in clone.walk())
     with np.errstate(all="ignore"):

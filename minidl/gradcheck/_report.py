@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Tensor:
     """The check of the gradient of one tensor.
 
-    difference  |a - n| / (|a| + |n|) over the entries checked, without kinks
+    difference  |a - n| / (|a| + |n|) over the entries checked, or along the direction, without kinks; above 1e-12 the
+                rounding error is subtracted
     worst       index of the entry with the largest difference, its gradient (analytic) and derivative (numeric)
     kinks       entries left out because their derivative depends on the side from which it is taken, as in ReLU at 0
     checked     entries compared one by one; 0 if one random direction through all of them was enough
@@ -41,18 +42,16 @@ class Tensor:
 class Report:
     """The result of a gradient check.
 
-    tensors     the check of each gradient, by path
-    difference  |a - n| / (|a| + |n|) over all of them
-    guilty      path of the layer whose backward is wrong, or None
-    broken      rules for layers that this one breaks: the check fails then, too
-    notes       advice; it does not fail the check
+    tensors  the check of each gradient, by path
+    guilty   path of the layer whose backward is wrong, or None
+    broken   rules for layers that this one breaks: the check fails then, too
+    notes    advice; it does not fail the check
     """
 
     title: str
     method: str
     rows: int | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    difference: float = 0.0
     guilty: str | None = None
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -70,6 +69,11 @@ class Report:
         return not self.broken and all(tensor.passed for tensor in self.tensors.values())
 
     @property
+    def difference(self) -> float:
+        """The largest difference of any tensor, as far as rounding does not explain it."""
+        return max((tensor.difference for tensor in self.tensors.values()), default=0.0)
+
+    @property
     def wrong(self) -> dict[str, Tensor]:
         return {path: tensor for path, tensor in self.tensors.items() if not tensor.passed}
 
@@ -78,8 +82,7 @@ class Report:
         return sum(tensor.kinks for tensor in self.tensors.values())
 
     def include(self, part: Report) -> None:
-        """Add the difference and the effort of another report. The method is the less exact one."""
-        self.difference = max(self.difference, part.difference)
+        """Add the effort of another report. The method is the less exact one."""
         self.evaluations += part.evaluations
         self.seconds += part.seconds
         self.method = self.method if METHODS[part.method].exact else part.method
@@ -127,4 +130,4 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dicts."""
-        return {"passed": self.passed, **asdict(self)}
+        return {"passed": self.passed, "difference": self.difference, **asdict(self)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from ..data import finite, numeric
 from ..errors import ShapeError
 from ..losses import Loss
 from ..parameters import Penalty
-from ._differentiation import Differentiation, complex_arithmetic, keeps_derivatives, largest, random_step
+from ._differentiation import Differentiation, Function, complex_arithmetic, keeps_derivatives, largest, random_step
 from ._rounding import bound
 
 REPEATS = 10  # two small random masks can be equal by chance, but not so many
@@ -48,11 +49,13 @@ class Subject(ABC):
 
     point        where the gradient is checked
     parts        the tensors in v, by path
+    counts       the numbers of rows, features, outputs, which a wrong gradient may have as a factor
     evaluations  of f, or of one layer in it, so far
     """
 
     point: np.ndarray
     parts: dict[str, Part]
+    counts: dict[str, int]
     evaluations = 0
     trials: ClassVar[int] = 2  # whether f supports complex numbers is tried so often
 
@@ -133,75 +136,79 @@ class Subject(ABC):
 
 
 class PlainSubject(Subject):
-    """f(theta) -> number, for theta a number or an array; its gradient as a function, or its value at theta.
+    """f(theta) -> number for one array theta, and the function that is claimed to be its gradient.
 
-    who  the function that a user called, for errors
+    weights  of the rows, if f is a weighted loss
     """
 
-    def __init__(self, who: str, f: Callable[[Any], Any], gradient: Any, theta: Any) -> None:
-        array = finite(who, "theta", numeric(who, "theta", theta), np.dtype(np.float64))
-        self.who, self.f, self.claimed, self.shape = who, f, gradient, array.shape
-        self.point = array.reshape(-1).copy()
-        self.parts = {"theta": Part(slice(0, array.size), array.shape)}
+    weights: np.ndarray | None = None
 
-    def _theta(self, v: np.ndarray) -> Any:
-        return v.reshape(self.shape).copy() if self.shape else v[0]  # a copy, because f may write into it
+    def __init__(self, f: Function, gradient: Function, theta: np.ndarray, path: str, counts: dict[str, int]) -> None:
+        self.f, self.claimed, self.counts = f, gradient, counts
+        self.point, self.theta = theta.astype(np.float64).ravel(), Part(slice(0, theta.size), theta.shape)
+        self.parts = {path: self.theta}
 
     def value(self, v: np.ndarray) -> Any:
         self.evaluations += 1
-        value = self.f(self._theta(v))
-        if np.ndim(value) or value is None:
-            got = "None" if value is None else f"an array of shape {np.shape(value)}"
-            raise ShapeError(f"{self.who}: f(theta) must be a number, got {got}")
-        return value
+        return self.f(self.theta.of(v))
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        claimed = np.asarray(self.claimed(self._theta(v)) if callable(self.claimed) else self.claimed, np.float64)
-        if claimed.shape != self.shape:
-            raise ShapeError(f"{self.who}: gradient has shape {claimed.shape}, theta {self.shape}")
-        return claimed.reshape(-1).copy()
+        return np.array(self.claimed(self.theta.of(v)), np.float64).ravel()
 
 
-class LossSubject(Subject):
+def user_function(who: str, f: Function, gradient: Any, theta: Any) -> PlainSubject:
+    """The f(theta) that a user handed to `who`, theta a number or an array; its gradient as a function, or at theta."""
+    array = finite(who, "theta", numeric(who, "theta", theta), np.dtype(np.float64))
+
+    def given(theta: np.ndarray) -> Any:
+        return theta.copy() if theta.ndim else theta[()]  # a copy, because f may write into it
+
+    def value(theta: np.ndarray) -> Any:
+        value = f(given(theta))
+        if np.ndim(value) or value is None:
+            got = "None" if value is None else f"an array of shape {np.shape(value)}"
+            raise ShapeError(f"{who}: f(theta) must be a number, got {got}")
+        return value
+
+    def claimed(theta: np.ndarray) -> Any:
+        claimed = gradient(given(theta)) if callable(gradient) else gradient
+        if np.shape(claimed) != theta.shape:
+            raise ShapeError(f"{who}: gradient has shape {np.shape(claimed)}, theta {theta.shape}")
+        return claimed
+
+    return PlainSubject(value, claimed, array, "theta", {})
+
+
+def penalty_subject(penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: float) -> PlainSubject:
+    """The sum of penalties, each on its region of the weights w, for a batch of m rows."""
+    terms = list(penalties)
+
+    def value(w: np.ndarray) -> Any:
+        return sum(penalty.value(w[region], m) for region, penalty in terms)
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        whole = np.zeros(w.shape)
+        for region, penalty in terms:
+            whole[region] += penalty.gradient(w[region], m)
+        return whole
+
+    return PlainSubject(value, gradient, w, "weights", {"rows": int(m)})
+
+
+class LossSubject(PlainSubject):
     """A loss as a function of its outputs p, for given targets and weights."""
 
     def __init__(self, loss: Loss, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> None:
+        def gradient(p: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(loss.value_and_gradient(p, y, weights)[1], p.shape)
+
+        counts = {"rows": len(p), "outputs": math.prod(p.shape[1:])}
+        super().__init__(lambda p: loss.value(p, y, weights), gradient, p, "output", counts)
         self.loss, self.y, self.weights = loss, y, weights
-        self.point = p.astype(np.float64).ravel()
-        self.parts = {"output": Part(slice(0, p.size), p.shape)}
-
-    def _p(self, v: np.ndarray) -> np.ndarray:
-        return self.parts["output"].of(v)
-
-    def value(self, v: np.ndarray) -> Any:
-        self.evaluations += 1
-        return self.loss.value(self._p(v), self.y, self.weights)
 
     def outputs(self, v: np.ndarray) -> Any:
-        return self.loss.terms(self._p(v), self.y)[0]
-
-    def gradient(self, v: np.ndarray) -> np.ndarray:
-        p = self._p(v)
-        return np.broadcast_to(self.loss.value_and_gradient(p, self.y, self.weights)[1], p.shape).ravel()
+        return self.loss.terms(self.theta.of(v), self.y)[0]
 
     def unit(self, v: np.ndarray) -> float:
         # derivatives are differences of outputs and targets, with rounding errors of 1 / m, however small the loss is
         return max(1.0, largest(self.y), largest(v)) / len(self.y)
-
-
-class PenaltySubject(Subject):
-    """The sum of penalties, each on its region of the weights w, for a batch of m rows."""
-
-    def __init__(self, penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: float) -> None:
-        self.penalties, self.m, self.point = list(penalties), m, w.astype(np.float64)
-        self.parts = {"weights": Part(slice(0, w.size), w.shape)}
-
-    def value(self, v: np.ndarray) -> Any:
-        self.evaluations += 1
-        return sum(penalty.value(v[region], self.m) for region, penalty in self.penalties)
-
-    def gradient(self, v: np.ndarray) -> np.ndarray:
-        whole = np.zeros(v.shape)
-        for region, penalty in self.penalties:
-            whole[region] += penalty.gradient(v[region], self.m)
-        return whole

@@ -7,6 +7,7 @@ import pytest
 
 from minidl import Sequential, check_model
 from minidl.layers import Chain, Dense, Layer, Parameter, ReLU, Sigmoid, Softplus
+from minidl.losses import MeanSquaredError
 from tests.helpers.networks import X, Y, trained
 from tests.helpers.planted import worse
 from tests.helpers.planted_own import Noise
@@ -109,3 +110,20 @@ def test_a_layer_that_training_does_not_run_is_not_guilty():
     model = Sequential([Dense(5), Either(worse(ReLU)(), worse(Sigmoid)()), Dense(1)], seed=0)
     model.build((3,))
     assert check_model(model, X, Y, raise_on_failure=False).guilty == "either/worse"
+
+
+def test_a_mistake_that_only_a_small_tolerance_finds_is_explained():
+    model = trained(worse(Sigmoid, 1 + 1e-8)())
+    assert check_model(model, X, Y).passed
+    report = check_model(model, X, Y, tolerance=1e-10, raise_on_failure=False)
+    assert (report.guilty, "1.00000001 x derivative" in str(report)) == ("worse", True)
+
+
+def test_a_mistake_in_a_loss_that_only_a_small_tolerance_finds_is_explained():
+    class Barely(MeanSquaredError):
+        def value_and_gradient(self, p, y, weights=None):
+            value, gradient = super().value_and_gradient(p, y, weights)
+            return value, (1 + 1e-8) * gradient
+
+    report = check_model(trained(loss=Barely()), X, Y, tolerance=1e-10, raise_on_failure=False)
+    assert "the derivative of Barely = 1.00000001 x derivative everywhere" in str(report)

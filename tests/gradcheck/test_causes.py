@@ -7,6 +7,8 @@ import pytest
 
 from minidl import check_layer
 from minidl.gradcheck._causes import Evidence
+from minidl.gradcheck._differentiation import CENTRAL
+from minidl.gradcheck._subjects import PlainSubject
 from minidl.layers import Dense, Layer, LeakyReLU, ReLU, Residual, Sigmoid, Tanh
 from tests.helpers.right_layers import doubling
 
@@ -155,7 +157,11 @@ def test_a_backward_that_returns_nothing_is_described():
 
 def test_noise_much_smaller_than_the_derivative_is_not_a_factor_of_it():
     noise, derivative = np.random.default_rng(0).standard_normal((2, 5, 4))
-    assert Evidence("dL/dx", 1e-7 * noise, derivative, {}, 1e-6).factor(1e-7 * noise, derivative) is None
-    assert Evidence("dL/dx", 1e-7 * derivative, derivative, {}, 1e-6).factor(
-        1e-7 * derivative, derivative
-    ) == pytest.approx(1e-7)
+
+    def ratio(claimed):
+        f = lambda theta: (derivative * theta).sum()  # noqa: E731
+        subject = PlainSubject(f, lambda theta: claimed, np.zeros((5, 4)), "theta", {})
+        return Evidence(subject, "theta", "dL/dx", CENTRAL).ratio
+
+    assert np.isnan(ratio(1e-7 * noise))
+    assert ratio(1e-7 * derivative) == pytest.approx(1e-7)

@@ -19,6 +19,7 @@ from minidl import (
 from minidl.layers import Dense, Layer, Residual
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.regularizers import L1, L2
+from minidl.validation import Interval
 from tests.helpers.networks import X, Y, trained
 from tests.helpers.planted import worse
 from tests.helpers.planted_own import Huber, Modulus, Skip
@@ -273,3 +274,37 @@ def test_the_penalty_is_checked_separately():
 def test_a_check_needs_rows():
     with pytest.raises(SettingError, match=r"check_layer: rows must be an integer or several of them, got \(\)"):
         check_layer(Dense(3), 4, rows=())
+
+
+def test_the_penalty_is_checked_by_the_given_method():
+    model = trained()
+    assert check_model(model, X, Y, method="central").method == "central"
+
+    @dataclass(frozen=True)
+    class Lossy(L2):
+        def value(self, w, m):
+            return super().value(w.real, m)
+
+    lossy = trained(loss=BinaryCrossentropy() + Lossy(0.7))
+    assert check_model(lossy, X, Y).method == "central"
+    with pytest.raises(SettingError, match="the penalty's gradient loses the imaginary parts"):
+        check_model(lossy, X, Y, method="complex")
+
+
+def test_a_loss_is_checked_on_outputs_below_a_finite_upper_bound():
+    class Below(MeanSquaredError):
+        """l = -log(-p)."""
+
+        outputs = Interval("(-inf, 0)")
+
+        def terms(self, p, y):
+            assert (p.real < 0).all()
+            return -np.log(-p).sum(axis=1), -1 / p
+
+    assert check_loss(Below()).passed
+
+
+def test_the_difference_of_a_report_is_the_largest_of_its_tensors():
+    report = check_model(trained(worse(Skip)()), X, Y, raise_on_failure=False)
+    assert report.difference == max(tensor.difference for tensor in report.tensors.values()) > 1e-3
+    assert report.to_dict()["difference"] == report.difference

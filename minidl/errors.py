@@ -5,6 +5,10 @@ class SettingError(ValueError, TypeError):
     """A setting has a wrong type or lies outside its range (both at once, as scikit-learn's InvalidParameterError)."""
 
 
+class UnknownAttributeError(SettingError, AttributeError):
+    """An attribute is set that the object does not have."""
+
+
 class ShapeError(ValueError):
     """The shape of an array does not fit the layer or the model that receives it."""
 

@@ -39,6 +39,8 @@ from .gradcheck import relative_difference as relative_difference
 from .layers import Layer as Layer
 from .layers import Parameter as Parameter
 from .model import Model as Model
+from .seeding import set_random_seed as set_random_seed
+from .sequential import Input as Input
 from .sequential import Sequential as Sequential
 
 __version__: str

@@ -23,33 +23,37 @@ def check_dtype(given: Any) -> np.dtype[Any]:
     raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
 
 
-def check_row_shape(input_shape: Any) -> tuple[int, ...]:
+def check_row_shape(input_shape: Any, who: str = "build") -> tuple[int, ...]:
     """Return the shape of a row from (features,), (None, features) or a number of features."""
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
     shape = shape[1:] if shape and shape[0] is None else shape
     if not shape:
-        raise SettingError(f"build: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
-    return tuple(check_integer("build", "input_shape", n, 1) for n in shape)
+        raise SettingError(f"{who}: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
+    return tuple(check_integer(who, "input_shape", n, 1) for n in shape)
 
 
-def infer_spec(layer: Layer, loss: Loss, adapter: Adapter, dtype: np.dtype[Any], rng: np.random.Generator) -> DataSpec:
-    """Infer from the data's shape what a model that is not built expects of it. Stored rows may have to be flat."""
-    row_shape = adapter.row_shape
+def infer_spec(layer: Layer, loss: Loss, adapter: Adapter, dtype: np.dtype[Any]) -> DataSpec:
+    """Infer from the data's shape what a model that is not built expects of it."""
+    shapes = fitting_shapes(layer, adapter.row_shape, adapter.stored)
+    return DataSpec(dtype, *shapes, loss.labels, loss.sparse)
+
+
+def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes of an input row and of an output row. Stored rows may have to be flat to fit the layer."""
     try:
-        output_shape = infer_output_shape(layer, row_shape, rng)
+        return row_shape, infer_output_shape(layer, row_shape)
     except ShapeError:
-        if not adapter.stored:
+        if not stored:
             raise
-        row_shape = (math.prod(row_shape),)
-        output_shape = infer_output_shape(layer, row_shape, rng)
-    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse)
+        flat = (math.prod(row_shape),)
+        return flat, infer_output_shape(layer, flat)
 
 
-def infer_output_shape(layer: Layer, row_shape: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+def infer_output_shape(layer: Layer, row_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Let the layers make their Parameters, which have no storage yet, and return the shape of an output row."""
-    _check_places(layer, rng)
+    _check_places(layer)
     output_shape = build_layer(layer, row_shape)
-    _check_places(layer, rng)
+    _check_places(layer)
     return output_shape
 
 
@@ -79,16 +83,13 @@ def _check_rows(layer: Layer, y: Any, shape: tuple[int, ...]) -> None:
         raise ShapeError(f"{type(layer).__name__}: {message}")
 
 
-def _check_places(layer: Layer, rng: np.random.Generator) -> None:
-    """Raise SettingError if a layer or a parameter has two places, or a layer belongs to another model."""
+def _check_places(layer: Layer) -> None:
+    """Raise SettingError if a layer or a parameter has two places in the model."""
     seen: dict[int, str] = {}
     for path, inner in layer.walk():
         _check_place(seen, "layer", path, inner, ": use clone()")
         for name, parameter in inner.parameters.items():
             _check_place(seen, "parameter", join_path(path, name), parameter, ": weights cannot be shared")
-        if inner.has_rng and inner.rng is not rng:
-            who = path or type(inner).__name__
-            raise SettingError(f"the layer {who} already belongs to another model; put layer.clone() here")
 
 
 def _check_place(seen: dict[int, str], kind: str, name: str, thing: object, remedy: str) -> None:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from ._tables import align_columns, escape, html_table
 from .layers import Chain, Layer
-from .parameters import Parameters
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
 
 
 def summary_table(
-    name: str, layer: Layer, output_shape: tuple[int, ...], params: Parameters, optimizer_numbers: int
+    name: str, layer: Layer, output_shape: tuple[int, ...] | None, itemsize: int, optimizer_numbers: int
 ) -> str:
-    """Return the title, one row for each layer, and the totals."""
+    """Return the title, one row for each layer, and the totals. output_shape: None for a model that is not built."""
     rows = [f"│ {' │ '.join(row)} │" for row in align_columns([HEADER, *_rows(name, layer, output_shape)], "<<>")]
     rules = ["─" * len(cell) for cell in rows[0].strip("│").split("│")]
     top, middle, bottom = (left + cross.join(rules) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘"))
     return "\n".join(
-        [f'Model: "{name}"', top, rows[0], middle, *rows[1:], bottom, *_totals(layer, params, optimizer_numbers)]
+        [f'Model: "{name}"', top, rows[0], middle, *rows[1:], bottom, *_totals(layer, itemsize, optimizer_numbers)]
     )
 
 
 def summary_html(
-    name: str, layer: Layer, output_shape: tuple[int, ...], params: Parameters, optimizer_numbers: int
+    name: str, layer: Layer, output_shape: tuple[int, ...] | None, itemsize: int, optimizer_numbers: int
 ) -> str:
     """Return the same as a table in HTML."""
-    totals = "<br>".join(escape(line) for line in _totals(layer, params, optimizer_numbers))
+    totals = "<br>".join(escape(line) for line in _totals(layer, itemsize, optimizer_numbers))
     return html_table(f"Model: {name}", HEADER, _rows(name, layer, output_shape)) + f"<p>{totals}</p>"
 
 
-def _rows(name: str, layer: Layer, output_shape: tuple[int, ...]) -> list[tuple[str, str, str]]:
-    children, shapes = (layer.children, layer.shapes) if isinstance(layer, Chain) else ({name: layer}, [output_shape])
+def _rows(name: str, layer: Layer, output_shape: tuple[int, ...] | None) -> list[tuple[str, str, str]]:
+    children = layer.children if isinstance(layer, Chain) else {name: layer}
+    if output_shape is None:
+        return [(f"{name} ({type(child).__name__})", "?", "0 (unbuilt)") for name, child in children.items()]
+    shapes = layer.shapes if isinstance(layer, Chain) else [output_shape]
     rows = []
     for (name, child), output in zip(children.items(), shapes, strict=True):
         kind, shape = type(child).__name__, ", ".join(str(n) for n in (None, *output))
@@ -51,13 +53,13 @@ def _state(layer: Layer) -> int:
     return sum(int(array.size) for array in layer.named_state().values())
 
 
-def _totals(layer: Layer, params: Parameters, optimizer_numbers: int) -> list[str]:
-    parameters, frozen, state, size = _parameters(layer), _frozen(layer), _state(layer), params.theta.itemsize
+def _totals(layer: Layer, itemsize: int, optimizer_numbers: int) -> list[str]:
+    parameters, frozen, state = _parameters(layer), _frozen(layer), _state(layer)
     total = parameters + state + optimizer_numbers
     counts = {"Total": total, "Trainable": parameters - frozen, "Non-trainable": state + frozen}
     if optimizer_numbers:
         counts["Optimizer"] = optimizer_numbers
-    return [f" {title} params: {count:,} ({_bytes(count * size)})" for title, count in counts.items()]
+    return [f" {title} params: {count:,} ({_bytes(count * itemsize)})" for title, count in counts.items()]
 
 
 def _bytes(count: float) -> str:

@@ -17,6 +17,7 @@ from .diagnostics import class_labels, collect_signals
 from .errors import DataError, NonFiniteError, SettingError
 from .metrics import Accuracy
 from .model import Model
+from .seeding import Streams
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +172,7 @@ def _make(name: str, variant: Variant, seed: int) -> Model:
     """The variant's model for this seed."""
     if isinstance(variant, Model):
         model = copy.deepcopy(variant)
-        model.seed, model.rng = seed, np.random.default_rng(seed)
+        model.seed, model.streams = seed, Streams.split(seed)
         return model
     model = variant(seed)
     if not isinstance(model, Model):

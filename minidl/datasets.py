@@ -10,13 +10,14 @@ import numpy as np
 
 from . import validation
 from .errors import DataError
+from .seeding import new_sequence
 
 FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}
 
 
 def _seed(seed: int | None) -> int:
     # with None, scikit-learn would use NumPy's global generator
-    return int(np.random.default_rng().integers(2**31)) if seed is None else seed
+    return int(new_sequence(None).generate_state(1)[0]) if seed is None else seed
 
 
 def _half(who: str, points: int) -> int:
@@ -43,7 +44,7 @@ def flower(points: int = 400, *, noise: float = 0.2, seed: int | None = None) ->
 
     If points is odd, one point less is returned.
     """
-    rng, each = np.random.default_rng(seed), _half("flower", points)
+    rng, each = np.random.default_rng(_seed(seed)), _half("flower", points)
     parts = []
     for label in (0, 1):
         t = np.linspace(3.12 * label, 3.12 * (label + 1), each) + noise * rng.standard_normal(each)
@@ -57,7 +58,7 @@ def spiral(points: int = 50, *, noise: float = 1.0, seed: int | None = None) -> 
 
     If points is odd, one point less is returned.
     """
-    rng, each = np.random.default_rng(seed), _half("spiral", points)
+    rng, each = np.random.default_rng(_seed(seed)), _half("spiral", points)
     parts = []
     for factor, start in ((0.3, 0.0), (0.2, 1.0)):
         t = np.linspace(start, 4 * 3.1415, each)
@@ -139,7 +140,7 @@ def write_photographs(directory: str | Path, *, seed: int | None = 0) -> None:
     import h5py
     from sklearn.datasets import load_sample_image
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_seed(seed))
     pictures = [load_sample_image("china.jpg"), load_sample_image("flower.jpg")]
     for part, count in (("train", 209), ("test", 50)):
         y = rng.permutation(np.arange(count) % 2)

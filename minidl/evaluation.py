@@ -22,15 +22,14 @@ def evaluate(
     objective: Objective,
     metrics: Metrics,
     source: Source,
-    penalty_rows: int,
     callbacks: CallbackList = NO_CALLBACKS,
     size: int = PREDICT_ROWS,
 ) -> Figures:
-    """The figures over all of the source in inference mode; the penalty is that of a batch of penalty_rows."""
+    """The figures over all of the source in inference mode, in batches of `size` rows."""
     call(callbacks.on_test_begin, {})
     for metric in metrics.values():
         metric.reset()
-    rows, data_sum, penalty = 0.0, 0.0, objective.penalty(penalty_rows)
+    rows, data_sum = 0.0, 0.0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for number, batch in enumerate(source.batches(size)):
             for hook in callbacks.on_test_batch_begin:
@@ -40,8 +39,8 @@ def evaluate(
             data_sum += batch.total_weight * float(objective.loss.value(outputs, batch.y, batch.weight))
             update_metrics(metrics, objective, batch, outputs)
             for hook in callbacks.on_test_batch_end:
-                hook(number, figures(objective, metrics, data_sum / rows, penalty, running=True))
-    logs = figures(objective, metrics, data_sum / rows, penalty)
+                hook(number, figures(objective, metrics, data_sum / rows, objective.penalty(rows), running=True))
+    logs = figures(objective, metrics, data_sum / rows, objective.penalty(rows))
     call(callbacks.on_test_end, logs)
     return logs
 

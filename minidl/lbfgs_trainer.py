@@ -60,7 +60,7 @@ class LBFGSTrainer(Trainer):
     def _evaluate(self) -> float:
         """The objective over all rows, batch by batch; its gradient goes to params.grad, its figures to the state."""
         objective, state, grad = self.objective, self.state, self.objective.params.grad
-        drawn, total = objective.rng.bit_generator.state, np.zeros_like(grad)
+        drawn, total = objective.streams.masks.bit_generator.state, np.zeros_like(grad)
         state.rows, state.data_sum = 0.0, 0.0
         for metric in self.metrics.values():
             metric.reset()
@@ -73,7 +73,7 @@ class LBFGSTrainer(Trainer):
             self.measure(batch, outputs)
         np.divide(total, state.rows, out=grad)
         penalty = objective.add_penalty_gradient(state.rows)
-        if objective.rng.bit_generator.state != drawn:
+        if objective.streams.masks.bit_generator.state != drawn:
             raise SettingError("fit: LBFGS needs an objective that is the same each time, without Dropout or noise")
         value = state.data_sum / state.rows + penalty
         if not (math.isfinite(value) and objective.params.first_not_finite() is None):

@@ -10,10 +10,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_trainer registers its trainer
-from ._building import check_dtype, check_row_shape, check_shapes, infer_output_shape, infer_spec
+from ._building import check_dtype, check_row_shape, check_shapes, fitting_shapes, infer_output_shape, infer_spec
 from ._lazy import extension
 from ._summary import summary_html, summary_table
-from ._tables import escape
 from ._weights import set_weights, weights_of
 from .callbacks import (
     NO_CALLBACKS,
@@ -36,13 +35,14 @@ from .naming import snake_case
 from .objective import Objective, sequence
 from .optimizers import SGD, Optimizer
 from .parameters import Parameters
+from .seeding import Streams
 from .trainer import FitOptions, Trainer, TrainingState, trainer_for
-from .validation import check_integer, check_real
+from .validation import OwnAttributes, check_integer, check_real
 
 Callbacks: TypeAlias = Callback | Iterable[Callback] | None
 
 
-class Model:
+class Model(OwnAttributes):
     """A layer that is trained: build, compile, fit, evaluate, predict.
 
     seed   determines everything that is drawn: first weights, order of batches, dropout masks
@@ -58,19 +58,21 @@ class Model:
         self.seed = None if seed is None else check_integer("Model", "seed", seed, 0)
         self.dtype = check_dtype(dtype)
         self.name = name or snake_case(type(self).__name__)
-        self.rng = np.random.default_rng(self.seed)
+        self.streams = Streams.split(self.seed)
         self.optimizer: Optimizer = SGD(0.01)
         self.loss: PenalizedLoss | None = None  # None: the loss that fits the last layer and the targets
         self.metrics: dict[str, Metric] = {}
         self.history = History()
         self.trainer: Trainer | None = None  # of the fit that is running
         self.position: TrainingState | None = None  # of a loaded model: the place of its training, for `initial_epoch`
+        self.training_rows: float | None = None  # m in the penalties, settled by `fit`
         self.input_shape: tuple[int, ...] | None = None
         self.output_shape: tuple[int, ...] = ()
         self._params: Parameters | None = None
         self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
         self._objective: Objective | None = None
         self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
+        self._own: Optimizer | None = None  # the same, also after the layers have changed: it starts again
         self._stopped = False
 
     # ---- build and compile
@@ -84,7 +86,18 @@ class Model:
         """The parameters by path, and in one vector: `params.theta`, `params.grad`."""
         if self._params is None:
             raise NotBuiltError(f"{self.name} has no parameters yet: call build((features,)) or fit(x, y) first")
+        if not self._params.is_open:
+            self._params.claim()
         return self._params
+
+    @property
+    def trainable(self) -> bool:
+        """False: training does not change the weights. Setting it sets it on all layers."""
+        return self.layer.trainable
+
+    @trainable.setter
+    def trainable(self, trainable: bool) -> None:
+        self.layer.trainable = trainable
 
     @property
     def objective(self) -> Objective:
@@ -92,7 +105,11 @@ class Model:
         terms = self._loss_in_use or self._default_loss(None)
         linked = self._objective
         if linked is None or linked.terms != terms or not linked.is_current:
-            linked = self._objective = Objective.link(self.layer, terms, self.params, self.rng)
+            linked = Objective.link(self.layer, terms, self.params, self.streams, self.training_rows)
+        elif linked.rows != self.training_rows:
+            linked = linked.with_rows(self.training_rows)
+        self._objective = linked
+        linked.claim()
         return linked
 
     def build(self, input_shape: Any) -> None:
@@ -108,15 +125,28 @@ class Model:
         self._build(row_shape, initialize=False)
 
     def _build(self, row_shape: tuple[int, ...], *, initialize: bool) -> None:
-        output_shape = infer_output_shape(self.layer, row_shape, self.rng)
+        output_shape = infer_output_shape(self.layer, row_shape)
         params = Parameters(self.layer.named_parameters(), self.dtype)
         if initialize:
-            params.initialize(self.rng)
+            params.initialize(self.streams.weights)
         for _, layer in self.layer.walk():
-            layer.rng = self.rng
+            layer.rng = self.streams.masks
         check_shapes(self.layer, row_shape, output_shape, self.dtype)
+        for _, layer in self.layer.walk():
+            layer.built = True
         self._params, self.input_shape, self.output_shape = params, row_shape, output_shape
         self._prepared = self._objective = None
+
+    def unbuild(self) -> None:
+        """Forget parameters and shapes, because the layers change. Layers that are built keep their weights."""
+        self._params = self._objective = self._prepared = self.input_shape = None
+        self._loss_in_use, self.output_shape = self.loss, ()
+
+    def take_streams(self, streams: Streams) -> None:
+        """Go on with these random numbers."""
+        self.streams, self._objective = streams, None
+        for _, layer in self.layer.walk():
+            layer.rng = streams.masks
 
     def compile(
         self,
@@ -143,9 +173,10 @@ class Model:
     def prepare_optimizer(self, who: str = "fit") -> None:
         """Build the optimizer for the model's parameters, if it is new."""
         if self._prepared is not self.optimizer:
-            _check_unused(who, self.optimizer)
+            if self._own is not self.optimizer:
+                _check_unused(who, self.optimizer)
             self.optimizer.build(self.params)
-            self._prepared = self.optimizer
+            self._prepared = self._own = self.optimizer
 
     # ---- fit
 
@@ -202,6 +233,8 @@ class Model:
         params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
         callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
         self.build(train.row_shape)
+        if not isinstance(initial_epoch, TrainingState):
+            self._settle_rows(train)
         self.trainer = trainer = self._new_trainer(train, options, held_out, state, callback_list)
         try:
             trainer.run()
@@ -214,6 +247,13 @@ class Model:
         kind = trainer_for(self.optimizer)
         return kind(self.objective, self.optimizer, self.metrics, train, options, *others)
 
+    def _settle_rows(self, train: Source) -> None:
+        """Let the data that training begins with decide on m in the penalties."""
+        self.training_rows = trainer_for(self.optimizer).count_rows(self.optimizer, train)
+        if self.training_rows is None and self.objective.needs_rows:
+            remedy = "pass steps_per_epoch, or a penalty that is not divided by them, such as L2.keras(0.01)"
+            raise SettingError(f"fit: the penalty is divided by the rows of an epoch, which are unknown; {remedy}")
+
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -221,6 +261,8 @@ class Model:
         source = self._source(self._adapt("train_on_batch", x, y, sample_weight, class_weight))
         self.build(source.row_shape)
         self.prepare_optimizer("train_on_batch")
+        if self.training_rows is None:
+            self._settle_rows(source)
         options = FitOptions(source.batch_rows(2**62), shuffle=False)
         return self._returned(self._new_trainer(source, options).run_one_step("train_on_batch"), return_dict)
 
@@ -280,7 +322,7 @@ class Model:
         terms = chosen or self._default_loss(adapter.targets)
         loss = terms.loss
         if self.input_shape is None:
-            spec = infer_spec(self.layer, loss, adapter, self.dtype, self.rng)
+            spec = infer_spec(self.layer, loss, adapter, self.dtype)
         else:
             spec = DataSpec(self.dtype, self.input_shape, self.output_shape, loss.labels, loss.sparse)
         train, held_out = adapter.source(spec), None
@@ -312,17 +354,18 @@ class Model:
     ) -> Any:
         """Return loss and metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
 
-        The loss includes the penalty of a training batch of batch_size rows (None: all rows). verbose=1 shows a bar.
+        The loss includes the penalties as `fit` reports them; before the first fit they are divided by these rows.
+        batch_size: rows at a time, 1,024 if not given; it changes no figure. verbose=1 shows a bar. A model that is not
+        built is built for these rows.
         """
         check_verbose("evaluate", verbose)
-        self._check_built("evaluate")
-        size = None if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)
+        size = PREDICT_ROWS if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)
         watching = [*as_list("evaluate", callbacks), *evaluation_progress(verbose)]
         source = self._source(self._adapt("evaluate", x, y, sample_weight, steps=steps))
-        callback_list = self._callback_list(watching, verbose, source.steps(PREDICT_ROWS))
-        rows = source.batch_rows(len(source) if isinstance(source, Examples) and size is None else size or PREDICT_ROWS)
+        self.build(source.row_shape)
+        callback_list = self._callback_list(watching, verbose, source.steps(size))
         try:
-            logs = evaluate(self.objective, self.metrics, source, rows, callback_list)
+            logs = evaluate(self.objective, self.metrics, source, callback_list, size)
         finally:
             callback_list.close_all()
         return self._returned(logs, return_dict)
@@ -351,12 +394,15 @@ class Model:
     ) -> Any:
         """Return the outputs (m, outputs), without dropout, for x (m, features ...) or batches. Threads may share it.
 
+        A model that is not built is built for these rows.
+
         out  an array or an HDF5 dataset of that shape to write them into; it is returned then
         """
         check_verbose("predict", verbose)
-        self._check_built("predict")
         size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
+        if not self.built:
+            x = self._build_for_inputs(x)
         source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
         callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:
@@ -368,14 +414,17 @@ class Model:
         finally:
             callback_list.close_all()
 
+    def _build_for_inputs(self, x: Any) -> Any:
+        """Build the model for the rows in x. Return x whole: reading its first batch may have taken it away."""
+        x, row_shape, stored = data.peek("predict", x, self.dtype)
+        row_shape, _ = fitting_shapes(self.layer, row_shape, stored)
+        self.build(row_shape)
+        return x
+
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Return `predict` on these rows."""
         outputs: np.ndarray = self.predict(x)
         return outputs
-
-    def _check_built(self, who: str) -> None:
-        if not self.built:
-            raise NotBuiltError(f"{who}: {self.name} is not built yet; call fit or build first")
 
     # ---- weights
 
@@ -423,18 +472,19 @@ class Model:
         extension("model files").restore_training(self, path)
 
     def summary(self, *, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes and parameters, as Keras does."""
-        params = self.params  # raises NotBuiltError
-        print_fn(summary_table(self.name, self.layer, self.output_shape, params, self._optimizer_numbers()))
+        """Print the layers with their output shapes and parameters, as Keras does; "?" where they are not built."""
+        print_fn(summary_table(*self._summarized()))
+
+    def _summarized(self) -> tuple[str, Layer, tuple[int, ...] | None, int, int]:
+        shape = self.output_shape if self.built else None
+        return self.name, self.layer, shape, self.dtype.itemsize, self._optimizer_numbers()
 
     def _optimizer_numbers(self) -> int:
         """The numbers in the optimizer's state, its learning rate included; 0 before it is built."""
         return self.optimizer.count_state() + 1 if self._prepared is self.optimizer else 0
 
     def _repr_html_(self) -> str:
-        if not self.built:
-            return f"<pre>{escape(repr(self))}</pre>"
-        return summary_html(self.name, self.layer, self.output_shape, self.params, self._optimizer_numbers())
+        return summary_html(*self._summarized())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layer!r})"

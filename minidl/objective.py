@@ -13,6 +13,7 @@ from .data import Examples
 from .layers import Chain, Layer
 from .losses import Loss, PenalizedLoss
 from .parameters import Parameters, Penalty
+from .seeding import Streams
 
 Region = slice | np.ndarray  # of theta: a slice, or an array of indices
 State = list[tuple[Layer, str, np.ndarray]]
@@ -37,7 +38,9 @@ class Objective:
     loss        the loss as a function of what `layers` returns
     penalties   each with the region of theta that it applies to
     params      theta and its gradient
-    rng         the generator that the layers draw from
+    streams     the random numbers: the layers draw from `masks`, the trainer from `order`
+    rows        m in the penalties: the rows of the training, one number for every batch, validation and evaluation;
+                None before the first training: the rows at hand
     frozen      the indices in theta that training leaves as they are; empty if every layer is trainable
     trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
@@ -50,13 +53,16 @@ class Objective:
     loss: Loss
     penalties: tuple[tuple[Region, Penalty], ...]
     params: Parameters
-    rng: np.random.Generator
+    streams: Streams
+    rows: float | None
     frozen: np.ndarray
     trainable: tuple[tuple[Layer, bool], ...]
     stateful: tuple[tuple[Layer, str], ...]
 
     @classmethod
-    def link(cls, network: Layer, terms: PenalizedLoss, params: Parameters, rng: np.random.Generator) -> Objective:
+    def link(
+        cls, network: Layer, terms: PenalizedLoss, params: Parameters, streams: Streams, rows: float | None = None
+    ) -> Objective:
         """Join layers and loss. If the last layer is the activation that belongs to the loss (`Loss.link`), the loss is
         computed from that layer's input, the logits: no clip, no overflow, no gradient lost in a saturated output.
         """
@@ -64,18 +70,36 @@ class Objective:
         link = None if loss.from_logits else loss.link
         if link is not None and leaves and isinstance(leaves[-1], link):
             loss, activation = loss.on_logits(), leaves.pop()
-        layers = Chain(*leaves)
-        layers.mark_first()
         frozen = _frozen(network, params)
         trainable = tuple((layer, layer.trainable) for _, layer in network.walk())
         penalties = tuple(_regions(terms, params, frozen))
         stateful = tuple((layer, name) for layer, _ in trainable for name in layer.state_names)
-        return cls(network, terms, layers, activation, loss, penalties, params, rng, frozen, trainable, stateful)
+        layers = Chain(*leaves)
+        settings = (network, terms, layers, activation, loss, penalties, params, streams, rows)
+        linked = cls(*settings, frozen, trainable, stateful)
+        linked.mark_first()
+        return linked
 
     @property
     def is_current(self) -> bool:
         """True until a layer of the network is frozen or unfrozen."""
         return all(layer.trainable is flag for layer, flag in self.trainable)
+
+    def mark_first(self) -> None:
+        """Tell the layers which of them receives the data."""
+        for layer, _ in self.trainable:
+            layer.unmark_first()
+        self.layers.mark_first()
+
+    def claim(self) -> None:
+        """Take back the layers that another model has used since, with the weights that they have now."""
+        masks = self.streams.masks
+        if self.params.is_open and all(layer.rng is masks for layer, _ in self.trainable):
+            return
+        self.params.claim()
+        self.mark_first()
+        for layer, _ in self.trainable:
+            layer.rng = masks
 
     @property
     def state(self) -> State:
@@ -100,12 +124,12 @@ class Objective:
         return float(data_loss), outputs
 
     def add_penalty_gradient(self, rows: float) -> float:
-        """Add the gradient of the penalties to `params.grad`, for a batch of so many rows. Return their value."""
+        """Add the penalties' gradient to `params.grad`. Return their value. rows: m, if no training has settled it."""
         if not self.penalties:
             return 0.0
-        theta, grad = self.params.theta, self.params.grad
+        theta, grad, m = self.params.theta, self.params.grad, self.rows or rows
         for region, term in self.penalties:
-            grad[region] += term.gradient(theta[region], rows)
+            grad[region] += term.gradient(theta[region], m)
         return self.penalty(rows)
 
     def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
@@ -115,9 +139,9 @@ class Objective:
         return Evaluation(data_loss, self.penalty(batch.total_weight), outputs)
 
     def penalty(self, rows: float) -> float:
-        """Return the sum of the penalties for a batch with this number of rows."""
-        theta = self.params.theta
-        return sum((float(term.value(theta[region], rows)) for region, term in self.penalties), 0.0)
+        """Return the sum of the penalties. rows: m, if no training has settled it."""
+        theta, m = self.params.theta, self.rows or rows
+        return sum((float(term.value(theta[region], m)) for region, term in self.penalties), 0.0)
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Return the model's outputs, given what the loss is computed from."""
@@ -132,6 +156,15 @@ class Objective:
     def copy(self) -> Objective:
         """Return an independent objective with the same weights, and the same state of layers and generator."""
         return copy.deepcopy(self)
+
+    @property
+    def needs_rows(self) -> bool:
+        """True if a penalty depends on the number of rows."""
+        return any(term.m is None for _, term in self.penalties)
+
+    def with_rows(self, rows: float | None) -> Objective:
+        """The same objective with penalties for so many rows."""
+        return replace(self, rows=rows)
 
     def without_penalties(self) -> Objective:
         """Return the objective without its penalties, on the same layers and parameters."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,24 +20,26 @@ from .initializers import Initializer, check_initializer
 
 
 class Penalty(validation.Validated):
-    """A term R(w) of the objective: w are weights in one vector, m is the number of rows in the batch.
+    """A term R(w) of the objective: w are weights in one vector, m is the number of rows that the model trains on.
 
     A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> dR/dw, of the shape of w.
     With settings it is a frozen dataclass of them.
+
+    m  a number that R is divided by instead, None if there is none: then the training must know its rows
     """
+
+    m = cast("float | None", None)
+
+    def __repr__(self) -> str:
+        names = getattr(self, "__dataclass_fields__", ())
+        given = [f"{name}={value!r}" for name in names if (value := getattr(self, name)) is not None]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def value(self, w: np.ndarray, m: float) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must write value(w, m)")
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
-
-
-def check_penalty(who: str, name: str, value: Any) -> Penalty:
-    """Return the value, which must be a Penalty."""
-    if not isinstance(value, Penalty):
-        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), or None, got {value!r}")
-    return value
 
 
 class Parameter:
@@ -82,6 +84,11 @@ class Parameter:
         except ValueError:
             raise ShapeError(f"a parameter of shape {self.shape} is given a grad of shape {np.shape(grad)}") from None
 
+    @property
+    def has_value(self) -> bool:
+        """True once a model that contains the parameter has been built."""
+        return "_value" in vars(self)
+
     # attrgetter instead of a Python function: every training step reads them
     value = property(attrgetter("_value"), _write_value, doc="The view of theta.")
     grad = property(attrgetter("_grad"), _write_grad, doc="The view of the gradient vector.")
@@ -106,16 +113,35 @@ class Parameters(Mapping[str, Parameter]):
 
     Penalized parameters come first in the vectors, so that penalties work on one slice; both groups are in the order of
     the layers.
+
+    A parameter of a layer that several models contain is a view of one model's vectors at a time. `claim` makes it a
+    view of these and brings its newest values along.
     """
 
     def __init__(self, named: dict[str, Parameter], dtype: np.dtype) -> None:
         self._named = named
+        self._new = [path for path, parameter in named.items() if not parameter.has_value]
         size = sum(parameter.size for parameter in named.values())
         self._theta, self._grad = np.zeros(size, dtype), np.zeros(size, dtype)
         stored = sorted(named, key=lambda path: not named[path].penalized)
         ends = np.cumsum([0] + [named[path].size for path in stored]).tolist()
         self.slices = {path: slice(*ends[i : i + 2]) for i, path in enumerate(stored)}
         self.kernels = slice(0, sum(parameter.size for parameter in named.values() if parameter.penalized))
+        self.claim()
+
+    @property
+    def is_open(self) -> bool:
+        """True if the parameters are views of these vectors, not of another model's."""
+        return all(parameter.value.base is self._theta for parameter in self._named.values())
+
+    def claim(self) -> None:
+        """Make the parameters views of these vectors, with the values that they have."""
+        for path, parameter in self._named.items():
+            if parameter.has_value:
+                if parameter.value.dtype != self._theta.dtype:
+                    both = f"{path} holds {parameter.value.dtype} weights, this model is {self._theta.dtype}"
+                    raise SettingError(f"{both}; models that share a layer have one dtype")
+                self._theta[self.slices[path]] = parameter.value.reshape(-1)
         self._open_views()
 
     def _open_views(self) -> None:
@@ -139,8 +165,8 @@ class Parameters(Mapping[str, Parameter]):
         self._grad[...] = grad
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw the initial value of every parameter, in the order of the layers."""
-        for parameter in self._named.values():
+        """Draw the initial value of every parameter that had none, in the order of the layers."""
+        for parameter in (self._named[path] for path in self._new):
             parameter.value = parameter.initializer(parameter.shape, rng)
 
     def entry(self, index: int) -> str:
@@ -185,6 +211,10 @@ class Parameters(Mapping[str, Parameter]):
 
     def __repr__(self) -> str:
         return f"Parameters({', '.join(f'{path} {p.shape}' for path, p in self._named.items())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.claim()  # another model may have trained the parameters since
+        return vars(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

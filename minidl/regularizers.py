@@ -2,64 +2,121 @@
 
 A penalty added to a loss, BinaryCrossentropy() + L2(0.7), applies to every kernel and to no bias. A penalty given to a
 layer, Dense(8, kernel_regularizer=L2(0.7)), applies to that kernel alone.
+
+m is the number of rows that `fit` trains on, those of a whole epoch without the validation rows. It is settled when the
+training begins and saved with the model, so the penalty of given weights is one number: in every batch, in validation,
+`evaluate` and gradient checks, for every batch size. With m the objective is the notebook's, (1/m) sum of the rows'
+losses + lambd / (2 m) sum w^2, of which mini-batches are samples; scikit-learn divides by the rows of each batch
+instead. Keras and PyTorch do not divide: `L2.keras(0.01)`, `L2.pytorch(0.01)`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from .errors import SettingError
 from .parameters import Penalty
-from .validation import real
+from .validation import check_real, real
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class L2(Penalty):
-    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w.   m is the number of rows in the batch; lambd >= 0.
+    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w.   m is the number of rows of the training; lambd >= 0.
 
-    lambd is scikit-learn's alpha and the notebook's lambda. For the same m it equals Keras's L2(l2) with
-    l2 = lambd / (2 m), and PyTorch's weight_decay = lambd / m applied to the weights alone. (Hoerl & Kennard 1970;
-    Krogh & Hertz 1992)
+    `L2.keras(l2)` is Keras's l2 sum w^2, and `L2.pytorch(weight_decay)` PyTorch's weight_decay / 2 sum w^2, on the
+    weights alone. For 1,000 rows, L2(0.01) is 2,000 times weaker than Keras's L2(0.01). (Hoerl & Kennard 1970; Krogh &
+    Hertz 1992)
+
+    m  None: the rows of the training; or a number above 0 to divide by
     """
 
     lambd: float = real("[0, inf)")
+    m: float | None = real("(0, inf)", default=None, optional=True)
+
+    @classmethod
+    def keras(cls, l2: float = 0.01) -> Self:
+        """R = l2 sum w^2, whatever the number of rows: Keras's L2(l2)."""
+        return cls(2 * check_real("L2.keras", "l2", l2, "[0, inf)"), m=1)
+
+    @classmethod
+    def pytorch(cls, weight_decay: float) -> Self:
+        """R = weight_decay / 2 sum w^2,   dR/dw = weight_decay w: weight_decay of PyTorch's SGD."""
+        return cls(check_real("L2.pytorch", "weight_decay", weight_decay, "[0, inf)"), m=1)
 
     def value(self, w: np.ndarray, m: float) -> Any:
-        return self.lambd / (2 * m) * (w @ w)
+        return self.lambd / (2 * (self.m or m)) * (w @ w)
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
-        return self.lambd / m * w
+        return self.lambd / (self.m or m) * w
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class L1(Penalty):
-    """R = (lambd / m) sum |w|,   dR/dw = (lambd / m) sign(w), 0 at 0.   m is the number of rows in the batch;
+    """R = (lambd / m) sum |w|,   dR/dw = (lambd / m) sign(w), 0 at 0.   m is the number of rows of the training;
     lambd >= 0.
 
-    Makes many weights exactly or nearly 0. Equals Keras's L1(l1) with l1 = lambd / m. (Tibshirani 1996)
+    Makes many weights exactly or nearly 0. `L1.keras(l1)` is Keras's l1 sum |w|. (Tibshirani 1996)
+
+    m  None: the rows of the training; or a number above 0 to divide by
     """
 
     lambd: float = real("[0, inf)")
+    m: float | None = real("(0, inf)", default=None, optional=True)
+
+    @classmethod
+    def keras(cls, l1: float = 0.01) -> Self:
+        """R = l1 sum |w|, whatever the number of rows: Keras's L1(l1)."""
+        return cls(l1, m=1)
 
     def value(self, w: np.ndarray, m: float) -> Any:
-        return self.lambd / m * np.maximum(w, -w).sum()  # |w|, also for complex w
+        return self.lambd / (self.m or m) * np.maximum(w, -w).sum()  # |w|, also for complex w
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
-        return self.lambd / m * np.sign(w)
+        return self.lambd / (self.m or m) * np.sign(w)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class L1L2(Penalty):
     """R = (l1 / m) sum |w| + l2 / (2 m) sum w^2: the elastic net, the sum of L1(l1) and L2(l2).
 
-    Equals Keras's L1L2 with l1 / m and l2 / (2 m). (Zou & Hastie 2005)
+    `L1L2.keras(l1, l2)` is Keras's l1 sum |w| + l2 sum w^2. (Zou & Hastie 2005)
+
+    m  None: the rows of the training; or a number above 0 to divide by
     """
 
     l1: float = real("[0, inf)", default=0.0)
     l2: float = real("[0, inf)", default=0.0)
+    m: float | None = real("(0, inf)", default=None, optional=True)
+
+    @classmethod
+    def keras(cls, l1: float = 0.0, l2: float = 0.0) -> Self:
+        """R = l1 sum |w| + l2 sum w^2, whatever the number of rows: Keras's L1L2(l1, l2)."""
+        return cls(l1, 2 * check_real("L1L2.keras", "l2", l2, "[0, inf)"), m=1)
 
     def value(self, w: np.ndarray, m: float) -> Any:
-        return L1(self.l1).value(w, m) + L2(self.l2).value(w, m)
+        return L1(self.l1, self.m).value(w, m) + L2(self.l2, self.m).value(w, m)
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
-        return L1(self.l1).gradient(w, m) + L2(self.l2).gradient(w, m)
+        return L1(self.l1, self.m).gradient(w, m) + L2(self.l2, self.m).gradient(w, m)
+
+
+# Keras's strings, on Keras's scale
+REGULARIZERS: dict[str, Callable[[], Penalty]] = {
+    "l1": L1.keras,
+    "l2": L2.keras,
+    "l1_l2": lambda: L1L2.keras(0.01, 0.01),
+}
+
+
+def check_penalty(who: str, name: str, value: Any) -> Penalty:
+    """Return the value, which must be a Penalty, or make the one that a Keras string such as "l2" names."""
+    if isinstance(value, str) and value in REGULARIZERS:
+        return REGULARIZERS[value]()
+    if not isinstance(value, Penalty):
+        strings = ", ".join(repr(string) for string in REGULARIZERS)
+        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), one of {strings}, or None, got {value!r}")
+    return value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from ._building import check_row_shape
 from .errors import SettingError
 from .layers import Chain, Layer, check_layers
 from .model import Model
@@ -13,7 +15,11 @@ from .model import Model
 class Sequential(Model):
     """Layers one after the other: Sequential([Dense(10), ReLU(), Dense(1), Sigmoid()], seed=0).
 
-    A Sequential among the layers contributes its layers, as a Chain.
+    A model among the layers contributes its layer: `Sequential([trained, Softmax()])`. Layers that are built keep their
+    weights, and all models that contain them share these: the encoder `Sequential(autoencoder.layers[:2])` learns what
+    the autoencoder learns. Fitting any of the models trains the shared layers, unless they are frozen.
+
+    An Input in the first place, or a first layer that is built, builds the model at once; otherwise the first data do.
     """
 
     layer: Chain
@@ -28,18 +34,33 @@ class Sequential(Model):
     ):
         if not isinstance(layers, Iterable | None):
             raise SettingError(f"Sequential takes a list of layers, as in Sequential([Dense(1)]), got {layers!r}")
-        super().__init__(Chain(*(_as_layer(layer) for layer in layers or [])), seed=seed, dtype=dtype, name=name)
+        given = list(layers or [])
+        first = given.pop(0) if given and isinstance(given[0], Input) else None
+        super().__init__(Chain(*(_as_layer(layer) for layer in given)), seed=seed, dtype=dtype, name=name)
+        self._expected = None if first is None else first.shape  # of a row
+        self._build_early()
+
+    def _build_early(self) -> None:
+        """Build the model if the shape of its rows is known."""
+        shape = self._expected or (self.layers[0].row_shape if self.layers and self.layers[0].built else None)
+        if shape is not None and self.layers:
+            self.build(shape)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         return self.layer.layers
 
     def add(self, layer: Any) -> None:
-        """Append a layer. The model must not be built."""
-        self._change((*self.layers, _as_layer(layer)))
+        """Append a layer, or the layer of a model. Layers that are built keep their weights."""
+        if isinstance(layer, Input):
+            if self.layers or self._expected:
+                raise SettingError("add: an Input must be the first thing in a Sequential")
+            self._expected = layer.shape
+        else:
+            self._change((*self.layers, _as_layer(layer)))
 
     def pop(self) -> Layer:
-        """Remove the last layer and return it. The model must not be built."""
+        """Remove the last layer and return it. The other layers keep their weights."""
         if not self.layers:
             raise SettingError("pop: there is no layer to remove")
         last = self.layers[-1]
@@ -47,11 +68,12 @@ class Sequential(Model):
         return last
 
     def _change(self, layers: tuple[Layer, ...]) -> None:
-        if self.built:
-            raise SettingError(
-                f"{self.name} is built, and its layers cannot change: put clones of them into a new Sequential"
-            )
+        if self.trainer is not None:
+            raise SettingError(f"{self.name} is being trained: its layers can change before or after fit")
+        self._expected = self.input_shape or self._expected
         self.layer = Chain(*layers)
+        self.unbuild()
+        self._build_early()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return the layer with this name ("dense_1") or at this index."""
@@ -70,6 +92,16 @@ class Sequential(Model):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}([{', '.join(repr(layer) for layer in self.layers)}])"
+
+
+@dataclass(frozen=True)
+class Input:
+    """The shape of a row, in the first place of a Sequential: Sequential([Input((2,)), Dense(1)]) is built at once."""
+
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", check_row_shape(self.shape, "Input"))
 
 
 def _as_layer(given: Any) -> Layer:

@@ -97,6 +97,11 @@ class Trainer:
 
     remedy: ClassVar[str] = "Try a smaller learning rate (now {0.rate:g})"
 
+    @classmethod
+    def count_rows(cls, optimizer: Optimizer, source: Source) -> float | None:
+        """The rows of an epoch, which the penalties are divided by; None if they are unknown before its end."""
+        return source.rows
+
     def run(self) -> None:
         """Train until the epochs are done or a callback stops it."""
         self.objective.params.grad.fill(math.nan)  # a gradient that backward forgets to set shows in the first step
@@ -181,10 +186,11 @@ class Trainer:
         state = self.state
         for hook in self.callbacks.on_epoch_begin:
             hook(state.epoch, {})
+            self.objective.claim()
         if state.batch:
             return
-        shuffled = self.options.shuffle
-        state.order = self.source.epoch_order(self.options.batch_size, self.objective.rng) if shuffled else None
+        options, rng = self.options, self.objective.streams.order
+        state.order = self.source.epoch_order(options.batch_size, rng) if options.shuffle else None
         state.rows, state.data_sum, state.penalty_sum = 0.0, 0.0, 0.0
         for metric in self.metrics.values():
             metric.reset()
@@ -196,6 +202,7 @@ class Trainer:
         state.epoch, state.batch, state.order = epoch + 1, 0, None
         for hook in self.callbacks.on_epoch_end:
             hook(epoch, logs)
+            self.objective.claim()
         return logs
 
     def _step(self, batch: Examples) -> None:
@@ -203,6 +210,7 @@ class Trainer:
         number, grad = state.batch, objective.params.grad
         for hook in callbacks.on_train_batch_begin:
             hook(number, {})
+            objective.claim()
         self.batch = batch
         before = objective.state
         data_loss, rows, outputs = self.data_gradient(batch)
@@ -219,10 +227,12 @@ class Trainer:
             self.measure(batch, outputs)
         for hook in callbacks.on_gradients:
             hook(number, self.figures(running=True))
+            objective.claim()
         update(objective, self.optimizer)
         state.batch = number + 1
         for hook in callbacks.on_train_batch_end:
             hook(number, self.figures(running=True))
+            objective.claim()
 
     def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
         """Set params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
@@ -243,9 +253,8 @@ class Trainer:
         """Return the figures of the finished epoch; the names of those of the validation begin with val_."""
         logs = self.figures()
         if self.validation is not None and (self.state.epoch + 1) % self.options.validation_freq == 0:
-            rows = self.source.batch_rows(self.options.batch_size)
             size = self.options.validation_batch_size or PREDICT_ROWS
-            validated = evaluate(self.objective, self.metrics, self.validation, rows, self.callbacks, size)
+            validated = evaluate(self.objective, self.metrics, self.validation, self.callbacks, size)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         return logs
 

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from minidl import Sequential, SettingError
+from minidl import Input, Sequential, SettingError
+from minidl.callbacks import Callback
 from minidl.layers import Chain, Dense, ReLU, Residual, Sigmoid
 
 
@@ -24,15 +25,52 @@ def test_layers_can_be_added_and_taken_off_before_the_build():
     assert np.array_equal(model.predict(x), at_once.predict(x))
 
 
-def test_a_built_model_is_settled():
+def test_layers_do_not_change_during_a_training():
+    class Changes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            for change in (self.model.pop, lambda: self.model.add(ReLU())):
+                with pytest.raises(SettingError, match="mine is being trained: its layers can change before or after"):
+                    change()
+
     model = Sequential([Dense(3)], name="mine")
+    history = model.fit(np.ones((4, 2)), np.ones((4, 3)), callbacks=Changes())
+    assert len(model.layers) == len(history.epoch) == 1
+
+
+def test_layers_that_are_added_to_a_built_model_are_built_for_its_rows():
+    model = Sequential([Dense(3)], seed=0)
     model.build((2,))
-    for change in (model.pop, lambda: model.add(ReLU())):
-        with pytest.raises(
-            SettingError, match="mine is built, and its layers cannot change: put clones of them into a new"
-        ):
-            change()
-    assert len(model.layers) == 1
+    kernel = model.layers[0].kernel.value.copy()
+    model.add(Dense(4))
+    assert [weight.shape for weight in model.get_weights()] == [(2, 3), (3,), (3, 4), (4,)]
+    assert np.array_equal(model.layers[0].kernel.value, kernel)
+
+
+@pytest.mark.parametrize("shape", [(2,), [2], 2, (None, 2)])
+def test_an_input_says_the_shape_of_a_row(shape):
+    model = Sequential([Input(shape), Dense(3)], seed=0)
+    assert model.built
+    assert [type(layer) for layer in model.layers] == [Dense]
+    step_by_step = Sequential(seed=0)
+    step_by_step.add(Input(shape))
+    step_by_step.add(Dense(3))
+    x = np.ones((1, 2))
+    assert np.array_equal(model.predict(x), step_by_step.predict(x))
+    with pytest.raises(SettingError, match="add: an Input must be the first thing in a Sequential"):
+        model.add(Input(shape))
+
+
+def test_an_input_must_come_first():
+    with pytest.raises(SettingError, match="Sequential takes layers, got Input"):
+        Sequential([Dense(3), Input((2,))])
+    with pytest.raises(SettingError, match="Input: input_shape must be an integer of at least 1, got 0"):
+        Input((0,))
+
+
+def test_a_model_that_is_not_built_is_summarised():
+    lines = []
+    Sequential([Dense(3), ReLU()]).summary(print_fn=lines.append)
+    assert "│ dense (Dense) │ ?            │ 0 (unbuilt) │" in lines[0]
 
 
 def test_an_empty_model_has_no_layer_to_remove():

@@ -5,6 +5,7 @@ from ._adapters import Inputs as Inputs
 from ._adapters import adapt as adapt
 from ._adapters import adapt_inputs as adapt_inputs
 from ._adapters import adapt_validation as adapt_validation
+from ._adapters import peek as peek
 from ._batches import BatchStream as BatchStream
 from ._batches import Examples as Examples
 from ._batches import Source as Source

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -165,6 +165,19 @@ class Inputs(NamedTuple):
     batches: Callable[[int], Iterator[np.ndarray]]
 
 
+def peek(who: str, x: Any, dtype: np.dtype[Any]) -> tuple[Any, Shape, bool]:
+    """Return x, the shape of its rows, and whether they are stored. Of a generator, a new one with all batches."""
+    if not yields_batches(x):
+        return x, rows(who, x, None).shape[1:], False
+    if isinstance(x, DiskData):
+        return x, x.row_shape, True
+    first = x[0] if is_indexed(x) else next(iter(x), None)
+    if first is None:
+        raise DataError(f"{who}: there are no batches in {type(x).__name__}")
+    shape = inputs(who, _without_targets(first), dtype).shape[1:]
+    return chain([first], x) if isinstance(x, Iterator) else x, shape, False
+
+
 def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: Shape | None) -> Inputs:
     """Return the Inputs of the x that a user passes to `predict`."""
     if not yields_batches(x):
@@ -190,8 +203,13 @@ def _stream_batches(
 ) -> Iterator[np.ndarray]:
     """Yield the checked x of each batch, which is x or (x, y)."""
     for batch in islice((given[i] for i in range(len(given))) if is_indexed(given) else given, limit):
-        pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
-        yield inputs(who, batch[0] if pair else batch, dtype, row_shape)
+        yield inputs(who, _without_targets(batch), dtype, row_shape)
+
+
+def _without_targets(batch: Any) -> Any:
+    """The x of a batch x or (x, y)."""
+    pair = isinstance(batch, tuple) or (isinstance(batch, list) and hasattr(batch[0], "shape"))
+    return batch[0] if pair else batch
 
 
 # ---- what users pass

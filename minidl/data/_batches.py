@@ -36,6 +36,11 @@ class Source:
         """The shape of one row of x."""
         raise NotImplementedError(f"{type(self).__name__} must write row_shape")
 
+    @property
+    def rows(self) -> float | None:
+        """The number of rows in an epoch, None if it is unknown before the end."""
+        return None
+
     def batch_rows(self, size: int) -> int:
         """Return the number of rows in a batch; the last one may have fewer."""
         raise NotImplementedError(f"{type(self).__name__} must write batch_rows(size)")
@@ -54,8 +59,12 @@ class Examples(Source):
 
     @property
     def total_weight(self) -> float:
-        """The number of rows: the weight of this batch in the means of an epoch, and the m of the penalties."""
+        """The weight of this batch when batches are averaged: its number of rows."""
         return len(self.x)
+
+    @property
+    def rows(self) -> float:
+        return self.total_weight
 
     def __getitem__(self, part: Any) -> Examples:
         """Return some of the rows: a view for a slice, a copy for an array of indices."""
@@ -162,6 +171,12 @@ class BatchStream(Source):
     @property
     def row_shape(self) -> tuple[int, ...]:
         return self.check(self.first).row_shape
+
+    @property
+    def rows(self) -> float | None:
+        """The rows of all batches, if each is as large as the first one."""
+        steps = self.steps(0)
+        return None if steps is None else steps * self.check(self.first).total_weight
 
     def batch_rows(self, size: int) -> int:
         return len(self.check(self.first))

@@ -219,6 +219,10 @@ class HDF5Batches(Source):
     def steps(self, size: int) -> int:
         return self.data.steps(size)
 
+    @property
+    def rows(self) -> float:
+        return len(self.data)
+
     def batch_rows(self, size: int) -> int:
         return min(size, len(self.data))
 

@@ -33,6 +33,14 @@ class DataParallelTrainer(Trainer):
     collectives: Collectives
     stop_agreed = False
 
+    @classmethod
+    def count_rows(cls, optimizer: Optimizer, source: Source) -> float | None:
+        """Return the rows of all processes: each has the same arrays, or makes batches of its own."""
+        if not isinstance(source, BatchStream):
+            return source.rows
+        rows = cast(DataParallel, optimizer).comm.allgather(source.rows)
+        return None if None in rows else sum(rows)
+
     def run(self) -> None:
         """Train; an error or a stop in one process ends the training in all of them."""
         comm, theta = self.optimizer.comm, self.objective.params.theta
@@ -87,7 +95,7 @@ class DataParallelTrainer(Trainer):
         super().begin_epoch()
         self.seen: list[tuple[np.ndarray, np.ndarray]] = []
         self.collectives.barrier()
-        generator, comm = self.objective.rng.bit_generator, self.collectives.comm
+        generator, comm = self.objective.streams.masks.bit_generator, self.collectives.comm
         if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
             raise ProcessError("fit: the processes' weights differ; something other than the optimizer changes them")
         if not isinstance(self.source, LocalBatches):
@@ -96,7 +104,7 @@ class DataParallelTrainer(Trainer):
 
     def _jump_generator(self) -> None:
         """Give this process its own random numbers: with equal ones, dropout would repeat its masks on other rows."""
-        generator = self.objective.rng.bit_generator
+        generator = self.objective.streams.masks.bit_generator
         if self.collectives.rank:
             generator.state = cast(np.random.PCG64, generator).jumped(self.collectives.rank).state
 

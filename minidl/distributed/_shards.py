@@ -40,6 +40,10 @@ class Shard(Source):
     def row_shape(self) -> tuple[int, ...]:
         return self.whole.row_shape
 
+    @property
+    def rows(self) -> float | None:
+        return self.whole.rows
+
     def batch_rows(self, size: int) -> int:
         return self.whole.batch_rows(size)
 

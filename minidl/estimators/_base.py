@@ -21,6 +21,7 @@ from ..errors import DataError, SettingError
 from ..layers import Layer
 from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
+from ..seeding import Streams
 from ..sequential import Sequential
 from ..validation import check_fields
 from ._sklearn_data import SklearnExamples, predict, row_weights
@@ -118,9 +119,9 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
 
     def _begin(self, examples: SklearnExamples) -> None:
-        """Build `model_`. Its generator is seeded from random_state, which stays where it is."""
+        """Build `model_`. Its random numbers come from random_state, which stays where it is."""
         model = Sequential(self._layers(examples.y.shape[1]), dtype=self.dtype or examples.x.dtype)
-        model.rng = np.random.default_rng(copy.deepcopy(examples.random_state).randint(2**31, size=4))
+        model.streams = Streams.split(copy.deepcopy(examples.random_state).randint(2**31, size=4).tolist())
         model.build(examples.row_shape)
         self.model_ = model
 

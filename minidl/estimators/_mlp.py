@@ -21,8 +21,8 @@ from ..layers import BatchNormalization, Dense, Dropout, Layer, Sigmoid
 from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
-from ..parameters import Penalty, check_penalty
-from ..regularizers import L2
+from ..parameters import Penalty
+from ..regularizers import L2, check_penalty
 from ..validation import check_choice, check_integer, choice, integer, real, setting
 from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin
 from ._sklearn_data import SklearnExamples, predict

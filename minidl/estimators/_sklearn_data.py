@@ -39,6 +39,10 @@ class SklearnExamples(Examples):
     def __len__(self) -> int:
         return int(self.x.shape[0])
 
+    @property
+    def rows(self) -> float:
+        return len(self) if self.weight is None else float(self.weight.sum())
+
     def select(self, rows: Any) -> SklearnExamples:
         """Return some of the rows as SklearnExamples. A sparse x stays sparse."""
         weight = None if self.weight is None else self.weight[rows]

@@ -25,6 +25,7 @@ from ..metrics import Metric
 from ..model import Model
 from ..optimizers import Optimizer
 from ..parameters import Penalty
+from ..seeding import Streams
 from ..sequential import Sequential
 from ..trainer import TrainingState
 from . import _strict_json
@@ -130,8 +131,9 @@ def _state(model: Model, encoder: Encoder) -> dict[str, Json]:
     position = model.trainer.snapshot() if model.trainer else model.position
     return {
         "numpy": np.__version__,
-        "generator": _generator(model.rng),
+        "generator": _encode_streams(model.streams),
         "optimizer": [_encode_fields(optimizer, optimizer.state_names, encoder) for optimizer in optimizers],
+        "training_rows": encoder.encode("training_rows", model.training_rows),
         "position": None if position is None else _encode_fields(position, POSITION, encoder),
     }
 
@@ -139,6 +141,12 @@ def _state(model: Model, encoder: Encoder) -> dict[str, Json]:
 def _encode_fields(holder: Optimizer | TrainingState, names: Iterable[str], encoder: Encoder) -> dict[str, Json]:
     who = type(holder).__name__
     return {name: encoder.encode(f"{who}.{name}", getattr(holder, name)) for name in names}
+
+
+def _encode_streams(streams: Streams) -> Json:
+    """The state of each stream; of one that serves for all, as in models of minidl 0.1, once."""
+    states = [_generator(rng) for rng in streams]
+    return states[0] if streams.weights is streams.masks is streams.order else states
 
 
 def _generator(rng: np.random.Generator) -> list[int]:
@@ -163,7 +171,7 @@ def decode_model(raw: bytes, customs: Customs, sha256: str | None = None) -> Mod
 def _read_model(file: HDF5Reader, customs: Customs) -> Model:
     decoder = Decoder(customs, lambda number, dtype, shape: file.array(f"/minidl/arrays/{number}", (dtype,), shape))
     config = _read_json(file, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS, {"frozen"})
-    state = _read_json(file, "/minidl/state", STATE_BYTES, _STATE_KEYS)
+    state = _read_json(file, "/minidl/state", STATE_BYTES, _STATE_KEYS, {"training_rows"})
     model = _unbuilt_model(config, decoder)
     paths = {"/minidl/config", "/minidl/state"}
     if config["input_shape"] is not None:
@@ -177,7 +185,8 @@ def _read_model(file: HDF5Reader, customs: Customs) -> Model:
         if config["input_shape"] is None or config["compile"] is None:
             raise ModelFileError("its optimizer has a state, but its model is not built and compiled")
         _restore_optimizer(model, state["optimizer"], decoder)
-    model.rng.bit_generator.state = _generator_state(state["generator"])
+    model.training_rows = _training_rows(state.get("training_rows"))
+    model.take_streams(_decode_streams(state["generator"]))
     model.position = None if state["position"] is None else _position(state["position"], state["numpy"], decoder)
     file.check_only(paths | {f"/minidl/arrays/{number}" for number in decoder.numbers})
     return model
@@ -262,6 +271,27 @@ def _check_like(what: str, value: object, initial: object) -> None:
         same = value.dtype == initial.dtype and value.shape == initial.shape
     if not same or (type(value) is int and value < 0):
         raise ModelFileError(f"{what} is {abbreviate(value)}, which does not fit the optimizer")
+
+
+def _training_rows(given: Json) -> float | None:
+    """m in the penalties. Files of 0.1 have none: their penalties go on with the rows of each batch."""
+    if given is not None and not (type(given) in (int, float) and given > 0):
+        raise ModelFileError(f"its training_rows are {abbreviate(given)}, wanted a number above 0")
+    return given
+
+
+def _decode_streams(given: Json) -> Streams:
+    if not isinstance(given, list) or not given or not isinstance(given[0], list):
+        return Streams.single(_decode_generator(given))
+    if len(given) != 3:
+        raise ModelFileError(f"it has {len(given)} generators, wanted 3")
+    return Streams(*(_decode_generator(state) for state in given))
+
+
+def _decode_generator(given: Json) -> np.random.Generator:
+    rng = np.random.Generator(np.random.PCG64(0))
+    rng.bit_generator.state = _generator_state(given)
+    return rng
 
 
 def _generator_state(given: Json) -> dict[str, Any]:

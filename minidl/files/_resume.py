@@ -30,7 +30,7 @@ def restore_training(model: Model, path: str | Path) -> None:
             raise ModelFileError("it was saved outside a fit; there is no training to resume")
     _check_same(path, wanted, _comparable(configuration(saved, Encoder())))
     _copy_state(saved, model)
-    model.trainer.state = saved.position
+    model.trainer.objective, model.trainer.state = model.objective, saved.position
 
 
 def _comparable(config: dict[str, Json]) -> dict[str, Json]:
@@ -52,12 +52,13 @@ def _check_same(path: str | Path, wanted: dict[str, Json], found: dict[str, Json
 
 
 def _copy_state(saved: Model, model: Model) -> None:
-    """Copy weights, optimizer state, learning rate and generator to a model with the same settings."""
+    """Copy weights, optimizer state, learning rate and generators to a model with the same settings."""
     for source, target in zip(
         weights_by_path(saved.layer).values(), weights_by_path(model.layer).values(), strict=True
     ):
         target.set(source.array)
-    model.rng.bit_generator.state = saved.rng.bit_generator.state
+    model.training_rows = saved.training_rows
+    model.take_streams(saved.streams)
     for one, other in zip(saved.optimizer.walk(), model.optimizer.serializable.walk(), strict=True):
         for name in one.state_names:
             setattr(other, name, getattr(one, name))

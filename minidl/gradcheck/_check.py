@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses, validation
-from ..errors import GradientError, NotBuiltError, SettingError
+from ..errors import GradientError, SettingError
 from ..layers import Layer
 from ..losses import Loss, PenalizedLoss
 from ..model import Model
@@ -197,7 +197,8 @@ def check_model(
     tolerance  on |a - n| / (|a| + |n|) of every entry, beyond rounding errors; a direction must agree to rounding
     rows       of x at most, evenly spaced; the check needs few
 
-    Every evaluation uses the same dropout masks; the model itself is not changed. Frozen layers are checked too.
+    Every evaluation uses the same dropout masks; the model itself is not changed, only built if it was not. Frozen
+    layers are checked too.
     Returns the Report, in which `guilty` is the layer whose backward is wrong; raises GradientError with it if a
     gradient is wrong.
     """
@@ -206,8 +207,6 @@ def check_model(
         raise SettingError(f"check_model: model must be a Model, got {got}; call check_model(model, x, y)")
     settings = Settings(depth, method, tolerance, seed).check("check_model")
     rows = validation.check_integer("check_model", "rows", rows, 1)
-    if not model.built:
-        raise NotBuiltError(f"check_model: {model.name} is not built yet; call build or fit first")
     examples = model.examples("check_model", x, y, sample_weight)
     subject = DataLoss(model.objective, examples[every_kth(len(examples), rows)])
     return _finish(compare_objective(model.name, subject, settings), raise_on_failure)
@@ -225,7 +224,8 @@ def compare_objective(title: str, subject: DataLoss, settings: Settings) -> Repo
     if not report.passed:
         explain(report, subject, settings)
     if subject.objective.penalties and subject.point.size:
-        penalties = penalty_subject(subject.objective.penalties, subject.point, subject.rows.total_weight)
+        m = subject.objective.rows or subject.rows.total_weight
+        penalties = penalty_subject(subject.objective.penalties, subject.point, m)
         depth = "auto" if settings.depth == "auto" else "directions"
         part = compare_loss("the penalty's gradient", penalties, replace(settings, depth=depth))
         (report.tensors["penalty"],) = part.tensors.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -31,7 +31,11 @@ class Layer(Validated):
     State that is learned without gradients, such as moving averages, is named in `state_names`: attributes that hold
     arrays, made in `build` and replaced by `forward` in training only. Files and copies of a model contain them.
 
-    A layer object can be used once, in one model; `clone()` makes another one with the same settings.
+    A layer object has one place in a model, and may be in several models: they share its weights, and fitting any of
+    them trains it, unless it is frozen. `clone()` makes another layer with the same settings and weights of its own.
+
+    row_shape  of the rows that the layer is built for, None before
+    built      True once a model that contains the layer has been built: its weights stay from then on
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -40,6 +44,8 @@ class Layer(Validated):
 
     # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
+    built = False
+    row_shape = cast("tuple[int, ...] | None", None)
     _trainable = True
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -120,6 +126,10 @@ class Layer(Validated):
     def mark_first(self) -> None:
         """Called by the model on the layer that receives the data."""
         self.is_first = True
+
+    def unmark_first(self) -> None:
+        """Called by the model on every layer before `mark_first`: in another model a layer may have been the first."""
+        self.is_first = False
 
     def clone(self) -> Self:
         """Return a new layer with the same settings, not built and not part of a model."""

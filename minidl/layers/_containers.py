@@ -11,7 +11,12 @@ from ._base import Layer
 
 
 def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Build the layer and return its output shape. Raise ShapeError if `build` returned no shape."""
+    """Build the layer and return its output shape. Raise ShapeError if `build` returned no shape.
+
+    A layer that is built already keeps its parameters; ShapeError is raised if they do not fit the shape.
+    """
+    if layer.built:
+        return _shape_of_built(layer, input_shape)
     known = {id(inner) for _, inner in layer.walk()}
     shape = layer.build(input_shape)
     if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
@@ -19,7 +24,31 @@ def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         raise ShapeError(f"{who}: build must return the shape of an output row, such as (3,), got {shape!r}")
     for inner in () if layer.trainable else [inner for _, inner in layer.walk() if id(inner) not in known]:
         inner.trainable = False  # `build` made it inside a frozen layer
+    layer.row_shape = input_shape
     return shape
+
+
+def _shape_of_built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the output shape of a built layer, from a build on trial, after which everything is put back."""
+    before = [(inner, dict(vars(inner))) for _, inner in layer.walk()]
+    kept = _shapes(layer)
+    try:
+        shape, wanted = layer.build(input_shape), _shapes(layer)
+    finally:
+        for inner, attributes in before:
+            vars(inner).clear()
+            vars(inner).update(attributes)
+    if wanted != kept:
+        path = next(path for path in kept if wanted.get(path) != kept[path])
+        sizes = f"its {path} has shape {kept[path]}, rows of shape {input_shape} would need {wanted.get(path)}"
+        raise ShapeError(f"{type(layer).__name__} is built for rows of shape {layer.row_shape}: {sizes}")
+    return shape
+
+
+def _shapes(layer: Layer) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters and of the state, by path."""
+    shapes = {path: parameter.shape for path, parameter in layer.named_parameters().items()}
+    return shapes | {path: state.shape for path, state in layer.named_state().items()}
 
 
 def check_layers(who: str, given: Iterable[Any]) -> None:
@@ -64,6 +93,9 @@ class Chain(Layer):
         self.start = next((i for i, layer in enumerate(self.layers) if layer.named_parameters()), 0)
         if self.layers:
             self.layers[self.start].mark_first()
+
+    def unmark_first(self) -> None:
+        self.is_first, self.start = False, 0
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(layer) for layer in self.layers)})"

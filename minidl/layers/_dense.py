@@ -8,7 +8,8 @@ import numpy as np
 from ..errors import ShapeError
 from ..initializers import GlorotUniform, Initializer, Zeros, check_initializer
 from ..ops import column_sums
-from ..parameters import Parameter, Penalty, check_penalty
+from ..parameters import Parameter, Penalty
+from ..regularizers import check_penalty
 from ..validation import boolean, integer, setting
 from ._base import Layer
 
@@ -21,7 +22,8 @@ class Dense(Layer):
     use_bias            False: y = x W
     kernel_initializer  an Initializer or a Keras string; default: GlorotUniform, as in Keras
     bias_initializer    the same for the bias; default: Zeros, as in Keras
-    kernel_regularizer  a penalty on this kernel alone, such as L2(0.7); add one on all kernels to the loss instead
+    kernel_regularizer  a penalty on this kernel alone, such as L2(0.7), divided by the number of rows, or
+                        L2.keras(0.01) or "l2", which are not; one on all kernels is added to the loss instead
     bias_regularizer    a penalty on this bias; penalties added to the loss leave biases out
     """
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..initializers import Initializer, Zeros, check_initializer
-from ..parameters import Parameter, Penalty, check_penalty
+from ..parameters import Parameter, Penalty
+from ..regularizers import check_penalty
 from ..validation import check_integer, setting
 from ._base import Layer
 

@@ -35,10 +35,7 @@ def recorder(*names):
 
         return method
 
-    kind = type("Recorder", (Callback,), {name: hook(name) for name in names})
-    callback = kind()
-    callback.calls = []
-    return callback
+    return type("Recorder", (Callback,), {"calls": [], **{name: hook(name) for name in names}})()
 
 
 KERAS = [name for name in HOOKS if name not in ("close", "on_gradients", "on_batch_begin", "on_batch_end")]

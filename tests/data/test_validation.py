@@ -9,7 +9,7 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import DataError, NotBuiltError, Sequential, SettingError, ShapeError
+from minidl import DataError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, History
 from minidl.data import DiskData, Examples, Source, inputs, split
 from minidl.layers import Dense, ReLU, Sigmoid
@@ -425,11 +425,28 @@ def test_the_batch_size_of_evaluate_and_predict_is_checked(who, batch_size):
         getattr(model, who)(*arguments, batch_size=batch_size)
 
 
-def test_predict_and_evaluate_before_fit():
-    with pytest.raises(NotBuiltError, match=r"^predict: sequential is not built yet; call fit or build first$"):
-        classifier().predict(X)
-    with pytest.raises(NotBuiltError, match=r"^evaluate: sequential is not built yet; call fit or build first$"):
-        classifier().evaluate(X, Y)
+@pytest.mark.parametrize("given", [X, X.tolist(), iter([X[:5], X[5:]]), [X[:5]], (x for x in (X, X))])
+def test_predict_builds_the_model_for_its_rows(given):
+    model, other = classifier(), classifier()
+    other.build(X.shape[1:])
+    if isinstance(given, list):
+        given = np.array(given).reshape(-1, X.shape[1])
+    assert np.array_equal(model.predict(given)[:5], other.predict(X[:5]))
+    assert model.get_weights()[0].tolist() == other.get_weights()[0].tolist()
+
+
+def test_evaluate_builds_the_model_for_its_rows():
+    model, other = classifier(), classifier()
+    other.build(X.shape[1:])
+    assert model.evaluate(X, Y) == other.evaluate(X, Y)
+
+
+def test_rows_that_cannot_be_used_build_nothing():
+    model = classifier()
+    for use in (lambda: model.predict([["a"]]), lambda: model.predict(iter(())), lambda: model.evaluate(X, Y[:2])):
+        with pytest.raises(DataError):
+            use()
+        assert not model.built
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_any_number_of_processes_gives_the_weights_of_one_process(tmp_path, proc
 
 @mpi
 def test_local_batches_may_differ_in_number_and_size(tmp_path):
-    model = mpi_programs.network(Adam(0.05))
+    model = mpi_programs.network(Adam(0.05), penalty=mpi_programs.LOCAL_PENALTY)
     model.fit(mpi_programs.local_batches([0, 1, 2]), epochs=3, shuffle=False)
     done = start(tmp_path, 3, "local")
     assert done.returncode == 0, done.stderr

@@ -97,7 +97,7 @@ def test_a_training_resumes_from_every_batch(tmp_path, shuffle):
         ).history
         assert history == expected
         assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), whole.get_weights(), strict=True))
-        assert loaded.rng.bit_generator.state == whole.rng.bit_generator.state
+        assert loaded.streams.states == whole.streams.states
 
 
 def test_a_scheduler_does_not_set_the_rate_of_an_epoch_twice(tmp_path):

@@ -71,6 +71,8 @@ def test_a_layer_that_cannot_run_on_random_rows_runs_on_its_own_rows(layers, gui
 
 def test_a_layer_that_cannot_run_alone_is_not_guilty():
     class Handmade(Layer):
+        factor = None
+
         def forward(self, x, training=False):
             return self.factor * x
 

@@ -62,7 +62,7 @@ def test_outputs_that_depend_on_every_column_of_a_kernel():
 def full_state(model):
     """All that a check could change, as one string of bytes or text each."""
     state = {"theta": model.params.theta.tobytes(), "grad": model.params.grad.tobytes()}
-    state["rng"] = repr(model.rng.bit_generator.state)
+    state["rng"] = repr(model.streams.states)
     for path, layer in model.layer.walk():
         for name, value in vars(layer).items():
             state[f"{path}.{name}"] = value.tobytes() if isinstance(value, np.ndarray) else repr(value)

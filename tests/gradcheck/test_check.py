@@ -7,7 +7,6 @@ import pytest
 
 from minidl import (
     GradientError,
-    NotBuiltError,
     Sequential,
     SettingError,
     ShapeError,
@@ -245,9 +244,11 @@ def test_bad_options_of_check_model_raise(options, words):
         check_model(trained(), X, Y, **options)
 
 
-def test_an_unbuilt_model_raises():
-    with pytest.raises(NotBuiltError, match="check_model: sequential is not built yet; call build or fit first"):
-        check_model(Sequential([Dense(1)]), X, Y)
+def test_a_model_that_is_not_built_is_built_for_the_rows():
+    model, other = Sequential([Dense(1)], seed=0), Sequential([Dense(1)], seed=0)
+    assert check_model(model, X, Y).passed
+    other.build(X.shape[1:])
+    assert np.array_equal(model.params.theta, other.params.theta)
 
 
 def test_sample_weights_count():

@@ -20,11 +20,13 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(103, 5))
 Y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
 LOCAL_ROWS = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows in the batches that each of three processes makes
+PENALTY = L2(0.3)
+LOCAL_PENALTY = L2(0.3, m=39)  # of uneven batches the rows of an epoch are estimated
 
 
-def network(optimizer, *more, seed=3):
+def network(optimizer, *more, seed=3, penalty=PENALTY):
     model = Sequential([Dense(8), Tanh(), *more, Dense(1), Sigmoid()], seed=seed, dtype="float64")
-    model.compile(optimizer, BinaryCrossentropy() + L2(0.3), ["accuracy", "r2_score"])
+    model.compile(optimizer, BinaryCrossentropy() + penalty, ["accuracy", "r2_score"])
     return model
 
 
@@ -124,7 +126,7 @@ class Program:
         self.save(model, masks=np.stack(masks), mean=model.layers[3].moving_mean)
 
     def local(self):
-        model = network(self.parallel(Adam(0.05)))
+        model = network(self.parallel(Adam(0.05)), penalty=LOCAL_PENALTY)
         model.fit(local_batches([self.rank]), epochs=3, shuffle=False)
         self.save(model)
 

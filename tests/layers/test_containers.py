@@ -152,13 +152,3 @@ def test_a_layer_used_twice_raises_an_error_with_both_paths():
         built(shared, shared)
     with pytest.raises(SettingError, match=r"residual/dense is the same object as dense; .* use clone\(\)"):
         built(shared, Residual(shared))
-
-
-def test_a_layer_of_another_model_raises_an_error():
-    shared = Dense(3)
-    built(Dense(3), shared)
-    with pytest.raises(SettingError, match=r"the layer dense already belongs to another model; put layer.clone\(\)"):
-        built(shared)
-    with pytest.raises(SettingError, match="the layer Dense already belongs to another model"):
-        Model(shared).build((3,))
-    built(shared.clone())

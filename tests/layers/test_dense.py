@@ -55,7 +55,7 @@ def test_a_dense_layer_says_which_setting_is_wrong(which):
     with pytest.raises(SettingError, match=f"^Dense: {which}_initializer: unknown initializer 'nonsense'"):
         Dense(3, **{f"{which}_initializer": "nonsense"})
     with pytest.raises(SettingError, match=f"^Dense: {which}_regularizer must be a penalty"):
-        Dense(3, **{f"{which}_regularizer": "l2"})
+        Dense(3, **{f"{which}_regularizer": "ridge"})
 
 
 def test_initializers_of_a_dense_layer_are_used():

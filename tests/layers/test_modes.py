@@ -30,7 +30,7 @@ def test_layers_that_differ_between_training_and_inference(layer):
 def everything_that_training_uses(model):
     """All that a training goes on from."""
     state = {path: array.copy() for path, array in model.layer.named_state().items()}
-    state |= {"theta": model.params.theta.copy(), "rng": copy.deepcopy(model.rng.bit_generator.state)}
+    state |= {"theta": model.params.theta.copy(), "rng": copy.deepcopy(model.streams.states)}
     optimizer = {name: copy.deepcopy(value) for name, value in vars(model.optimizer).items()}
     return state | {f"optimizer {name}": value for name, value in optimizer.items()}
 

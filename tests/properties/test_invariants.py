@@ -128,13 +128,13 @@ def test_a_copy_made_during_training_continues_with_the_same_bits(how, hook):
         def take(self, *_):
             if self.taken is None:
                 self.taken = COPIES[how](self.model)
-                self.expected = self.model.rng.bit_generator.state, self.model.params.theta.copy()
+                self.expected = self.model.streams.states, self.model.params.theta.copy()
 
     setattr(Take, hook, Take.take)
     take, model = Take(), network()
     train(model, callbacks=[take])
     state, theta = take.expected
-    assert take.taken.rng.bit_generator.state == state
+    assert take.taken.streams.states == state
     assert np.array_equal(take.taken.params.theta, theta)
     assert_views(take.taken)
     other = COPIES[how](take.taken)
@@ -147,7 +147,7 @@ def test_all_layers_of_a_copy_use_the_generator_of_the_copy(how):
     other = COPIES[how](network())
     train(other)
     other = COPIES[how](other)
-    assert all(layer.rng is other.rng for _, layer in other.layer.walk())
+    assert all(layer.rng is other.streams.masks for _, layer in other.layer.walk())
 
 
 @settings(max_examples=20)
@@ -202,10 +202,10 @@ def test_callbacks_and_verbose_do_not_change_the_weights(verbose, capsys):
 def test_predict_and_evaluate_draw_no_random_numbers():
     model = network()
     train(model)
-    state = model.rng.bit_generator.state
+    state = model.streams.states
     model.predict(X)
     model.evaluate(X, Y)
-    assert model.rng.bit_generator.state == state
+    assert model.streams.states == state
 
 
 def test_the_global_random_state_is_not_used():

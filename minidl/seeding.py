@@ -1,0 +1,73 @@
+"""The random numbers of a model: three streams, split off from its seed.
+
+A script that draws its data from `np.random.default_rng(0)` and trains a model with `seed=0` would otherwise use the
+same numbers twice: the first kernel would be the first row of the data. NumPy's `SeedSequence` makes streams that do
+not meet (O'Neill 2014; Salmon et al. 2011).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .validation import check_integer
+
+OWN = int.from_bytes(b"minidl")  # names minidl's branch of a seed: no user's `spawn` arrives there
+_script: np.random.SeedSequence | None = None  # where models without a seed take theirs
+
+
+@dataclass
+class Streams:
+    """The generators of one model.
+
+    weights  draws initial values
+    masks    draws dropout masks and noise
+    order    draws the order of the rows in each epoch
+    """
+
+    weights: np.random.Generator
+    masks: np.random.Generator
+    order: np.random.Generator
+
+    @classmethod
+    def split(cls, seed: int | Sequence[int] | None) -> Streams:
+        """The streams of a seed; None: of a seed that nothing else has, which `set_random_seed` determines."""
+        return cls(*(np.random.default_rng(part) for part in new_sequence(seed).spawn(3)))
+
+    @classmethod
+    def single(cls, rng: np.random.Generator) -> Streams:
+        """One generator for everything, as models of minidl 0.1 have it."""
+        return cls(rng, rng, rng)
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """What the generators go on from."""
+        return [dict(rng.bit_generator.state) for rng in self]
+
+    def __iter__(self) -> Iterator[np.random.Generator]:
+        return iter((self.weights, self.masks, self.order))
+
+
+def new_sequence(seed: int | Sequence[int] | None) -> np.random.SeedSequence:
+    """minidl's branch of a seed; None: the next branch of the script's seed."""
+    global _script
+    if seed is not None:
+        return np.random.SeedSequence(seed, spawn_key=(OWN,))
+    if _script is None:
+        _script = np.random.SeedSequence()
+    return _script.spawn(1)[0]
+
+
+def set_random_seed(seed: int) -> None:
+    """Make a script reproducible: seed Python's `random`, NumPy's `np.random`, and everything in minidl without a seed.
+
+    Models and data sets that are given a seed of their own do not depend on it. seed: an integer in [0, 2^32).
+    """
+    global _script
+    random.seed(check_integer("set_random_seed", "seed", seed, 0))
+    np.random.seed(seed)  # noqa: NPY002  scripts and scikit-learn still draw from it
+    _script = np.random.SeedSequence(seed, spawn_key=(OWN,))

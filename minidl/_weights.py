@@ -25,11 +25,6 @@ class Weight:
     def array(self) -> np.ndarray:
         return cast(np.ndarray, getattr(self.holder, self.attribute))
 
-    @property
-    def exists(self) -> bool:
-        """False for the state of a layer that is not built."""
-        return hasattr(self.holder, self.attribute)
-
     def set(self, array: np.ndarray) -> None:
         """Set the weight to a copy of the array."""
         setattr(self.holder, self.attribute, array.copy())

@@ -16,7 +16,7 @@ NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
 def defaults(function: Any) -> dict[str, Any]:
-    """Return the parameters of the function by name, each with its default or Parameter.empty; {} if it is none."""
+    """Return the default, or Parameter.empty, of each parameter by name; {} for an object that is not a function."""
     if not callable(function):
         return {}
     parameters = inspect.signature(function).parameters.values()
@@ -24,11 +24,13 @@ def defaults(function: Any) -> dict[str, Any]:
 
 
 def call(who: str, function: Callable[..., Any], values: dict[str, Any], outputs: int) -> Any:
-    """Call the function with those of the values that it has parameters for.
+    """Call the function, the argument `layers` of an estimator, with those of the values that it has parameters for.
 
     The one parameter of a function may have any name; if it has no value it receives the number of outputs.
     """
     taken = defaults(function)
+    if "layers" in taken:
+        raise SettingError(f"{who} has an argument 'layers' of its own; rename this parameter of the function")
     missing = [name for name, default in taken.items() if default is inspect.Parameter.empty and name not in values]
     if missing and len(taken) == 1:
         return function(outputs)
@@ -58,15 +60,13 @@ def takes_more(estimator: Class) -> Class:
     """Let `__init__` of the dataclass take arguments that it does not know, and pass them to `take_arguments`."""
     kind: Any = estimator
     declared = kind.__init__
-    signature = inspect.signature(declared)
-    more = inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)
+    known = inspect.signature(declared).parameters
 
-    @wraps(declared)
+    @wraps(declared)  # scikit-learn reads the signature of the wrapped function
     def init(self: Any, *positional: Any, **arguments: Any) -> None:
-        own = {name: arguments.pop(name) for name in list(arguments) if name in signature.parameters}
+        own = {name: arguments.pop(name) for name in list(arguments) if name in known}
         declared(self, *positional, **own)
         self.take_arguments(arguments)
 
-    vars(init)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), more])
     kind.__init__ = init
     return estimator

@@ -6,11 +6,10 @@ import copy
 import inspect
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from .._weights import weights_of
 from ..callbacks import Callback
 from ..errors import DataError, SettingError, ShapeError
 from ..layers import Dense, Layer, Sigmoid, Softmax
@@ -22,8 +21,6 @@ from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegresso
 from ._functions import call, defaults, takes_more, unknown_argument
 from ._sklearn_data import SklearnExamples, row_weights
 from ._targets import output_layers
-
-FROM_DATA = ("outputs", "n_features", "n_classes")  # parameters of a function that fit knows
 
 
 @dataclass(eq=False, repr=False)
@@ -42,12 +39,14 @@ class SequentialEstimator(BaseNetworkEstimator):
     validation_split: float = real("[0, 1)", default=0.0)
     verbose: Any = 0
 
+    from_data: ClassVar[tuple[str, ...]] = ("outputs", "n_features")  # parameters of a function that fit gives it
+
     # ---- the arguments of the function
 
     def _taken(self) -> dict[str, Any]:
         """Return the parameters of the function that are arguments of this estimator, with their defaults."""
         function = None if isinstance(self.layers, Sequential) else self.layers
-        own = (*FROM_DATA, *self._get_param_names())
+        own = (*self.from_data, *self._get_param_names())
         return {name: default for name, default in defaults(function).items() if name not in own}
 
     def take_arguments(self, arguments: dict[str, Any]) -> None:
@@ -88,7 +87,7 @@ class SequentialEstimator(BaseNetworkEstimator):
 
     def _resolved(self, name: str) -> Any:
         value = super()._resolved(name)
-        return self._default_optimizer(self.layers) if name == "optimizer" and value is None else value
+        return _default_optimizer(self.layers) if name == "optimizer" and value is None else value
 
     # ---- the network
 
@@ -102,25 +101,21 @@ class SequentialEstimator(BaseNetworkEstimator):
         return [layer.clone() for layer in self._network.layers]
 
     def _values(self, outputs: int) -> dict[str, Any]:
-        """Return all that a function can have parameters for."""
-        values = {name: value for name, value in self.get_params(deep=False).items() if name not in self._unset()}
-        values |= {"outputs": outputs, "n_features": self.n_features_in_}
-        return values | ({"n_classes": len(self.classes_)} if hasattr(self, "classes_") else {})
-
-    def _unset(self) -> list[str]:
-        """Return the estimator's arguments that are None: for them the defaults of a function hold."""
-        return [name for name in self._get_param_names() if getattr(self, name) is None]
+        """Return all that a function can have parameters for. Its defaults hold for arguments of ours that are None."""
+        params, own = self.get_params(deep=False), self._get_param_names()
+        values = {name: value for name, value in params.items() if name not in own or value is not None}
+        del values["layers"]
+        return values | {"outputs": outputs, "n_features": self.n_features_in_}
 
     def _begin(self, examples: SklearnExamples) -> None:
         super()._begin(examples)
         network, shape = self._network, examples.row_shape
-        if network.built and network.input_shape != shape:
+        if not network.built:
+            return
+        if network.input_shape != shape:
             who = type(self).__name__
-            raise ShapeError(f"{who}: the network is trained on rows of shape {network.input_shape}, X has {shape}")
-        trained = {path: weight for path, weight in weights_of(network.layer).items() if weight.exists}
-        if trained:
-            start = weights_of(self.model_.layer) | trained
-            self.model_.set_weights([weight.array for weight in start.values()])
+            raise ShapeError(f"{who}: the network is built for rows of shape {network.input_shape}, X has {shape}")
+        self.model_.set_weights(network.get_weights())
 
     # ---- training
 
@@ -130,13 +125,8 @@ class SequentialEstimator(BaseNetworkEstimator):
         if self.metrics is None:
             self.model_.metrics = copy.deepcopy(network.metrics)
 
-    def _default_optimizer(self, network: Any) -> Optimizer:
-        return network.optimizer if isinstance(network, Sequential) and network.compiled else Adam()
-
     def _new_optimizer(self) -> Optimizer:
-        return (
-            super()._new_optimizer() if self.optimizer is not None else _unused(self._default_optimizer(self._network))
-        )
+        return _unused(_default_optimizer(self._network)) if self.optimizer is None else super()._new_optimizer()
 
     def _new_loss(self) -> PenalizedLoss | None:
         return self._network.loss if self.loss is None else super()._new_loss()
@@ -189,6 +179,10 @@ class SequentialEstimator(BaseNetworkEstimator):
         return rows if weight is None else rows.select(np.flatnonzero(weight))
 
 
+def _default_optimizer(network: Any) -> Optimizer:
+    return network.optimizer if isinstance(network, Sequential) and network.compiled else Adam()
+
+
 def _unused(optimizer: Optimizer) -> Optimizer:
     """Return a copy of the optimizer with the same settings that no model uses yet."""
     if not optimizer.built:
@@ -220,14 +214,20 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
     data come `outputs`, `n_features` and `n_classes`, if the function has parameters with these names; a parameter with
     the name of another argument, such as `optimizer`, receives that argument unless it is None.
 
-    Every fit begins with the weights of a Sequential that is built; the Sequential itself does not change.
+    Every fit begins with the weights of a Sequential that is built, such as a trained one, and leaves it as it is.
+    Layers in a list begin with new weights.
 
     After fit, `model_` is the Sequential, `history_` its figures by epoch, `n_iter_` the number of epochs.
     """
 
+    from_data: ClassVar[tuple[str, ...]] = (*SequentialEstimator.from_data, "n_classes")
+
     if TYPE_CHECKING:
 
         def __init__(self, layers: Any = None, **arguments: Any) -> None: ...
+
+    def _values(self, outputs: int) -> dict[str, Any]:
+        return super()._values(outputs) | {"n_classes": len(self.classes_)}
 
     def _layers(self, outputs: int) -> list[Layer]:
         layers = super()._layers(outputs)

@@ -57,7 +57,7 @@ def unknown_argument(who: str, name: str, own: Iterable[str], function: Any, tak
 
 
 def takes_more(estimator: Class) -> Class:
-    """Let `__init__` of the dataclass take arguments that it does not know, and pass them to `take_arguments`."""
+    """Let `__init__` of the dataclass take arguments that it does not know, and set them as `set_params` does."""
     kind: Any = estimator
     declared = kind.__init__
     known = inspect.signature(declared).parameters
@@ -66,7 +66,8 @@ def takes_more(estimator: Class) -> Class:
     def init(self: Any, *positional: Any, **arguments: Any) -> None:
         own = {name: arguments.pop(name) for name in list(arguments) if name in known}
         declared(self, *positional, **own)
-        self.take_arguments(arguments)
+        if arguments:
+            self.set_params(**arguments)
 
     kind.__init__ = init
     return estimator

@@ -39,21 +39,15 @@ class SequentialEstimator(BaseNetworkEstimator):
     validation_split: float = real("[0, 1)", default=0.0)
     verbose: Any = 0
 
-    from_data: ClassVar[tuple[str, ...]] = ("outputs", "n_features")  # parameters of a function that fit gives it
+    _from_data: ClassVar[tuple[str, ...]] = ("outputs", "n_features")  # parameters of a function that fit gives it
 
     # ---- the arguments of the function
 
     def _taken(self) -> dict[str, Any]:
         """Return the parameters of the function that are arguments of this estimator, with their defaults."""
         function = None if isinstance(self.layers, Sequential) else self.layers
-        own = (*self.from_data, *self._get_param_names())
+        own = (*self._from_data, *self._get_param_names())
         return {name: default for name, default in defaults(function).items() if name not in own}
-
-    def take_arguments(self, arguments: dict[str, Any]) -> None:
-        """Set arguments of the function. Raise SettingError for a name that it does not have."""
-        for name, value in arguments.items():
-            self._check_name(name)
-            setattr(self, name, value)
 
     def _check_name(self, name: str) -> None:
         who, taken, own = type(self).__name__, self._taken(), self._get_param_names()
@@ -82,7 +76,8 @@ class SequentialEstimator(BaseNetworkEstimator):
         for name in params:
             self._check_name(name.partition("__")[0])
         taken = self._taken()
-        self.take_arguments({name: value for name, value in params.items() if name in taken})
+        for name in taken.keys() & params.keys():
+            setattr(self, name, params[name])
         return super().set_params(**{name: value for name, value in params.items() if name not in taken})
 
     def _resolved(self, name: str) -> Any:
@@ -101,7 +96,7 @@ class SequentialEstimator(BaseNetworkEstimator):
         return [layer.clone() for layer in self._network.layers]
 
     def _values(self, outputs: int) -> dict[str, Any]:
-        """Return all that a function can have parameters for. Its defaults hold for arguments of ours that are None."""
+        """Return all that a function can have parameters for, without arguments of the estimator that are not set."""
         params, own = self.get_params(deep=False), self._get_param_names()
         values = {name: value for name, value in params.items() if name not in own or value is not None}
         del values["layers"]
@@ -211,8 +206,8 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
     The others are those of `Model.compile` and `Model.fit`. Callbacks and metrics are copied for each fit.
 
     The parameters of a function are arguments of the estimator too: SequentialClassifier(network, hidden=32). From the
-    data come `outputs`, `n_features` and `n_classes`, if the function has parameters with these names; a parameter with
-    the name of another argument, such as `optimizer`, receives that argument unless it is None.
+    data come `outputs`, `n_features` and `n_classes`, if the function has parameters with these names. A parameter with
+    the name of another argument, such as `optimizer`, receives that argument if you set it.
 
     Every fit begins with the weights of a Sequential that is built, such as a trained one, and leaves it as it is.
     Layers in a list begin with new weights.
@@ -220,7 +215,7 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
     After fit, `model_` is the Sequential, `history_` its figures by epoch, `n_iter_` the number of epochs.
     """
 
-    from_data: ClassVar[tuple[str, ...]] = (*SequentialEstimator.from_data, "n_classes")
+    _from_data: ClassVar[tuple[str, ...]] = (*SequentialEstimator._from_data, "n_classes")
 
     if TYPE_CHECKING:
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from minidl import SettingError
 from minidl.estimators import SequentialClassifier, SequentialRegressor
 from minidl.estimators._functions import call, defaults
-from minidl.layers import Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
+from minidl.layers import ELU, Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from minidl.optimizers import SGD, Adam
 from minidl.sequential import Sequential
 from tests.estimators.comparison import CANCER, DIABETES
@@ -63,6 +63,8 @@ def test_double_underscores_name_settings_inside_the_arguments_of_a_function():
     estimator = SequentialRegressor(lambda first, outputs: [first, ReLU(), Dense(outputs)], first=given)
     assert estimator.get_params()["first__units"] == 4
     assert units(estimator.set_params(first__units=6, epochs=1).fit(*DIABETES)) == [6, 1] and given.units == 4
+    inside = clone(SequentialClassifier(network, activation=ELU(), activation__alpha=0.5, optimizer__learning_rate=0.1))
+    assert (inside.activation.alpha, inside.optimizer.learning_rate) == (0.5, 0.1)
 
 
 def test_searches_and_pipelines_set_the_arguments():

@@ -18,14 +18,9 @@ from minidl.estimators._functions import call, defaults
 from minidl.layers import ELU, Dense, Dropout, ReLU, Sigmoid, Softmax, Tanh
 from minidl.optimizers import SGD, Adam
 from minidl.sequential import Sequential
-from tests.estimators.comparison import CANCER, DIABETES
+from tests.estimators.comparison import CANCER, DIABETES, network
 
 IRIS = load_iris(return_X_y=True)
-
-
-def network(outputs, hidden=8, rate=0.0, *, activation=None):
-    last = Sigmoid() if outputs == 1 else Softmax()
-    return [Dense(hidden), activation or ReLU(), Dropout(rate), Dense(outputs), last]
 
 
 def units(estimator):

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from minidl import DataError, ShapeError
 from minidl.estimators import SequentialClassifier, SequentialRegressor
@@ -137,6 +140,18 @@ def test_validation_rows_are_those_given():
         estimator.fit(CANCER[0], names, X_val=rows)
     with pytest.raises(ValueError, match="X has 3 features, but SequentialClassifier is expecting 30"):
         estimator.fit(CANCER[0], names, X_val=rows[:, :3], y_val=names[:50])
+
+
+def test_a_pipeline_transforms_the_validation_rows():
+    x, y = CANCER[0] * 3 + 1, CANCER[1]
+    net = SequentialClassifier(epochs=2, random_state=0)
+    with config_context(enable_metadata_routing=True):
+        last = clone(net).set_fit_request(X_val=True, y_val=True)
+        pipeline = Pipeline([("scale", StandardScaler()), ("net", last)], transform_input=["X_val"])
+        pipeline.fit(x, y, X_val=x[:50], y_val=y[:50])
+    scaled = StandardScaler().fit_transform(x)
+    net.fit(scaled, y, X_val=scaled[:50], y_val=y[:50])
+    assert pipeline[-1].history_["val_loss"] == pytest.approx(net.history_["val_loss"])
 
 
 def test_frames_with_column_names_and_label_columns():

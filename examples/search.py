@@ -47,7 +47,7 @@ def one_thread():
     threadpool_limits(1, user_api="blas")
 
 
-def network(initializer, rate):
+def network(outputs, initializer, rate):
     return [
         Dense(64, kernel_initializer=initializer),
         ReLU(),
@@ -55,7 +55,7 @@ def network(initializer, rate):
         Dense(64, kernel_initializer=initializer),
         ReLU(),
         Dropout(rate),
-        Dense(10),
+        Dense(outputs),
         Softmax(),
     ]
 
@@ -63,20 +63,20 @@ def network(initializer, rate):
 initializers = [HeNormal(), LecunNormal(), RandomNormal(stddev=1.0)]
 rates, strengths = ([0.0, 0.3], [0.0, 1.0]) if options.quick else ([0.0, 0.15, 0.3, 0.5], [0.0, 0.1, 1.0, 3.0])
 grid = {
-    "sequentialclassifier__layers": [network(initializer, rate) for initializer in initializers for rate in rates],
+    "sequentialclassifier__initializer": initializers,
+    "sequentialclassifier__rate": rates,
     "sequentialclassifier__loss": [CategoricalCrossentropy() + L2(lambd) for lambd in strengths],
 }
 
 x, x_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
-classifier = SequentialClassifier(optimizer=Adam(0.003), epochs=5 if options.quick else 60, random_state=0)
+classifier = SequentialClassifier(network, optimizer=Adam(0.003), epochs=5 if options.quick else 60, random_state=0)
 pipeline = make_pipeline(StandardScaler(), classifier)
 search = HalvingGridSearchCV(pipeline, grid, factor=3, cv=3, random_state=0)
 if __name__ == "__main__":
     with backend():
         search.fit(x, y)
 
-    layers = search.best_params_["sequentialclassifier__layers"]
-    objective = search.best_params_["sequentialclassifier__loss"]
+    best = search.best_estimator_[-1]
     print(f"{search.n_candidates_[0]} candidates, {search.n_iterations_} rounds of {search.n_resources_} rows")
-    print(f"best: {layers[0].kernel_initializer}, dropout {layers[2].rate}, L2 {objective.penalties[0].lambd}")
+    print(f"best: {best.initializer}, dropout {best.rate}, L2 {best.loss.penalties[0].lambd}")
     print(f"accuracy: {search.best_score_:.3f} in the search, {search.score(x_test, y_test):.3f} on new rows")

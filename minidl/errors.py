@@ -25,8 +25,8 @@ class NotBuiltError(RuntimeError):
     """The model has no parameters yet: call `build` or `fit` first."""
 
 
-class NonFiniteError(FloatingPointError):
-    """Loss or gradient is NaN or infinite. Raised before the weights are touched."""
+class NonFiniteError(FloatingPointError, ValueError):
+    """Loss or gradient is NaN or infinite. Raised before the weights are touched. (scikit-learn: a ValueError)"""
 
 
 class GradientError(AssertionError):

@@ -49,6 +49,8 @@ class Model(OwnAttributes):
     dtype  "float32" or "float64", of parameters, gradients and data
     """
 
+    compiled = False  # True after `compile`
+
     def __init__(
         self, layer: Layer, *, seed: int | None = None, dtype: Any = "float32", name: str | None = None
     ) -> None:
@@ -165,6 +167,7 @@ class Model(OwnAttributes):
         if optimizer is not self.optimizer:
             _check_unused("compile", optimizer)
         self.optimizer, self.loss, self.metrics, self._loss_in_use = optimizer, terms, measured, terms
+        self.compiled = True
 
     def _default_loss(self, targets: np.ndarray | None) -> PenalizedLoss:
         last = (sequence(self.layer) or [self.layer])[-1]

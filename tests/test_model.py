@@ -106,6 +106,7 @@ def test_everything_has_the_dtype_of_the_model(dtype):
 def test_fit_without_compile_uses_the_defaults():
     model = Sequential([Dense(3), ReLU(), Dense(1), Sigmoid()])
     model.fit(X, Y)
+    assert not model.compiled
     assert repr(model.optimizer) == "SGD(learning_rate=0.01, momentum=0.0, nesterov=False)"
     assert model.objective.terms.loss == BinaryCrossentropy()
 
@@ -115,7 +116,7 @@ def test_compiling_again_changes_the_loss_but_no_weight():
     model.fit(X, Y)
     before = model.params.theta.copy()
     model.compile(SGD(0.5), loss="mse")
-    assert np.array_equal(model.params.theta, before)
+    assert model.compiled and np.array_equal(model.params.theta, before)
     p = model.predict(X)[:, 0]
     assert model.evaluate(X, Y) == pytest.approx(np.mean((p - Y) ** 2), rel=1e-6)
 

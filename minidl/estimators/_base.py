@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, fields, is_dataclass, replace
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -26,6 +26,8 @@ from ..sequential import Sequential
 from ..validation import check_fields
 from ._sklearn_data import SklearnExamples, predict, row_weights
 from ._targets import ClassEncoder, TargetEncoder
+
+Train: TypeAlias = Callable[[SklearnExamples, int | None, list[Callback]], None]
 
 STRINGS: dict[str, Any] = {"optimizer": OPTIMIZERS, "loss": LOSSES}  # arguments that may be Keras's strings
 
@@ -53,19 +55,24 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         """Return the arguments by name. deep: also the parameters inside them, with double underscores."""
         params: dict[str, Any] = super().get_params(deep=deep)
         if deep:
-            for name, value in list(params.items()):
-                params.update(_descendants(name, _from_string(name, value)))
+            for name in list(params):
+                params.update(descendants(name, self._resolved(name)))
         return params
 
     def set_params(self, **params: Any) -> Self:
         """Set arguments, and parameters inside copies of them: an object that you passed in does not change."""
-        names = self._get_param_names()
+        names = self.get_params(deep=False)
         inside = {name: value for name, value in params.items() if "__" in name and name.split("__")[0] in names}
         super().set_params(**{name: value for name, value in params.items() if name not in inside})
         for name, value in inside.items():
             argument, _, rest = name.partition("__")
-            setattr(self, argument, _replaced(_from_string(argument, getattr(self, argument)), rest, value))
+            setattr(self, argument, _replaced(self._resolved(argument), rest, value))
         return self
+
+    def _resolved(self, name: str) -> Any:
+        """Return the argument of this name, or the object that it stands for if it is a Keras string."""
+        value, table = getattr(self, name), STRINGS.get(name, {})
+        return table[value]() if isinstance(value, str) and value in table else value
 
     @abstractmethod
     def _layers(self, outputs: int) -> list[Layer]:
@@ -88,10 +95,21 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         X (m, features), dense or sparse; y (m,) or (m, outputs). sample_weight (m,), at least 0: a row of weight 2
         counts as two rows, a row of weight 0 is left out.
         """
-        return self._fit(X, y, sample_weight, new=not (self.warm_start and hasattr(self, "model_")))
+        return self._fit(X, y, sample_weight, new=self._is_new())
+
+    def _is_new(self) -> bool:
+        return not (self.warm_start and hasattr(self, "model_"))
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, new: bool, classes: Any = None, epochs: int | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        new: bool,
+        classes: Any = None,
+        epochs: int | None = None,
+        train: Train | None = None,
     ) -> Self:
         check_fields(self)  # here and not in __init__, as scikit-learn demands
         X, y = self._validated(X, y, new)
@@ -105,9 +123,12 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         if new:
             self._begin(examples)
         if new or epochs is None:
-            self.model_.compile(self._new_optimizer(), self._new_loss())
-        self._train(examples, epochs, copy.deepcopy(as_list(type(self).__name__, self.callbacks)))
+            self._compile()
+        (train or self._train)(examples, epochs, copy.deepcopy(as_list(type(self).__name__, self.callbacks)))
         return self
+
+    def _compile(self) -> None:
+        self.model_.compile(self._new_optimizer(), self._new_loss())
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         return self._fit(X, y, sample_weight, new=not hasattr(self, "model_"), classes=classes, epochs=1)
@@ -148,6 +169,9 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=self.model_.dtype, reset=False)
         return predict(self.model_, X)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -155,13 +179,7 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         return tags
 
 
-def _from_string(name: str, value: Any) -> Any:
-    """Return the object that a Keras string stands for, and any other value as it is."""
-    table = STRINGS.get(name, {})
-    return table[value]() if isinstance(value, str) and value in table else value
-
-
-def _children(setting: Any) -> dict[str, Any]:
+def children(setting: Any) -> dict[str, Any]:
     """Return the fields of a minidl object by name or the items of a list by number; {} for any other value."""
     if isinstance(setting, list | tuple):
         return {str(number): item for number, item in enumerate(setting)}
@@ -170,17 +188,17 @@ def _children(setting: Any) -> dict[str, Any]:
     return {}
 
 
-def _descendants(name: str, setting: Any) -> Iterator[tuple[str, Any]]:
+def descendants(name: str, setting: Any) -> Iterator[tuple[str, Any]]:
     """Yield the name, with double underscores, and the value of every parameter inside this one, at any depth."""
-    for child, value in _children(setting).items():
+    for child, value in children(setting).items():
         yield f"{name}__{child}", value
-        yield from _descendants(f"{name}__{child}", value)
+        yield from descendants(f"{name}__{child}", value)
 
 
 def _replaced(setting: Any, name: str, value: Any) -> Any:
     """Return a copy of the setting in which the parameter `name`, such as "0__units", has this value."""
     first, _, rest = name.partition("__")
-    known = _children(setting)
+    known = children(setting)
     if first not in known:
         raise SettingError(f"set_params: {setting!r} has no setting {first!r}; it has {', '.join(known) or 'none'}")
     if rest:

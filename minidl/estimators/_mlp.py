@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, Self
@@ -15,13 +15,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .. import losses, registry
 from ..callbacks import Callback
-from ..errors import DataError, SettingError
+from ..errors import DataError, NonFiniteError, SettingError, ShapeError
 from ..initializers import GlorotUniform
 from ..layers import BatchNormalization, Dense, Dropout, Layer, Sigmoid
 from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
-from ..parameters import Penalty
+from ..parameters import Parameter, Penalty
 from ..regularizers import L2, check_penalty
 from ..validation import check_choice, check_integer, choice, integer, real, setting
 from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin
@@ -29,11 +29,36 @@ from ._sklearn_data import SklearnExamples, predict
 from ._stopping import StoppingRule, TrainingRecord
 from ._targets import PoissonDeviance, SquaredError, TargetEncoder, output_layers
 
+OVERFLOW = (  # scikit-learn's words
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
 LBFGS_ROWS = 512  # L-BFGS works on so many rows at a time: few enough for the cache
 
 ACTIVATIONS: dict[str, type[Layer] | None] = {"identity": None, "logistic": Sigmoid} | {
     name: layer for name, layer in registry.ACTIVATIONS.items() if name not in ("sigmoid", "softmax")
 }
+
+
+class ParameterList(list[np.ndarray]):
+    """Views of parameters in a list. Assigning an item sets the parameter, where a list would lose its view."""
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.parameters = list(parameters)
+        super().__init__(parameter.value for parameter in self.parameters)
+
+    def __setitem__(self, place: Any, given: Any) -> None:
+        parts = self.parameters[place]
+        parts, given = (parts, list(given)) if isinstance(place, slice) else ([parts], [given])
+        if len(given) != len(parts):
+            raise ShapeError(f"got {len(given)} arrays for {len(parts)} layers")
+        for parameter, value in zip(parts, given, strict=True):
+            if np.shape(value) != parameter.shape:
+                raise ShapeError(f"the weights of this layer have shape {parameter.shape}, got {np.shape(value)}")
+        for parameter, value in zip(parts, given, strict=True):
+            parameter.value = value
+
+    def __reduce__(self) -> Any:
+        return list, ([array.copy() for array in self],)  # a copy is arrays alone
 
 
 def _check_patience(who: str, name: str, value: Any) -> Any:
@@ -73,13 +98,21 @@ class MLPEstimator(BaseNetworkEstimator):
 
     @property
     def coefs_(self) -> list[np.ndarray]:
-        """The kernels, (inputs, units) each: views of the model's parameters."""
-        return [layer.kernel.value for layer in self._dense()]
+        """The kernels, (inputs, units) each: views of the model's parameters. Assigning one or all sets them."""
+        return ParameterList(layer.kernel for layer in self._dense())
+
+    @coefs_.setter
+    def coefs_(self, values: Iterable[Any]) -> None:
+        self.coefs_[:] = values
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
-        """The biases, (units,) each: views of the model's parameters."""
-        return [layer.bias.value for layer in self._dense()]
+        """The biases, (units,) each: views of the model's parameters. Assigning one or all sets them."""
+        return ParameterList(layer.bias for layer in self._dense())
+
+    @intercepts_.setter
+    def intercepts_(self, values: Iterable[Any]) -> None:
+        self.intercepts_[:] = values
 
     def _dense(self) -> list[Dense]:
         return [layer for layer in self.model_.layers if isinstance(layer, Dense)]
@@ -143,9 +176,7 @@ class MLPEstimator(BaseNetworkEstimator):
         who, model, validate = type(self).__name__, self.model_, None
         takes_steps = model.optimizer.takes_steps
         if self.early_stopping and takes_steps:
-            examples, rest = examples.split(self.validation_fraction, self._encoder.strata(examples.y))
-            if len(rest) < 2:
-                raise DataError(f"fit: {len(rest)} validation rows are too few; increase validation_fraction")
+            examples, rest = self._split(examples)
             validate = partial(_score, model, self._encoder, rest)
         size = _rows_per_batch(who, self.batch_size, len(examples)) if takes_steps else LBFGS_ROWS
         watching = [*callbacks, self._stopping_rule(len(examples), validate)]
@@ -153,14 +184,33 @@ class MLPEstimator(BaseNetworkEstimator):
             model.fit(self._source(examples), None, size, epochs or self.max_iter, 0, watching, shuffle=self.shuffle)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{OVERFLOW} {error}") from error
         finally:
             self._read_record()
-        converged = self.n_iter_ < self.max_iter
-        if isinstance(model.optimizer, LBFGS):
-            converged = model.optimizer.message.startswith("CONVERGENCE")
-        if epochs is None and not (converged or model.stop_training):
-            limits = f"max_iter={self.max_iter}{'' if takes_steps else ' or max_fun'}"
-            warnings.warn(f"{who}: {limits} reached before it converged", ConvergenceWarning, stacklevel=4)
+        if epochs is None:
+            self._warn()
+
+    def _split(self, examples: SklearnExamples) -> tuple[SklearnExamples, SklearnExamples]:
+        train, rest = examples.split(self.validation_fraction, self._encoder.strata(examples.y))
+        if len(rest) < 2:
+            remedy = "Increase 'validation_fraction' or the size of your dataset"
+            raise DataError(f"fit: The validation set is too small, {len(rest)} of {len(examples)} rows. {remedy}")
+        return train, rest
+
+    def _warn(self) -> None:
+        """Warn of a training that ended before it converged."""
+        optimizer, overflow = self.model_.optimizer, self._record.overflow
+        converged = optimizer.message.startswith("CONVERGENCE") if optimizer.message else self.n_iter_ < self.max_iter
+        if not (converged or self.model_.stop_training):
+            reason = (
+                f"max_iter={self.max_iter}{'' if optimizer.takes_steps else ' or max_fun'} reached before it converged"
+            )
+        elif overflow:
+            reason = f"{overflow}; the weights are those of the best validation score"
+        else:
+            return
+        warnings.warn(f"{type(self).__name__}: {reason}", ConvergenceWarning, stacklevel=5)
 
     def _stopping_rule(self, rows: int, validate: Callable[[], float] | None) -> StoppingRule:
         own_rate = self.solver == "sgd" and self.optimizer is None
@@ -187,7 +237,7 @@ class MLPEstimator(BaseNetworkEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         if self.early_stopping:
-            raise SettingError("partial_fit cannot use validation rows: set early_stopping=False")
+            raise SettingError("partial_fit does not support early_stopping=True: set it to False")
         return super()._partial_fit(X, y, sample_weight, classes)
 
 

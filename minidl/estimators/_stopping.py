@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 
 from ..callbacks import Callback, Logs
+from ..errors import NonFiniteError
 
 
 @dataclass
@@ -17,6 +18,7 @@ class TrainingRecord:
     epochs   of the last call of fit or partial_fit; the other figures are of all calls
     rows     the number of rows trained on, each counted once per epoch
     stalled  the number of epochs in a row without an improvement
+    overflow says in which epoch of the last call loss or gradient overflowed, else ""
     """
 
     epochs: int = 0
@@ -27,6 +29,7 @@ class TrainingRecord:
     validation_scores: list[float] = field(default_factory=list)
     best_validation_score: float = -math.inf
     stalled: int = 0
+    overflow: str = ""
 
 
 @dataclass(eq=False)
@@ -57,14 +60,20 @@ class StoppingRule(Callback):
     validate: Callable[[], float] | None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.record.epochs = 0
+        self.record.epochs, self.record.overflow = 0, ""
         if self.validate is not None:
             self.best_weights = self.model.get_weights()
+
+    def on_not_finite(self, error: NonFiniteError) -> None:
+        """End the training if there are the weights of a validation score to return to."""
+        if self.record.best_validation_score > -math.inf:
+            self.record.overflow = f"the training overflowed in epoch {self.record.epochs + 1}"
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         record, figures = self.record, logs or {}
         data_loss = figures["data_loss" if "data_loss" in figures else "loss"]  # without a penalty they are the same
-        record.loss = data_loss / self.outputs + figures.get("penalty", 0.0)
+        record.loss = math.nan if record.overflow else data_loss / self.outputs + figures.get("penalty", 0.0)
         record.loss_curve.append(record.loss)
         record.epochs = epoch + 1
         record.rows += self.rows
@@ -92,7 +101,7 @@ class StoppingRule(Callback):
             improved = record.loss <= record.best_loss - self.tol
             record.best_loss = min(record.loss, record.best_loss)
             return improved
-        score = self.validate()
+        score = math.nan if record.overflow else self.validate()
         record.validation_scores.append(score)
         self._print(f"Validation score: {score:f}")
         improved = score >= record.best_validation_score + self.tol

@@ -143,8 +143,10 @@ class ClassEncoder(TargetEncoder):
         found = unique_labels(y)
         missing = same_classes and len(found) < len(self.classes)
         if missing or np.setdiff1d(found, self.classes).size:
-            rule = "warm_start continues with the same classes; " if same_classes else ""
-            raise DataError(f"fit: {rule}y has the classes {found}, this estimator was made for {self.classes}")
+            rule = "warm_start can only be used where `y` has the same classes as in the previous call to fit."
+            if same_classes:
+                raise DataError(f"fit: {rule} Previously got {self.classes}, `y` has {found}")
+            raise DataError(f"fit: y has the classes {found}, this estimator was made for {self.classes}")
         return np.asarray(self.binarizer.transform(y), float)
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
@@ -155,7 +157,7 @@ class ClassEncoder(TargetEncoder):
         return float(accuracy_score(self.decode(y), self.decode(outputs), sample_weight=weight))
 
     def strata(self, y: np.ndarray) -> np.ndarray | None:
-        return y[:, 0] if y.shape[1] == 1 else None  # as scikit-learn, which stratifies two classes only
+        return self.decode(y) if y.shape[1] == 1 else None  # as scikit-learn, which stratifies two classes only
 
     def widen(self, y: np.ndarray, outputs: int) -> np.ndarray:
         return np.hstack([1 - y, y]) if y.shape[1] == 1 and outputs == 2 else y

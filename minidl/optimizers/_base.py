@@ -25,11 +25,13 @@ class Optimizer(Validated):
     learning_rate  above 0, or a schedule; it may be set to another value at any time
     rate           the learning rate of the current step
     takes_steps    False if the optimizer runs the whole training itself, without `update`
+    message        the reason why a training ended that the optimizer ran itself, else ""
     outermost      True if no other optimizer can wrap this one
     """
 
     learning_rate: Any
     iterations: int
+    message: str = ""
     state_names: ClassVar[tuple[str, ...]] = ("iterations",)
     takes_steps: ClassVar[bool] = True
     outermost: ClassVar[bool] = False

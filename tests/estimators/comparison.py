@@ -6,6 +6,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, mak
 from sklearn.preprocessing import StandardScaler
 
 from minidl import estimators
+from minidl.layers import Dense, Dropout, ReLU, Sigmoid, Softmax
 
 
 def standardized(x, y):
@@ -25,6 +26,11 @@ LABELS = standardized(*make_multilabel_classification(300, random_state=0))
 
 
 TWO = DIABETES[0], np.column_stack([DIABETES[1], -2 * DIABETES[1]]) / 100
+
+
+def network(outputs, hidden=8, rate=0.0, *, activation=None):
+    last = Sigmoid() if outputs == 1 else Softmax()
+    return [Dense(hidden), activation or ReLU(), Dropout(rate), Dense(outputs), last]
 
 
 def both(kind, **arguments):

@@ -1,11 +1,12 @@
 """The perceptrons compared with scikit-learn's, and the arguments that scikit-learn's do not have."""
 
+import copy
 import warnings
 
 import numpy as np
 import pytest
 
-from minidl import DataError
+from minidl import DataError, ShapeError
 from minidl.estimators import MLPClassifier, MLPRegressor, SequentialRegressor
 from minidl.initializers import HeNormal
 from minidl.layers import ELU
@@ -156,7 +157,44 @@ def test_wrong_arguments_raise_errors_that_name_them():
             MLPClassifier(**arguments).fit(*CANCER)
     with pytest.raises(ValueError, match=r"SequentialRegressor: validation_split must be in \[0, 1\), got 30"):
         SequentialRegressor(validation_split=30).fit(*DIABETES)
-    with pytest.raises(DataError, match="1 validation rows are too few; increase validation_fraction"):
+    with pytest.raises(DataError, match=r"The validation set is too small, 1 of 442 rows\. Increase 'val"):
         MLPRegressor(early_stopping=True, validation_fraction=0.001).fit(*DIABETES)
     with pytest.raises(DataError, match=r"y holds -.*, but labels for this loss must be in \[0, inf\)"):
         MLPRegressor("poisson").fit(DIABETES[0], -DIABETES[1])
+
+
+def test_weights_can_be_assigned_as_in_scikit_learn():
+    x, y = CANCER[0][:20, :3], CANCER[1][:20]
+    rng = np.random.default_rng(0)
+    kernels, biases = [rng.normal(size=(3, 2)), rng.normal(size=(2, 1))], [rng.normal(size=2), rng.normal(size=1)]
+    ours, theirs = both("MLPClassifier", hidden_layer_sizes=2, solver="sgd", momentum=0, alpha=0.1)
+    for estimator in (ours, theirs):
+        estimator.partial_fit(x, y, classes=[0, 1])
+        estimator.coefs_ = kernels
+        estimator.intercepts_[0], estimator.intercepts_[1] = [bias.copy() for bias in biases]
+    assert np.array_equal(ours.coefs_[0], kernels[0])
+    assert np.allclose(ours.predict_proba(x), theirs.predict_proba(x))
+    ours.partial_fit(x, y)
+    theirs.coefs_ = [kernel.copy() for kernel in kernels]  # scikit-learn trains the arrays it was given
+    theirs.partial_fit(x, y)
+    assert_same(ours, theirs)
+    for wrong in ([kernels[0]], [kernels[0].T, kernels[1]]):
+        with pytest.raises(ShapeError, match=r"got 1 arrays for 2 layers|shape \(3, 2\), got \(2, 3\)"):
+            ours.coefs_ = wrong
+    kept = copy.deepcopy(ours.coefs_)
+    ours.coefs_[0] = kernels[0] + 1
+    assert type(kept) is list and not np.array_equal(kept[0], ours.coefs_[0])
+    with pytest.raises(AttributeError):
+        MLPClassifier().coefs_ = kernels
+
+
+def test_warm_start_names_the_classes_before_and_now():
+    x, y = DIGITS[0][:300], DIGITS[1][:300] % 3
+    ours, theirs = both("MLPClassifier", warm_start=True, max_iter=2)
+    for estimator in (ours, theirs):
+        estimator.fit(x, y).fit(x, (y + 1) % 3)
+        with pytest.raises(
+            ValueError, match=r"warm_start can only be used where `y` has the same classes as in the pr"
+        ) as e:
+            estimator.fit(x, y % 2)
+        assert str(e.value).endswith("Previously got [0 1 2], `y` has [0 1]")

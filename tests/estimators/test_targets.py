@@ -56,7 +56,7 @@ def test_partial_fit_needs_all_classes_in_its_first_call():
         estimator.partial_fit(x[:1], ["d"])
     for lbfgs in (MLPClassifier(solver="lbfgs"), MLPRegressor(solver="lbfgs")):
         assert not hasattr(lbfgs, "partial_fit")
-    with pytest.raises(SettingError, match="cannot use validation rows: set early_stopping=False"):
+    with pytest.raises(SettingError, match="partial_fit does not support early_stopping=True: set it to False"):
         MLPClassifier(early_stopping=True).partial_fit(x, y, classes=["a", "b"])
 
 

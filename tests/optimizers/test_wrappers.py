@@ -62,7 +62,7 @@ def test_walk_yields_the_wrappers_from_the_outside_in():
 
 
 def test_lbfgs_takes_no_steps():
-    assert SGD(0.1).takes_steps
+    assert SGD(0.1).takes_steps and SGD(0.1).message == LBFGS().message == ""
     assert not LBFGS().takes_steps
     with pytest.raises(SettingError, match="LBFGS has no single steps: call fit"):
         LBFGS().update(None, None)

@@ -127,9 +127,9 @@ class Objective:
         """Add the penalties' gradient to `params.grad`. Return their value. rows: m, if no training has settled it."""
         if not self.penalties:
             return 0.0
-        theta, grad, m = self.params.theta, self.params.grad, self.rows or rows
+        theta, grad = self.params.theta, self.params.grad
         for region, term in self.penalties:
-            grad[region] += term.gradient(theta[region], m)
+            grad[region] += term.gradient(theta[region], self._m(term, rows))
         return self.penalty(rows)
 
     def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
@@ -140,8 +140,11 @@ class Objective:
 
     def penalty(self, rows: float) -> float:
         """Return the sum of the penalties. rows: m, if no training has settled it."""
-        theta, m = self.params.theta, self.rows or rows
-        return sum((float(term.value(theta[region], m)) for region, term in self.penalties), 0.0)
+        theta = self.params.theta
+        return sum((float(term.value(theta[region], self._m(term, rows))) for region, term in self.penalties), 0.0)
+
+    def _m(self, term: Penalty, rows: float) -> float:
+        return rows if term.per_batch or self.rows is None else self.rows
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
         """Return the model's outputs, given what the loss is computed from."""
@@ -160,7 +163,7 @@ class Objective:
     @property
     def needs_rows(self) -> bool:
         """True if a penalty depends on the number of rows."""
-        return any(term.m is None for _, term in self.penalties)
+        return any(term.m is None and not term.per_batch for _, term in self.penalties)
 
     def with_rows(self, rows: float | None) -> Objective:
         """The same objective with penalties for so many rows."""

@@ -6,8 +6,8 @@ layer, Dense(8, kernel_regularizer=L2(0.7)), applies to that kernel alone.
 m is the number of rows that `fit` trains on, those of a whole epoch without the validation rows. It is settled when the
 training begins and saved with the model, so the penalty of given weights is one number: in every batch, in validation,
 `evaluate` and gradient checks, for every batch size. With m the objective is the notebook's, (1/m) sum of the rows'
-losses + lambd / (2 m) sum w^2, of which mini-batches are samples; scikit-learn divides by the rows of each batch
-instead. Keras and PyTorch do not divide: `L2.keras(0.01)`, `L2.pytorch(0.01)`.
+losses + lambd / (2 m) sum w^2, of which mini-batches are samples. scikit-learn divides by the rows of each batch:
+`BatchL2(0.01)`. Keras and PyTorch do not divide: `L2.keras(0.01)`, `L2.pytorch(0.01)`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ class L2(Penalty):
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return self.lambd / (self.m or m) * w
+
+
+class BatchL2(L2):
+    """R = lambd / (2 m) sum w^2,   dR/dw = (lambd / m) w,   with m the rows of each batch: scikit-learn's alpha.
+
+    `MLPClassifier` and `MLPRegressor` use it, to end at scikit-learn's weights. The last batch of an epoch may be
+    smaller, and is penalized more for it; evaluation divides by the rows evaluated.
+    """
+
+    per_batch = True
 
 
 @dataclass(frozen=True, repr=False)

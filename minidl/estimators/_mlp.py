@@ -22,7 +22,7 @@ from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..optimizers import LBFGS, SGD, Adam, Optimizer
 from ..parameters import Parameter, Penalty
-from ..regularizers import L2, check_penalty
+from ..regularizers import BatchL2, check_penalty
 from ..validation import check_choice, check_integer, choice, integer, real, setting
 from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin
 from ._sklearn_data import SklearnExamples, predict
@@ -169,7 +169,7 @@ class MLPEstimator(BaseNetworkEstimator):
 
     def _new_loss(self) -> PenalizedLoss:
         loss = losses.get(f"{type(self).__name__}: loss", self._output()[1] or self.loss)
-        penalty = L2(self.alpha) if self.penalty is None and self.alpha else self.penalty
+        penalty = BatchL2(self.alpha) if self.penalty is None and self.alpha else self.penalty
         return loss if penalty is None else loss + penalty
 
     def _train(self, examples: SklearnExamples, epochs: int | None, callbacks: list[Callback]) -> None:
@@ -283,7 +283,7 @@ class MLPClassifier(NetworkClassifierMixin, MLPEstimator):
     initializer          an Initializer of the kernels or a Keras string, biases are 0; None: scikit-learn's weights
     class_weight         "balanced", or a dict {class: weight}
     loss                 a minidl loss or a Keras string; None: the cross-entropy, summed over several labels
-    penalty              replaces L2(alpha), which is scikit-learn's penalty
+    penalty              replaces BatchL2(alpha), which is scikit-learn's penalty
     optimizer            a minidl optimizer or a Keras string, replaces solver and learning_rate_init
     callbacks            minidl's callbacks, copied for each fit
     dtype                "float32" or "float64"; None: as X, as in scikit-learn

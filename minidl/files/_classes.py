@@ -18,7 +18,7 @@ _METRICS = """
     Scorer SparseCategoricalAccuracy
 """
 _OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
-_REGULARIZERS = "L1 L1L2 L2"
+_REGULARIZERS = "BatchL2 L1 L1L2 L2"
 _SCHEDULES = """
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay WarmUp
 """

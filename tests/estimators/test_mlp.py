@@ -147,7 +147,10 @@ def test_wrong_arguments_raise_errors_that_name_them():
         ({"activation": ["relu"], "hidden_layer_sizes": (3, 4)}, "activation lists 1 for 2 hidden layers"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be an integer of at least 1, got 0"),
         ({"max_iter": 0}, "max_iter must be an integer of at least 1"),
-        ({"penalty": 0.1}, r"penalty must be a penalty such as L2\(0.7\), or None, got 0.1"),
+        (
+            {"penalty": 0.1},
+            r"penalty must be a penalty such as L2\(0.7\), one of 'l1', 'l2', 'l1_l2', or None, got 0.1",
+        ),
         ({"alpha": -1}, r"alpha must be in \[0, inf\), got -1"),
         ({"validation_fraction": 5}, r"MLPClassifier: validation_fraction must be in \[0, 1\), got 5"),
         ({"callbacks": 3}, "MLPClassifier: callbacks must be a list of Callback objects, got 3"),

@@ -38,7 +38,7 @@ from minidl.losses import (
     Poisson,
     SparseCategoricalCrossentropy,
 )
-from minidl.regularizers import L1, L1L2, L2, Penalty
+from minidl.regularizers import L1, L1L2, L2, BatchL2, Penalty
 
 LAYERS = [  # a layer, and the shape of its input's rows
     (BatchNormalization(), 4),
@@ -113,7 +113,7 @@ LOSSES = [  # a loss, and the number of outputs
 ]
 
 PENALTIES = [L1(0.3), L1(1e4), L1L2(0.3), L1L2(l2=0.7), L1L2(1e4, 1e4), L2(0.7), L2(1e4)]
-PENALTIES += [L1.keras(0.3), L2.keras(0.3), L1L2.keras(0.3, 0.7), L2.pytorch(0.3)]
+PENALTIES += [L1.keras(0.3), L2.keras(0.3), L1L2.keras(0.3, 0.7), L2.pytorch(0.3), BatchL2(0.7), BatchL2(0.7, m=3)]
 
 # settings of initial values, names and penalties, which do not change forward and backward
 ELSEWHERE = ("name", "_initializer", "_regularizer")

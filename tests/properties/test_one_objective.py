@@ -162,13 +162,18 @@ def test_estimators_report_the_same_penalty():
     )  # fmt: skip
     model = estimator.fit(x, y).model_
     assert estimator.history_["penalty"][0] == pytest.approx(by_hand(model, 50), rel=1e-12)
-    # scikit-learn's alpha is divided by the rows of a batch: MLPClassifier fixes that number for all batches
+
+
+def test_only_scikit_learns_alpha_is_divided_by_the_rows_of_a_batch():
+    # sklearn.neural_network._multilayer_perceptron 1.9.1, _backprop: alpha / (2 n_samples) of the batch
+    x, y = rows(50)
     mlp = MLPClassifier((4,), alpha=LAMBD, batch_size=20, max_iter=1, solver="sgd", learning_rate_init=1e-300)
     with pytest.warns(match="max_iter"):
         model = mlp.fit(x, y).model_
     figures = model.evaluate(x, y[:, None], return_dict=True)
-    assert figures["penalty"] == pytest.approx(by_hand(model, 20), rel=1e-12)
-    assert mlp.loss_ == pytest.approx(figures["loss"], rel=1e-6)
+    assert figures["penalty"] == pytest.approx(by_hand(model, 50), rel=1e-12)
+    batches = (20 * by_hand(model, 20) * 2 + 10 * by_hand(model, 10)) / 50
+    assert mlp.loss_ == pytest.approx(figures["data_loss"] + batches, rel=1e-12)
 
 
 @pytest.mark.parametrize("penalty", [L2.keras(0.01), L1.keras(0.01), L2.pytorch(0.01)])

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -45,6 +46,14 @@ def test_a_folder_named_minidl_beside_a_script_does_not_hide_the_package(tmp_pat
     command = [sys.executable, str(tmp_path / "script.py")]
     run = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == minidl.__version__
+
+
+def test_minidl_runs_from_a_zip_file(tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "minidl"), "zip", TOP, "minidl")
+    command = [sys.executable, "-c", "from minidl import Sequential; print(Sequential.__module__)"]
+    environment = os.environ | {"PYTHONPATH": archive}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "minidl.sequential"
 
 
 def test_every_file_of_the_package_is_installed():

@@ -52,7 +52,7 @@ def _features_axis(model: Model) -> int:
 
 
 def _first_weight(layer: Layer, row_shape: Shape) -> Shape:
-    """The shape of the first weight for such rows; () if there is none, or if a layer rejects such rows."""
+    """The shape of the first weight for such rows; () without a weight, or if a layer rejects such rows."""
     try:
         build_layer(layer, row_shape)
     except ShapeError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ModelFileError, SettingError
+from ..errors import ModelFileError
 from ..layers import Layer
 from ..model import Model
 from ..parameters import Parameter
@@ -17,10 +17,9 @@ from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, w
 from ._keras_legacy import legacy_weights
 from ._keras_optimizer import optimizer_arrays, read_optimizer
 from ._optional import requires
+from ._other_formats import check_name, reject_others
 from ._unbuilt import build_for
 from ._untrusted import abbreviate, describe_error, errors_name, read_bytes
-
-SUFFIXES = (".weights.h5", ".safetensors")
 
 
 def save_weights(model: Model, path: str | Path) -> None:
@@ -30,16 +29,15 @@ def save_weights(model: Model, path: str | Path) -> None:
     replaced at once or not at all. Raises NonFiniteError for weights that are not finite.
     """
     model.params  # noqa: B018  raises NotBuiltError
+    check_name("save_weights", path, weights=True)
     weights = weights_by_path(model.layer)
     arrays = finite_arrays(weights)
     if str(path).endswith(".weights.h5"):
         _atomic.write(path, to_hdf5(arrays | optimizer_arrays(model)))
-    elif str(path).endswith(".safetensors"):
-        with requires("safetensors"):
-            from safetensors.numpy import save
-        _atomic.write(path, save({weight.name: weight.array.copy() for weight in weights.values()}))
-    else:
-        raise SettingError(f"save_weights: the name must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
+        return
+    with requires("safetensors"):
+        from safetensors.numpy import save
+    _atomic.write(path, save({weight.name: weight.array.copy() for weight in weights.values()}))
 
 
 def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> None:
@@ -53,6 +51,9 @@ def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> N
     first_shape, load = SAFETENSORS if str(path).endswith(".safetensors") else HDF5
     with errors_name("load_weights", path):
         content = read_bytes(path, max_bytes)
+        reject_others(path, content)
+        if content.startswith(b"PK"):
+            raise ModelFileError("it is an archive; load_model reads those in .keras")
         if _minidl_format.is_sealed(content):
             _minidl_format.checked_digest(content)
         if not model.built:
@@ -63,19 +64,27 @@ def load_weights(model: Model, path: str | Path, *, max_bytes: int = 2**31) -> N
 def set_weights(model: Model, content: bytes, *, optimizer: bool = True) -> None:
     """Set the weights, and on request the optimizer's state, from an HDF5 file in Keras's layout."""
     with open_hdf5(content) as file:
-        weights = legacy_weights(file, model.layer)
-        if weights is None:
-            weights = weights_by_path(model.layer)
-            _check_paths(set(_array_paths(file, "")), weights)
-        setters = [read_weights(file, weights, FLOATS)]
+        setters = [read_weights(file, _weights_in(file, model.layer), FLOATS)]
         setters += [read_optimizer(file, model)] if optimizer else []
     for assign in setters:
         assign()
 
 
+def _weights_in(file: HDF5Reader, layer: Layer) -> Weights:
+    """Return the weights of a model's layer by their paths in the file, which has the layout of Keras 1 and 2 or 3."""
+    if (weights := legacy_weights(file, layer)) is not None:
+        return weights
+    weights = weights_by_path(layer)
+    if weights and not file.count("/layers"):
+        found = abbreviate(file.names("")[:4])
+        raise ModelFileError(f"it is an HDF5 file without weights of Keras or minidl; it holds {found}")
+    _check_paths(set(_array_paths(file, "")), weights)
+    return weights
+
+
 def _first_shape_in_hdf5(content: bytes, layer: Layer) -> tuple[int, ...]:
     with open_hdf5(content) as file:
-        return file.shape(next(iter(legacy_weights(file, layer) or weights_by_path(layer))))
+        return file.shape(next(iter(_weights_in(file, layer))))
 
 
 def _array_paths(file: HDF5Reader, group: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ class Penalty(validation.Validated):
 def check_penalty(who: str, name: str, value: Any) -> Penalty:
     """Return the value, which must be a Penalty."""
     if not isinstance(value, Penalty):
-        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), or None, got {value!r}")
+        got = f"{value!r}{validation.hint(value, Penalty)}"
+        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), or None, got {got}")
     return value
 
 

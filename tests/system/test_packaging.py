@@ -39,7 +39,7 @@ def test_the_citation_names_no_version_of_its_own():
 
 
 def test_a_folder_named_minidl_beside_a_script_does_not_hide_the_package(tmp_path):
-    """An editable install must write a path: Python asks the finder that it writes otherwise only after such folders."""
+    """An editable install must write a path: Python asks the finder that it would write only after such folders."""
     assert PROJECT["tool"]["setuptools"]["package-dir"] == {"": "."}
     (tmp_path / "minidl" / "minidl").mkdir(parents=True)  # a clone
     (tmp_path / "script.py").write_text("import minidl; print(minidl.__version__)")

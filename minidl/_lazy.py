@@ -24,7 +24,8 @@ _extensions: dict[str, str] = {}
 
 def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return the package's `__getattr__`, `__dir__` and `__all__`, read from the stub beside its `__init__.py`."""
-    places = _places(package, Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
+    loader: Any = sys.modules[package].__loader__  # reads the stub from a zip file too
+    places = _places(package, loader.get_data(str(Path(file).with_suffix(".pyi"))).decode())
     places |= _outer_names.get(package, {})
 
     def __getattr__(name: str) -> Any:  # noqa: N807

@@ -20,7 +20,7 @@ import numpy as np
 
 from .errors import SettingError
 from .parameters import Penalty
-from .validation import check_real, real
+from .validation import check_real, hint, real
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,6 +127,6 @@ def check_penalty(who: str, name: str, value: Any) -> Penalty:
     if isinstance(value, str) and value in REGULARIZERS:
         return REGULARIZERS[value]()
     if not isinstance(value, Penalty):
-        strings = ", ".join(repr(string) for string in REGULARIZERS)
-        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), one of {strings}, or None, got {value!r}")
+        got = f"{value!r}{hint(value, Penalty)}"
+        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), a string such as 'l2', or None, got {got}")
     return value

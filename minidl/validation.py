@@ -89,28 +89,87 @@ def check_choice(who: str, name: str, value: Any, choices: tuple[str, ...]) -> s
 def check_instance(who: str, name: str, value: Any, kind: type[T]) -> T:
     """Return the value, which must be an object of the class."""
     if not isinstance(value, kind):
-        raise SettingError(f"{who}: {name} must be {_object_of(kind)}, got {value!r}{_call_hint(value, kind)}")
+        raise SettingError(f"{who}: {name} must be {_object_of(kind)}, got {value!r}{hint(value, kind)}")
     return value
 
 
 def resolve(what: str, given: Any, kind: type[T], table: Mapping[str, Callable[[], T]]) -> T:
-    """Return the given object of the class, or make the one that a Keras string such as "he_normal" names."""
+    """Return the given object of the class, or make the one that a string names, as in Keras.
+
+    The string is one of `table`, such as "he_normal", or the name of a class in it, "HeNormal".
+    """
     if isinstance(given, kind):
         return given
     if not isinstance(given, str):
-        raise SettingError(f"{what} must be {_object_of(kind)} or a string, got {given!r}{_call_hint(given, kind)}")
-    if given not in table:
-        raise SettingError(f"{what}: unknown {kind.__name__.lower()} {given!r}; choose from {', '.join(table)}")
-    return table[given]()
+        raise SettingError(f"{what} must be {_object_of(kind)} or a string, got {given!r}{hint(given, kind)}")
+    classes = {make.__name__: make for make in table.values() if isinstance(make, type)}
+    make = table.get(given) or classes.get(given)
+    if make is None:
+        choices = f"{', '.join(table)}{_nearest(given, [*classes, *table])}"
+        raise SettingError(f"{what}: unknown {kind.__name__.lower()} {given!r}; choose from {choices}")
+    return make()
+
+
+def _nearest(given: str, names: list[str]) -> str:
+    from difflib import get_close_matches  # only an error needs it
+
+    lower = {name.lower(): name for name in names}
+    found = get_close_matches(given.lower(), lower, n=1)
+    return f"; did you mean {lower[found[0]]!r}?" if found else ""
 
 
 def _object_of(kind: type) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__} object"
 
 
-def _call_hint(given: Any, kind: type) -> str:
-    """A remedy for a class that was given instead of an object of it."""
-    return f"; write {given.__name__}()" if isinstance(given, type) and issubclass(given, kind) else ""
+def hint(given: Any, kind: type) -> str:
+    """A remedy for a class or a function that was given instead of an object of the class; "" for other values."""
+    if isinstance(given, type):
+        return f"; write {given.__name__}()" if issubclass(given, kind) else ""
+    return f"; {EXAMPLES[kind.__name__]}" if callable(given) and kind.__name__ in EXAMPLES else ""
+
+
+# How an object of each kind is written, for those who give a function
+EXAMPLES = {
+    "Loss": """a loss is a class that returns the loss of each row, and its derivative along the outputs:
+
+    class MyLoss(Loss):
+        def terms(self, p, y):  # outputs and targets, both (rows, outputs)
+            return ((p - y) ** 2).sum(axis=1), 2 * (p - y)""",
+    "Optimizer": """an optimizer is a class that changes the parameters in place:
+
+    class MyOptimizer(Optimizer):
+        def update(self, theta, grad):  # all parameters, and their gradient
+            theta -= self.rate * grad""",
+    "Schedule": """a schedule is a class:
+
+    class MySchedule(Schedule):
+        def __call__(self, step):
+            return 0.1 / (1 + step)""",
+    "Initializer": """an initializer is a class:
+
+    class MyInitializer(Initializer):
+        def __call__(self, shape, rng):  # draw from rng alone
+            return 0.1 * rng.standard_normal(shape)""",
+    "Penalty": """a penalty is a class that returns a number and its derivative:
+
+    class MyPenalty(Penalty):
+        def value(self, w, m):  # the weights in one vector, and the number of rows in the batch
+            return (w**4).sum() / m
+
+        def gradient(self, w, m):
+            return 4 * w**3 / m""",
+    "Layer": """a layer is a class with an equation and its derivative:
+
+    class MyLayer(Layer):
+        def forward(self, x, training=False):
+            self.x = x
+            return x**2
+
+        def backward(self, dy):  # the derivative of the loss along y
+            return 2 * self.x * dy""",
+    "Callback": "LambdaCallback(on_epoch_end=function) makes one of function(epoch, logs)",
+}
 
 
 # ---- dataclass fields that declare their domain

@@ -1,6 +1,8 @@
 """Checks of settings: numbers in their intervals, objects, and Keras's strings."""
 
 import math
+import re
+import textwrap
 from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 
@@ -9,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import SettingError, initializers, losses, metrics, optimizers, validation
+from minidl import Sequential, SettingError, check_model, initializers, layers, losses, metrics, optimizers, validation
+from minidl.callbacks import Callback, LambdaCallback
 from minidl.initializers import HeNormal, Initializer
-from minidl.layers import Dense, Dropout
-from minidl.losses import BinaryCrossentropy
-from minidl.optimizers import SGD
+from minidl.layers import Dense, Dropout, Layer
+from minidl.losses import BinaryCrossentropy, Loss
+from minidl.optimizers import SGD, Optimizer
+from minidl.parameters import Penalty
 from minidl.regularizers import L1, L2
+from minidl.schedules import Schedule
 from minidl.validation import Interval, Validated, boolean, choice, instance, integer, real
 
 
@@ -106,6 +111,74 @@ def test_a_class_instead_of_an_object_gets_a_hint_to_call_it(make, message):
     with pytest.raises(SettingError) as caught:
         make()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("family", TABLES)
+def test_the_name_of_a_class_is_a_string_too_as_in_keras(family):
+    get, table = TABLES[family]
+    for make in set(table.values()):
+        made = get("here", make.__name__)
+        assert type(next(iter(made.values())) if family == "metric" else getattr(made, "loss", made)) is make
+
+
+NEAREST = {"adamm": "adam", "ADAM": "adam", "adagrd": "adagrad", "Sdg": "sgd"}
+
+
+@pytest.mark.parametrize("given_", NEAREST)
+def test_an_unknown_string_is_answered_with_the_nearest_one(given_):
+    with pytest.raises(SettingError, match=f"unknown optimizer '{given_}'; .*; did you mean '{NEAREST[given_]}'[?]$"):
+        optimizers.get("here", given_)
+
+
+def test_a_string_that_is_like_none_gets_no_suggestion():
+    with pytest.raises(SettingError, match=r"lbfgs$"):
+        optimizers.get("here", "nonsense")
+
+
+def function(*arguments):
+    return 0.0
+
+
+FUNCTIONS = {
+    "Loss": lambda: losses.get("compile: loss", function),
+    "Optimizer": lambda: optimizers.get("compile: optimizer", function),
+    "Schedule": lambda: SGD(function),
+    "Initializer": lambda: Dense(2, kernel_initializer=function),
+    "Penalty": lambda: Dense(2, kernel_regularizer=function),
+    "Layer": lambda: Sequential([function]),
+    "Callback": lambda: Sequential([Dense(1)]).fit(np.ones((2, 2)), np.ones(2), callbacks=[function]),
+}
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_a_function_instead_of_an_object_is_answered_with_how_one_is_written(kind):
+    with pytest.raises(SettingError, match=r", got <function function at .*; ") as caught:
+        FUNCTIONS[kind]()
+    assert str(caught.value).endswith(validation.EXAMPLES[kind])
+
+
+def test_the_examples_in_messages_are_right():
+    names = {"Callback": Callback, "Layer": Layer, "Loss": Loss, "Optimizer": Optimizer, "Penalty": Penalty}
+    names |= {"Initializer": Initializer, "Schedule": Schedule}
+    for kind in set(validation.EXAMPLES) - {"Callback"}:
+        exec(textwrap.dedent(validation.EXAMPLES[kind].partition(":\n")[2]), names)
+    mine = [names["MyLayer"](), Dense(1, kernel_initializer=names["MyInitializer"]())]
+    model = Sequential(mine, seed=0)
+    model.compile(names["MyOptimizer"](names["MySchedule"]()), names["MyLoss"]() + names["MyPenalty"]())
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    called = []
+    model.fit(x, x[:, 0], verbose=0, callbacks=LambdaCallback(on_epoch_end=lambda *given: called.append(len(given))))
+    assert called == [2]
+    check_model(model, x, x[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("given_", "remedy"),
+    [(np.tanh, "Tanh()"), ("relu", "ReLU()"), ("leaky_relu", "LeakyReLU()"), (layers.sigmoid, "Sigmoid()")],
+)
+def test_an_activation_instead_of_a_layer_is_answered_with_the_layer(given_, remedy):
+    with pytest.raises(SettingError, match=rf"^Sequential takes layers, got .*; write {re.escape(remedy)}$"):
+        Sequential([Dense(1), given_])
 
 
 @pytest.mark.parametrize("given_", [3, None, object(), ["sgd"], {"name": "sgd"}, b"sgd"])

@@ -16,7 +16,7 @@ from ..metrics import Metric
 from ..objective import Objective
 from ..optimizers import Optimizer
 from ..parameters import Parameters
-from ..validation import Validated
+from ..validation import Validated, hint
 
 Logs = dict[str, Any]
 
@@ -163,7 +163,7 @@ def as_list(who: str, callbacks: Callback | Iterable[Callback] | None) -> list[C
 
 
 def _hint(given: Any) -> str:
-    return f"; write {given.__name__}()" if isinstance(given, type) else ""
+    return f"; write {given.__name__}()" if isinstance(given, type) else hint(given, Callback)
 
 
 def call(methods: list[Callable[..., None]], *arguments: Any) -> None:

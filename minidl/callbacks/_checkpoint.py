@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._lazy import extension
 from ..errors import SettingError
 from ..validation import boolean, check_integer, real, setting
 from ._base import Callback, Logs
@@ -46,7 +47,8 @@ class Saving(Callback):
 class ModelCheckpoint(Saving, Monitored):
     """Saves the model after every epoch, or every `save_freq` batches.
 
-    filepath                 may contain the epoch, from 1, and figures: "weights.{epoch:02d}-{val_loss:.2f}.h5"
+    filepath                 may contain the epoch, from 1, and figures: "model.{epoch:02d}-{val_loss:.2f}.h5"; with
+                             save_weights_only it ends in .weights.h5 or .safetensors
     save_best_only           only when `monitor` has improved; `mode` is "min", "max", or "auto"
     save_weights_only        call `save_weights`, not `save`
     initial_value_threshold  the first saved value must be better than this
@@ -67,6 +69,11 @@ class ModelCheckpoint(Saving, Monitored):
 
     state_names = ("best", "batches")
     min_delta = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        who = "ModelCheckpoint: filepath"
+        extension("model files").check_name(who, self.filepath, weights=self.save_weights_only)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
@@ -120,6 +127,8 @@ class BackupAndRestore(Saving):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
+        if self.path.parent.is_file():
+            raise SettingError(f"BackupAndRestore: backup_dir must be a directory, and {self.path.parent} is a file")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
             self.model.restore_training(self.path)

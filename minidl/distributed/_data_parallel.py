@@ -9,12 +9,12 @@ import warnings
 import zlib
 from contextlib import redirect_stdout
 from dataclasses import InitVar, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from .._lazy import extension
 from .._weights import weights_of
 from ..data import BatchStream, Examples, Source
 from ..errors import ProcessError, SettingError
@@ -211,7 +211,7 @@ def _settings(trainer: DataParallelTrainer) -> dict[str, str]:
         "the callbacks": [type(callback).__name__ for callback in trainer.callbacks.callbacks],
         "the checksum of the data": _fingerprint(trainer.source),
         "NumPy's version": np.__version__,
-        "minidl's version": version("minidl"),
+        "minidl's version": extension("version").__version__,
         "dtype": objective.params.theta.dtype,
     } | {name: getattr(options, name) for name in ("batch_size", "epochs", "shuffle", "validation_freq")}
     return {name: re.sub(r" at 0x\w+", "", str(setting)) for name, setting in settings.items()}

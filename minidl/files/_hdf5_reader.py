@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ HDF5_TYPES = {
     "uint8": "STD_U8LE",
 }
 FLOATS = ("float32", "float64")
+STRINGS_BYTES = 2**28  # at most, of an attribute
 Handle = Any  # a group or dataset of h5py's low-level interface, which has no types
 
 
@@ -48,7 +51,7 @@ def open_hdf5(content: bytes) -> Iterator[HDF5Reader]:
 
     try:
         with h5py.File(io.BytesIO(content), "r") as file:
-            yield HDF5Reader(h5py, file, len(content))
+            yield HDF5Reader(h5py, file, content)
     except ModelFileError:
         raise
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, MemoryError, OverflowError) as error:
@@ -58,8 +61,8 @@ def open_hdf5(content: bytes) -> Iterator[HDF5Reader]:
 class HDF5Reader:
     """The groups and arrays of an open file, by paths such as "/layers/dense/vars/0"."""
 
-    def __init__(self, h5py: Any, file: Any, size: int) -> None:
-        self.h5py, self.size = h5py, size
+    def __init__(self, h5py: Any, file: Any, content: bytes) -> None:
+        self.h5py, self.content, self.size = h5py, content, len(content)
         self.groups: dict[str, Handle] = {"": file.id}
         self.addresses: dict[int, str] = {}  # of the objects found so far, to detect two names of one object
         self.claimed = 0  # bytes of the arrays so far
@@ -81,6 +84,30 @@ class HDF5Reader:
             if len(name) > 64 or not name.isprintable() or "\ufffd" in name or "/" in name:
                 raise ModelFileError(f"{path or '/'} holds the name {abbreviate(name)}")
         return found
+
+    def strings(self, path: str, attribute: str) -> list[str] | None:
+        """Return the attribute of a group that is a list of strings; None if it is missing."""
+        group, h5a = self._group(path), self.h5py.h5a
+        if group is None or not h5a.exists(group, attribute.encode()):
+            return None
+        held = h5a.open(group, attribute.encode())
+        if held.shape == (0,):  # of any type: h5py makes an empty list one of numbers
+            return []
+        kind = held.get_type()
+        if len(held.shape) != 1 or held.shape[0] > 4096 or kind.get_class() != self.h5py.h5t.STRING:
+            raise ModelFileError(f"{path or '/'} has an attribute {attribute} that is not a list of at most 4096 names")
+        longest = self._largest_heap if kind.is_variable_str() else kind.get_size()
+        if held.shape[0] * longest > STRINGS_BYTES:
+            raise ModelFileError(f"{path or '/'} has an attribute {attribute} of more than {STRINGS_BYTES} bytes")
+        found = np.empty(held.shape, held.dtype)
+        held.read(found)
+        return [name.decode("utf-8", "replace") for name in found.tolist()]
+
+    @cached_property
+    def _largest_heap(self) -> int:
+        """The size of the largest heap in the file. Strings of variable length lie in heaps, and may share bytes."""
+        sizes = (self.content[found.end() : found.end() + 8] for found in re.finditer(rb"GCOL\x01\0\0\0", self.content))
+        return max((int.from_bytes(size, "little") for size in sizes), default=0)
 
     def check_only(self, wanted: set[str]) -> None:
         """Raise ModelFileError if the file holds anything besides these arrays and their groups, or an attribute."""
@@ -108,6 +135,11 @@ class HDF5Reader:
         if length > limit:
             raise ModelFileError(f"{path} has {length} bytes, more than {limit}")
         return self.array(path, ("uint8",), (length,)).tobytes()
+
+    def shape(self, path: str) -> tuple[int, ...]:
+        """Return the shape of an array, without reading it."""
+        found: tuple[int, ...] = self._dataset(path).shape
+        return found
 
     def check_array(self, path: str, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> str:
         """Raise ModelFileError unless the array is plain, of one of the types and of the shape. Return its type."""

@@ -76,7 +76,7 @@ def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) ->
     kinds = {}
     for path, weight in weights.items():  # all are checked before the first gets memory
         of_layer = isinstance(weight.holder, Layer)
-        held = file.check_array(path, FLOATS if of_layer else dtypes, weight.array.shape)
+        held = _checked_type(file, path, weight, FLOATS if of_layer else dtypes)
         kinds[path] = held if of_layer else weight.array.dtype
     arrays = {}
     for path, weight in weights.items():
@@ -90,6 +90,13 @@ def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) ->
             weight.set(arrays[path])
 
     return assign
+
+
+def _checked_type(file: HDF5Reader, path: str, weight: StoredWeight, dtypes: tuple[str, ...]) -> str:
+    try:
+        return file.check_array(path, dtypes, weight.array.shape)
+    except ModelFileError as error:
+        raise ModelFileError(f"{error}, for the model's {weight.name}") from None
 
 
 def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:

@@ -62,7 +62,7 @@ def is_sealed(raw: bytes) -> bool:
 def checked_digest(raw: bytes) -> bytes:
     """Return the SHA-256 of the contents. Raises ModelFileError for a file that is damaged or of another kind."""
     if not is_sealed(raw) or len(raw) <= USER_BLOCK:
-        remedy = "if it holds weights alone, build the model and call load_weights"
+        remedy = "if it holds weights alone, build the model and call load_weights, which reads Keras's .h5 too"
         raise ModelFileError(f"not a minidl model file; {remedy}")
     _, version, length, written = HEADER.unpack_from(raw)
     if version != VERSION:

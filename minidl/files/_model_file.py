@@ -9,9 +9,8 @@ from ..errors import SettingError
 from ..model import Model
 from . import _atomic, _keras_archive, _minidl_format
 from ._json_codec import Customs
+from ._other_formats import check_name, reject_others
 from ._untrusted import errors_name, read_bytes
-
-OTHERS = {".onnx": "minidl.files.export_onnx", ".safetensors": "save_weights"}
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -24,8 +23,7 @@ def save(model: Model, path: str | Path) -> None:
     Raises SettingError for settings that cannot be saved and for the name of a format that another function writes,
     NonFiniteError for weights that are not finite.
     """
-    if (suffix := Path(path).suffix) in OTHERS:
-        raise SettingError(f"save: {OTHERS[suffix]} writes {suffix}; name a whole model .h5 or .keras, got {path}")
+    check_name("save", path)
     encode = _keras_archive.encode_model if str(path).endswith(".keras") else _minidl_format.encode_model
     _atomic.write(path, encode(model))
 
@@ -52,6 +50,7 @@ def load_model(
         raise SettingError(f"load_model: custom_objects must be a dict {{name: class}}, got {custom_objects!r}")
     with errors_name("load_model", path):
         content = read_bytes(path, max_bytes)
+        reject_others(path, content)
         if content.startswith(b"PK") and sha256 is None:
             return _keras_archive.decode_model(content)
         return _minidl_format.decode_model(content, custom_objects or {}, sha256)

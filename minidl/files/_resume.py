@@ -9,6 +9,7 @@ from ..model import Model
 from ._json_codec import Encoder, Json
 from ._keras_layout import weights_by_path
 from ._minidl_format import configuration, decode_model
+from ._other_formats import reject_others
 from ._untrusted import errors_name, read_bytes
 
 
@@ -25,7 +26,9 @@ def restore_training(model: Model, path: str | Path) -> None:
     encoder = Encoder()
     wanted = _comparable(configuration(model, encoder))
     with errors_name("restore_training", path):
-        saved = decode_model(read_bytes(path), encoder.customs)
+        content = read_bytes(path)
+        reject_others(path, content)
+        saved = decode_model(content, encoder.customs)
         if saved.position is None:
             raise ModelFileError("it was saved outside a fit; there is no training to resume")
     _check_same(path, wanted, _comparable(configuration(saved, Encoder())))

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import layers
 from ..errors import SettingError, ShapeError
+from ..validation import hint
 from ._base import Layer
 
 
@@ -55,8 +57,16 @@ def check_layers(who: str, given: Iterable[Any]) -> None:
     """Raise SettingError if one of the objects is not a layer."""
     for layer in given:
         if not isinstance(layer, Layer):
-            hint = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
-            raise SettingError(f"{who} takes layers, got {layer!r}{hint}")
+            raise SettingError(f"{who} takes layers, got {layer!r}{_hint(layer)}")
+
+
+def _hint(given: Any) -> str:
+    """A remedy for a class, for an activation by its name or as a function, and for other functions."""
+    if isinstance(given, type):
+        return f"; write {given.__name__}(...)"
+    name = str(given if isinstance(given, str) else getattr(given, "__name__", "")).replace("_", "").lower()
+    found = [public for public in dir(layers) if public[0].isupper() and public.lower() == name]
+    return f"; write {found[0]}()" if found else hint(given, Layer)
 
 
 @dataclass(eq=False, init=False)

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import SettingError
 from ..parameters import Parameters
 from ..schedules import Schedule
-from ..validation import Validated, check_real
+from ..validation import Validated, check_real, hint
 
 
 class Optimizer(Validated):
@@ -42,6 +42,9 @@ class Optimizer(Validated):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if callable(self.learning_rate) and not isinstance(self.learning_rate, Schedule):
+            message = f"learning_rate must be a number or a Schedule object, got {self.learning_rate!r}"
+            raise SettingError(f"{type(self).__name__}: {message}{hint(self.learning_rate, Schedule)}")
         if not isinstance(self.learning_rate, Schedule):
             self.learning_rate = check_real(type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)")
 

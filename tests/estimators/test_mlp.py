@@ -149,7 +149,7 @@ def test_wrong_arguments_raise_errors_that_name_them():
         ({"max_iter": 0}, "max_iter must be an integer of at least 1"),
         (
             {"penalty": 0.1},
-            r"penalty must be a penalty such as L2\(0.7\), one of 'l1', 'l2', 'l1_l2', or None, got 0.1",
+            r"penalty must be a penalty such as L2\(0.7\), a string such as 'l2', or None, got 0.1",
         ),
         ({"alpha": -1}, r"alpha must be in \[0, inf\), got -1"),
         ({"validation_fraction": 5}, r"MLPClassifier: validation_fraction must be in \[0, 1\), got 5"),

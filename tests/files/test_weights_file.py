@@ -111,13 +111,21 @@ def test_weights_have_two_formats(tmp_path, name):
         model.save_weights(tmp_path / name)
 
 
-def test_an_unbuilt_model_has_no_weights_to_exchange(tmp_path):
+def test_an_unbuilt_model_has_no_weights_to_save(tmp_path):
     model = Sequential([Dense(1)])
-    for do in (model.save_weights, model.load_weights):
-        with pytest.raises(NotBuiltError):
-            do(tmp_path / "m.weights.h5")
+    with pytest.raises(NotBuiltError):
+        model.save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(NotBuiltError):
         model.save(tmp_path / "m.keras")
+
+
+def test_an_hdf5_file_of_data_is_named(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["train_x"], file["train_y"] = np.ones((2, 3)), np.ones(2)
+    for model in (Sequential([Dense(1)]), Sequential([Dense(1)])):
+        with pytest.raises(ModelFileError, match=r"without weights of Keras or minidl; it holds .*train_x"):
+            model.load_weights(tmp_path / "data.h5")
+        model.build((3,))
 
 
 def replaced(path, value):

@@ -179,6 +179,11 @@ def test_no_file_uses_numpys_global_generator():
     assert "random" not in modules
 
 
+def test_no_module_needs_minidl_to_be_installed():
+    """`importlib.metadata.version("minidl")` fails in a source tree."""
+    assert "importlib.metadata" not in {name for path, tree in parsed() for _, name in imports(tree, path)}
+
+
 def test_no_assert_outside_the_tests():
     wrong = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib
 import io
 import re
 import tokenize
@@ -81,6 +82,41 @@ def test_the_architecture_page_lists_the_modules_in_import_order():
     package = Path(minidl.__file__).parent
     existing = [name for name in MODULES if (package / name).is_dir() or (package / f"{name}.py").is_file()]
     assert described == existing
+
+
+CODE = re.compile(r"`([^`\n]+)`")
+NAME = re.compile(r"(?<![\w.\"])([A-Za-z_]\w*)(?=\()")  # a call of it, but not of an attribute
+
+
+def spans_about_minidl(page):
+    """Yield the code in the text of a page and in the last columns of its tables: others name other libraries."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for line in text.splitlines():
+        yield from CODE.findall(line.rpartition(" | ")[2] if line.startswith("|") else line)
+
+
+@pytest.fixture(scope="module")
+def built():
+    model = minidl.Sequential([minidl.layers.Dense(1)])
+    model.build((2,))
+    return {"model": model, "layer": model.layers[0]}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_attributes_of_models_and_layers_that_a_page_names_exist(page, built):
+    named = [found for span in spans_about_minidl(page) for found in re.findall(r"\b(model|layer)\.([a-z]\w*)", span)]
+    assert [f"{owner}.{part}" for owner, part in named if not hasattr(built[owner], part)] == []
+
+
+def test_the_counterparts_for_readers_of_other_libraries_exist(built):
+    packages = ("callbacks", "initializers", "layers", "losses", "metrics", "optimizers", "regularizers", "schedules")
+    known = {*dir(minidl), *dir(built["model"])}
+    known |= {public for package in packages for public in dir(importlib.import_module(f"minidl.{package}"))}
+    text = (TOP / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    rows = [line.rpartition(" | ")[2] for line in text.splitlines() if line.startswith("| `")]
+    called = {found for row in rows for span in CODE.findall(row) for found in NAME.findall(span)}
+    assert len(called) > 15
+    assert called - known == set()
 
 
 def lines_of_code(path):

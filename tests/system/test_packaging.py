@@ -1,7 +1,11 @@
 """The version, the files of the package, the citation, and the paths that scripts and pages for contributors name."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -32,6 +36,24 @@ def test_the_citation_names_no_version_of_its_own():
     assert {"cff-version", "message", "title", "authors"} <= set(keys)
     assert "version" not in keys
     assert PROJECT["project"]["license"] in citation
+
+
+def test_a_folder_named_minidl_beside_a_script_does_not_hide_the_package(tmp_path):
+    """An editable install must write a path: Python asks the finder that it would write only after such folders."""
+    assert PROJECT["tool"]["setuptools"]["package-dir"] == {"": "."}
+    (tmp_path / "minidl" / "minidl").mkdir(parents=True)  # a clone
+    (tmp_path / "script.py").write_text("import minidl; print(minidl.__version__)")
+    command = [sys.executable, str(tmp_path / "script.py")]
+    run = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == minidl.__version__
+
+
+def test_minidl_runs_from_a_zip_file(tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "minidl"), "zip", TOP, "minidl")
+    command = [sys.executable, "-c", "from minidl import Sequential; print(Sequential.__module__)"]
+    environment = os.environ | {"PYTHONPATH": archive}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "minidl.sequential"
 
 
 def test_every_file_of_the_package_is_installed():

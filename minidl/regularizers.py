@@ -127,6 +127,6 @@ def check_penalty(who: str, name: str, value: Any) -> Penalty:
     if isinstance(value, str) and value in REGULARIZERS:
         return REGULARIZERS[value]()
     if not isinstance(value, Penalty):
-        got = f"{value!r}{hint(value, Penalty)}"
-        raise SettingError(f"{who}: {name} must be a penalty such as L2(0.7), a string such as 'l2', or None, got {got}")
+        wanted = "a penalty such as L2(0.7), a string such as 'l2', or None"
+        raise SettingError(f"{who}: {name} must be {wanted}, got {value!r}{hint(value, Penalty)}")
     return value

@@ -122,6 +122,11 @@ def setting_names(cls: type) -> list[str]:
     return names
 
 
+def _required_settings(cls: type) -> set[str]:
+    """The settings without a default. An older file may lack the others, which came later."""
+    return {name for name, setting in inspect.signature(cls).parameters.items() if setting.default is setting.empty}
+
+
 class Decoder:
     """Turns JSON values into Python values. Raises ModelFileError for everything that Encoder does not write.
 
@@ -162,7 +167,8 @@ class Decoder:
 
     def _decode_object(self, value: dict[str, Json]) -> Any:
         cls, name, given = self._class(value["class"]), value["class"], set(value) - {"class"}
-        if given != (wanted := set(setting_names(cls))):
+        wanted = set(setting_names(cls))
+        if not _required_settings(cls) <= given <= wanted:
             raise ModelFileError(f"{name} has the settings {abbreviate(sorted(given))}, not {sorted(wanted)}")
         settings = {setting: self.decode(part) for setting, part in value.items() if setting != "class"}
         try:

@@ -49,7 +49,7 @@ def update_metrics(metrics: Metrics, objective: Objective, batch: Examples, outp
     """Feed the metrics with a batch and the predictions for it; outputs is what the loss was computed from."""
     predictions = objective.predictions(outputs)
     for metric in metrics.values():
-        metric.update(batch.y, predictions)
+        metric.measure(batch.y, predictions, batch.weight)
 
 
 def figures(

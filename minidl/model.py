@@ -29,7 +29,7 @@ from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .evaluation import PREDICT_ROWS, Figures, check_out, evaluate, predict
 from .layers import Layer
 from .losses import Loss, PenalizedLoss
-from .metrics import Metric
+from .metrics import Metric, weighted
 from .metrics import named as named_metrics
 from .naming import snake_case
 from .objective import Objective, sequence
@@ -155,19 +155,28 @@ class Model(OwnAttributes):
         optimizer: Optimizer | str | None = None,
         loss: Loss | PenalizedLoss | str | None = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
     ) -> None:
         """Choose how to train. Defaults: SGD(0.01), and the loss that fits the last layer.
 
-        loss     a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
-        metrics  Metric objects or Keras strings, one or a list; their names are History's keys
+        loss              a Loss, a sum such as BinaryCrossentropy() + L2(0.7), or a Keras string
+        metrics           Metric or Loss objects, functions such as scikit-learn's, or Keras strings, one or a list;
+                          their names are History's keys
+        weighted_metrics  the same; these use the weights of rows and classes
         """
         optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
         terms = None if loss is None else losses.get("compile: loss", loss)
         measured = named_metrics("compile: metrics", metrics)
+        measured |= weighted("compile: weighted_metrics", weighted_metrics, measured)
         if optimizer is not self.optimizer:
             _check_unused("compile", optimizer)
         self.optimizer, self.loss, self.metrics, self._loss_in_use = optimizer, terms, measured, terms
         self.compiled = True
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns: "loss", then the metrics."""
+        return ["loss", *self.metrics]
 
     def _default_loss(self, targets: np.ndarray | None) -> PenalizedLoss:
         last = (sequence(self.layer) or [self.layer])[-1]

@@ -21,6 +21,14 @@ from ..validation import Validated, hint
 Logs = dict[str, Any]
 
 
+def split_arrays(logs: Logs) -> Logs:
+    """Return the logs with each array split into numbers: precision[0], precision[1], ..."""
+    split: Logs = {}
+    for name, value in logs.items():
+        split |= {f"{name}[{i}]": number for i, number in enumerate(value)} if np.ndim(value) else {name: value}
+    return split
+
+
 class RunningTrainer(Protocol):
     """The part of a trainer that callbacks use."""
 

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from .._tables import html_table
-from ._base import Callback, Logs
+from ._base import Callback, Logs, split_arrays
 
 
 class History(Callback):
     """The record that `fit` returns: `history` has a list for each figure, one number per epoch; `epoch` their numbers.
+    A metric of several thresholds or outputs has an array per epoch.
 
     Keys as in Keras: the metrics, `loss`, then the same with `val_`; with a penalty also `data_loss` and `penalty`.
     """
@@ -37,5 +38,9 @@ class History(Callback):
 
     def _measured(self) -> dict[str, list[Any]]:
         """The figures without NaN, which stands for an epoch without that figure."""
-        measured = {name: [v for v in values if not math.isnan(v)] for name, values in self.history.items()}
+        split: dict[str, list[Any]] = {}
+        for name, values in self.history.items():
+            for part, number in (pair for value in values for pair in split_arrays({name: value}).items()):
+                split.setdefault(part, []).append(number)
+        measured = {name: [v for v in values if not math.isnan(v)] for name, values in split.items()}
         return {name: values or [math.nan] for name, values in measured.items()}

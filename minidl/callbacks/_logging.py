@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..validation import boolean
-from ._base import Callback, Logs
+from ._base import Callback, Logs, split_arrays
 
 
 @dataclass(eq=False)
@@ -31,7 +31,7 @@ class CSVLogger(Callback):
         self.names = next(csv.reader(self.file, delimiter=self.separator), [])[1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        logs = logs or {}
+        logs = split_arrays(logs or {})
         if not self.names:
             self.names = sorted(logs)
             trainer = self.model.trainer
@@ -69,7 +69,7 @@ class TensorBoard(Callback):
         self.writers = {name: Writer(str(Path(self.log_dir) / name)) for name in ("train", "validation")}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        for name, value in (logs or {}).items():
+        for name, value in split_arrays(logs or {}).items():
             kind = "validation" if name.startswith("val_") else "train"
             self.writers[kind].add_scalar(f"epoch_{name.removeprefix('val_')}", float(value), epoch)
 

@@ -9,11 +9,14 @@ import warnings
 
 from ..errors import SettingError
 from ..validation import check_choice, check_real
-from ._base import Callback, Logs
+from ._base import Callback, Logs, split_arrays
 
 
 class Monitored(Callback):
-    """Watches the figure `monitor` in the logs. `mode` is "min", "max", or "auto": by the name of the figure."""
+    """Watches the figure `monitor` in the logs. `mode` is "min", "max", or "auto": by the name of the figure.
+
+    The numbers of an array are "val_precision[0]", "val_precision[1]", ...
+    """
 
     monitor: str
     mode: str
@@ -30,7 +33,7 @@ class Monitored(Callback):
 
     def current(self, logs: Logs | None) -> float | None:
         """Return the figure in these logs. If it is missing, warn with the names that exist and return None."""
-        logs = logs or {}
+        logs = split_arrays(logs or {})
         value: float | None = logs.get(self.monitor)
         if value is None:
             who, others = type(self).__name__, ", ".join(logs)
@@ -54,7 +57,7 @@ class Monitored(Callback):
         return value - self.min_delta > than if rises else value + self.min_delta < than
 
     def _direction(self) -> str:
-        name = self.monitor.removeprefix("val_")
+        name = self.monitor.removeprefix("val_").partition("[")[0]
         if name in ("loss", "data_loss", "penalty"):
             return "down"
         if name in self.model.metrics:

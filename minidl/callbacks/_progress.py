@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from ..errors import SettingError
-from ._base import Callback, Logs
+from ._base import Callback, Logs, split_arrays
 
 INTERVAL = 0.1  # seconds between two redraws: more of them would slow the training and look the same
 
@@ -40,7 +40,7 @@ def evaluation_progress(verbose: Any) -> list[Callback]:
 
 
 def _figures(logs: Logs) -> str:
-    return " - ".join(f"{name}: {value:.4g}" for name, value in logs.items() if not math.isnan(value))
+    return " - ".join(f"{name}: {value:.4g}" for name, value in split_arrays(logs).items() if not math.isnan(value))
 
 
 def progress_bar(total: int | None, mininterval: float = INTERVAL) -> Any:

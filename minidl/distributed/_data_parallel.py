@@ -93,7 +93,7 @@ class DataParallelTrainer(Trainer):
 
     def begin_epoch(self) -> None:
         super().begin_epoch()
-        self.seen: list[tuple[np.ndarray, np.ndarray]] = []
+        self.seen: list[tuple[Examples, np.ndarray]] = []
         self.collectives.barrier()
         generator, comm = self.objective.streams.masks.bit_generator, self.collectives.comm
         if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
@@ -123,7 +123,7 @@ class DataParallelTrainer(Trainer):
     def measure(self, batch: Examples, outputs: np.ndarray) -> None:
         if len(batch):
             super().measure(batch, outputs)  # figures within an epoch are those of this process's rows
-            self.seen.append((batch.y, outputs))
+            self.seen.append((Examples(batch.y, batch.y, batch.weight), outputs))
 
     def should_stop(self) -> bool:
         return self.stop_agreed
@@ -134,8 +134,8 @@ class DataParallelTrainer(Trainer):
         comm = self.collectives.comm
         for metric in self.metrics.values():
             metric.reset()
-        for y, outputs in (pair for of_process in comm.allgather(self.seen) for pair in of_process):
-            update_metrics(self.metrics, self.objective, Examples(y, y), outputs)
+        for batch, outputs in (pair for of_process in comm.allgather(self.seen) for pair in of_process):
+            update_metrics(self.metrics, self.objective, batch, outputs)
         if self.objective.state:  # each process has the moving averages of its own rows
             self._share_weights()
         logs = super().epoch_figures()

@@ -14,8 +14,11 @@ _LOSSES = """
     SparseCategoricalCrossentropy
 """
 _METRICS = """
-    AUC Accuracy BinaryAccuracy CategoricalAccuracy F1Score MeanAbsoluteError MeanSquaredError Precision R2Score Recall
-    Scorer SparseCategoricalAccuracy
+    AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives
+    FalsePositives IoU LogCoshError LossMetric MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanSquaredError
+    MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU Precision PrecisionAtRecall R2Score Recall RecallAtPrecision
+    RootMeanSquaredError Scorer SensitivityAtSpecificity SparseCategoricalAccuracy SparseTopKCategoricalAccuracy
+    SpecificityAtSensitivity TopKCategoricalAccuracy TrueNegatives TruePositives Weighted
 """
 _OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
 _REGULARIZERS = "BatchL2 L1 L1L2 L2"

@@ -167,8 +167,8 @@ class Decoder:
 
     def _decode_object(self, value: dict[str, Json]) -> Any:
         cls, name, given = self._class(value["class"]), value["class"], set(value) - {"class"}
-        wanted = setting_names(cls)
-        if not _required_settings(cls) <= given <= set(wanted):
+        wanted = set(setting_names(cls))
+        if not _required_settings(cls) <= given <= wanted:
             raise ModelFileError(f"{name} has the settings {abbreviate(sorted(given))}, not {sorted(wanted)}")
         settings = {setting: self.decode(part) for setting, part in value.items() if setting != "class"}
         try:

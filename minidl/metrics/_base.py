@@ -1,35 +1,64 @@
-"""The base classes of metrics, and the names that metrics have in History."""
+"""The base classes of metrics, and what their formulas share."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .. import metrics, validation
-from ..errors import SettingError
-from ..naming import snake_case, unique
+from .. import validation
+from ..errors import DataError, SettingError, ShapeError
+from ..naming import snake_case
+
+Figure: TypeAlias = float | np.ndarray  # an array holds one figure per threshold or per output
+
+
+def _check_name(who: str, name: str, value: Any) -> Any:
+    if value is not None and not (isinstance(value, str) and value):
+        raise SettingError(f"{who}: {name} must be a string, got {value!r}")
+    return value
 
 
 @dataclass(eq=False)
 class Metric(validation.Validated):
     """A figure of targets y and outputs p, both (m, k), over all rows since its last reset.
 
-    A subclass writes reset(), update(y, p) for the rows of one batch, and result() -> float. With settings it is a
-    dataclass of them. For class labels y (m, 1) and k > 1 outputs, the metrics here take the one-hot rows of y: nothing
-    broadcasts.
+    A subclass writes reset(), update(y, p) for the rows of one batch, and result() -> float, or an array. With settings
+    it is a dataclass of them. For class labels y (m, 1) and k > 1 outputs, the metrics here take the one-hot rows of y:
+    nothing broadcasts. To be used in `weighted_metrics` it writes update(y, p, weights=None), weights (m,).
 
+    Keras's names work too: a subclass may write reset_state() and update_state(y_true, y_pred, sample_weight=None), and
+    every metric can be used outside of a model: `m.update_state(y, p); m.result()`, or `m(y, p)`.
+
+    name         the metric's name in History; None: the class in snake case
     state_names  the attributes that reset() makes; training resumes in the middle of an epoch with them
     direction    "up" if larger is better, else "down"
     runs         False if result() is useless or slow in the middle of an epoch
     """
 
+    name: str | None = field(default=None, kw_only=True, repr=False, metadata={"check": _check_name})
+
     state_names: ClassVar[tuple[str, ...]] = ()
     direction: ClassVar[str] = "up"
     runs: ClassVar[bool] = True
 
+    def __init_subclass__(cls) -> None:
+        """Let a class that writes Keras's methods have them under the names that are called here."""
+        own = vars(cls)
+        for name, keras_name in (("reset", "reset_state"), ("update", "update_state")):
+            if keras_name in own and name not in own:
+                setattr(cls, name, own[keras_name])
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.name = self.name or self.default_name()
         self.reset()
+
+    def default_name(self) -> str:
+        """Return the name of a metric that was given none."""
+        return snake_case(type(self).__name__)
 
     def reset(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} must write reset()")
@@ -37,25 +66,57 @@ class Metric(validation.Validated):
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
         raise NotImplementedError(f"{type(self).__name__} must write update(y, p)")
 
-    def result(self) -> float:
+    def result(self) -> Figure:
         raise NotImplementedError(f"{type(self).__name__} must write result()")
+
+    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
+        """Update with a batch of a model. The weights (m,) of its rows are not used; `Weighted` uses them."""
+        self.update(y, p)
+
+    # ---- as in Keras, outside of a model
+
+    def reset_state(self) -> None:
+        """Do the same as reset()."""
+        self.reset()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Check the rows and update: y_true (m, k) or class labels (m,), y_pred (m, k) or (m,), sample_weight (m,)."""
+        who = type(self).__name__
+        y, p = _rows(who, y_true, y_pred)
+        if sample_weight is None:
+            self.update(y, p)
+        else:
+            weighted_update(who, self)(y, p, _row_weights(who, sample_weight, len(p)))
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Figure:
+        """Update with these rows. Return the result over all rows so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
 
 
 class MeanMetric(Metric):
-    """The mean of an array per batch. A subclass writes values(y, p), for y of the shape of p."""
+    """The mean of an array per batch. A subclass writes values(y, p) -> (m,) or (m, k), for y of the shape of p."""
 
     state_names = ("total", "count")
 
     def reset(self) -> None:
-        self.total, self.count = 0.0, 0
+        self.total, self.count = 0.0, 0.0
 
     def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} must write values(y, p)")
 
-    def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        values = self.values(one_hot(y, p), p)
-        self.total += float(values.sum(dtype=np.float64))
-        self.count += values.size
+    def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.add(self.values(one_hot(y, p), p), weights)
+
+    def add(self, values: np.ndarray, weights: np.ndarray | None) -> None:
+        """Add the values of a batch, weighted by row."""
+        if weights is not None:
+            shares = np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+            self.total += float((values * shares).sum(dtype=np.float64))
+            self.count += float(shares.sum(dtype=np.float64))
+        else:
+            self.total += float(values.sum(dtype=np.float64))
+            self.count += values.size
 
     def result(self) -> float:
         return self.total / self.count if self.count else 0.0
@@ -66,36 +127,53 @@ def one_hot(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return y if y.shape == p.shape else (y == np.arange(p.shape[1])).astype(p.dtype)
 
 
-def ratio(part: float, whole: float) -> float:
-    """part / whole, or 0 if whole is 0."""
+def ratio(part: Any, whole: Any) -> Figure:
+    """part / whole, or 0 if whole is 0: a float for numbers, an array for arrays."""
+    if isinstance(whole, np.ndarray):
+        return np.asarray(np.where(whole == 0, 0.0, part / np.where(whole == 0, 1, whole)))
+    if isinstance(part, np.ndarray):
+        return part / whole if whole else np.zeros(part.shape)
     return float(part / whole) if whole else 0.0
 
 
-# ---- the names that metrics have in History
+def count(cases: np.ndarray, weights: np.ndarray | None, axis: Any) -> Any:
+    """Count the cases (..., m, k) that are True along the axes; with weights (m,), add the weights of their rows."""
+    if weights is None:
+        return np.count_nonzero(cases, axis=axis)
+    return (cases * weights[:, None]).sum(axis=axis, dtype=np.float64)
 
 
-def named(what: str, given: object) -> dict[str, Metric]:
-    """Return metrics by the names they have in History: a string as typed, an object as its class in snake case.
-
-    A function becomes a Scorer and keeps its name. Names that repeat are numbered: precision, precision_1.
-    """
-    found: dict[str, Metric] = {}
-    for item in [] if given is None else list(given) if isinstance(given, list | tuple) else [given]:
-        name = _name(item)
-        if name in ("loss", "data_loss", "penalty"):
-            raise SettingError(f"{what}: History already has an entry {name}; rename the metric")
-        found[unique(name, found)] = _metric(what, item)
-    return found
+def figure(value: Any) -> Figure:
+    """Return an array as it is, and a number as a float."""
+    return value if isinstance(value, np.ndarray) else float(value)
 
 
-def _name(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    function = item.function if isinstance(item, metrics.Scorer) else item
-    return str(getattr(function, "__name__", snake_case(type(function).__name__)))
+# ---- input validation
 
 
-def _metric(what: str, item: Any) -> Metric:
-    if callable(item) and not isinstance(item, type | Metric):
-        return metrics.Scorer(item)
-    return validation.resolve(what, item, Metric, metrics.METRICS)
+def weighted_update(who: str, metric: Metric) -> Any:
+    """Return the metric's update(y, p, weights). Raise SettingError if it takes no weights."""
+    try:
+        inspect.signature(metric.update).bind(None, None, None)
+    except TypeError:
+        remedy = "write update(y, p, weights=None), or use it unweighted"
+        raise SettingError(f"{who}: {type(metric).__name__}.update(y, p) takes no weights; {remedy}") from None
+    return metric.update
+
+
+def _rows(who: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    y, p = (a[:, None] if a.ndim == 1 else a for a in (np.asarray(y_true), np.asarray(y_pred)))
+    if not y.ndim == p.ndim == 2 or len(y) != len(p) or y.shape[1] not in (1, p.shape[1]):
+        wanted = "both must have the shape (rows, outputs), or y_true one class label per row"
+        raise ShapeError(f"{who}: y_true has shape {np.shape(y_true)}, y_pred {np.shape(y_pred)}; {wanted}")
+    if not {y.dtype.kind, p.dtype.kind} <= set("biuf"):
+        raise DataError(f"{who}: y_true has dtype {y.dtype}, y_pred {p.dtype}; they must hold real numbers")
+    return y.astype(np.result_type(y, np.float32), copy=False), p.astype(np.result_type(p, np.float32), copy=False)
+
+
+def _row_weights(who: str, given: Any, rows: int) -> np.ndarray:
+    weights = np.asarray(given)
+    if weights.shape != (rows,) or weights.dtype.kind not in "biuf":
+        found = f"sample_weight has shape {weights.shape} and dtype {weights.dtype}"
+        raise ShapeError(f"{who}: {found}; one weight per row was expected: ({rows},)")
+    return weights.astype(np.result_type(weights, np.float32), copy=False)

@@ -1,108 +1,134 @@
 """Counts of right and wrong predictions, and figures made of them."""
 
+from __future__ import annotations
+
+import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..validation import choice, integer, real
-from ._base import Metric, one_hot, ratio
+from ..errors import SettingError, ShapeError
+from ..validation import check_real, integer, setting
+from ._base import Figure, Metric, count, figure, one_hot, ratio
+from ._ranking import among_largest
 
 
 class Counts(Metric):
     """True positives, false positives and false negatives among the entries of y and p."""
 
-    state_names = ("true_positives", "false_positives", "false_negatives")
+    state_names: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives", "false_negatives")
 
     def reset(self) -> None:
         self.true_positives: Any = 0
         self.false_positives: Any = 0
         self.false_negatives: Any = 0
 
-    def _count(self, positive: np.ndarray, predicted: np.ndarray, axis: int | None) -> None:
-        """Count along an axis: `positive` holds the truth, `predicted` the prediction, both as booleans."""
-        self.true_positives = self.true_positives + np.count_nonzero(predicted & positive, axis=axis)
-        self.false_positives = self.false_positives + np.count_nonzero(predicted & ~positive, axis=axis)
-        self.false_negatives = self.false_negatives + np.count_nonzero(~predicted & positive, axis=axis)
+    def _count(self, positive: np.ndarray, predicted: np.ndarray, axis: Any, weights: np.ndarray | None = None) -> None:
+        """Count along the axes: `positive` holds the truth, `predicted` the prediction, both as booleans."""
+        self.true_positives = self.true_positives + count(predicted & positive, weights, axis)
+        self.false_positives = self.false_positives + count(predicted & ~positive, weights, axis)
+        self.false_negatives = self.false_negatives + count(~predicted & positive, weights, axis)
+
+
+def check_thresholds(who: str, name: str, value: Any) -> float | list[float]:
+    """Return a number in [0, 1], or a list of them."""
+    check = partial(check_real, who, name, interval="[0, 1]")
+    if not isinstance(value, list | tuple):
+        return check(value)
+    if not value:
+        raise SettingError(f"{who}: {name} must hold at least one number, got {value!r}")
+    return [check(number) for number in value]
 
 
 @dataclass(eq=False)
 class ThresholdCounts(Counts):
-    """Counts over all entries; an entry is predicted positive if p > thresholds."""
+    """Counts over all entries; an entry is predicted positive if p > thresholds.
 
-    thresholds: float = real("[0, 1]", default=0.5)
+    thresholds  a number in [0, 1], or a list, for an array of one figure per threshold; None: 0.5, or with top_k none
+    top_k       an entry is predicted positive only if it is among the k largest of its row
+    class_id    count the entries of this class alone
+    """
 
-    def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        self._count(one_hot(y, p) != 0, p > self.thresholds, None)
+    thresholds: float | list[float] | None = setting(check_thresholds, default=None, optional=True)
+    top_k: int | None = integer(1, default=None, optional=True)
+    class_id: int | None = integer(0, default=None, optional=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lowest = 0.5 if self.top_k is None else -math.inf
+        levels = np.atleast_1d(lowest if self.thresholds is None else self.thresholds)
+        several = len(levels) > 1
+        self._levels = levels[:, None, None] if several else levels[0]
+        self._axis = (1, 2) if several else None
+
+    def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
+        positive = one_hot(y, p) != 0
+        if self.top_k is not None:
+            p = np.where(among_largest(p, self.top_k), p, -np.inf)
+        if self.class_id is not None:
+            positive, p = (of_class(self, array, self.class_id) for array in (positive, p))
+        self._count(positive, p > np.asarray(self._levels, p.dtype), self._axis, weights)
+
+
+def of_class(metric: Metric, array: np.ndarray, class_id: int) -> np.ndarray:
+    """Return the column (m, 1) of a class."""
+    if class_id >= array.shape[1]:
+        outputs = f"there are {array.shape[1]} outputs"
+        raise ShapeError(f"{type(metric).__name__}: class_id is {class_id}, and {outputs}; the first class is 0")
+    return array[:, class_id : class_id + 1]
 
 
 class Precision(ThresholdCounts):
     """True positives / predicted positives (p > thresholds), over all entries; 0 if the divisor is 0."""
 
-    def result(self) -> float:
+    def result(self) -> Figure:
         return ratio(self.true_positives, self.true_positives + self.false_positives)
 
 
 class Recall(ThresholdCounts):
     """True positives (p > thresholds) / positives, over all entries; 0 if the divisor is 0."""
 
-    def result(self) -> float:
+    def result(self) -> Figure:
         return ratio(self.true_positives, self.true_positives + self.false_negatives)
 
 
-@dataclass(eq=False)
-class F1Score(Counts):
-    """2 / (1 / precision + 1 / recall) of each output, averaged over the outputs; 0 if both are 0.
+class TruePositives(ThresholdCounts):
+    """The number of positives that are predicted positive: y is not 0, p > thresholds."""
 
-    average    "macro": the plain mean; "weighted": weighted by the number of positives; "micro": the score of the
-               counts of all outputs together
-    threshold  an entry is predicted positive if p > threshold; None: if it is the largest of its row (with one
-               output: if p > 0.5)
-    """
-
-    average: str = choice("macro", "weighted", "micro", default="macro")
-    threshold: float | None = real("[0, 1]", default=None, optional=True)
-
-    def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        if self.threshold is None and p.shape[1] > 1:
-            predicted = p == p.max(axis=1, keepdims=True)
-        else:
-            predicted = p > (0.5 if self.threshold is None else self.threshold)
-        self._count(one_hot(y, p) != 0, predicted, 0)
-
-    def result(self) -> float:
-        right, wrong = np.atleast_1d(self.true_positives), np.atleast_1d(self.false_positives + self.false_negatives)
-        if self.average == "micro":
-            right, wrong = right.sum(keepdims=True), wrong.sum(keepdims=True)
-        scores = 2 * right / np.maximum(2 * right + wrong, 1)
-        if self.average == "weighted":
-            positive = np.atleast_1d(self.true_positives + self.false_negatives)
-            return ratio(float(scores @ positive), int(positive.sum()))
-        return float(scores.mean())
+    def result(self) -> Figure:
+        return figure(self.true_positives)
 
 
-@dataclass(eq=False)
-class AUC(Metric):
-    """The area under the ROC curve (recall against false positive rate), over all entries.   p in [0, 1].
+class FalsePositives(ThresholdCounts):
+    """The number of negatives that are predicted positive: y is 0, p > thresholds."""
 
-    The curve has num_thresholds points, at thresholds evenly spaced over [0, 1], joined by lines, as in Keras. For the
-    exact curve pass sklearn.metrics.roc_auc_score to compile. 0 if all entries are of one class.
-    """
+    direction = "down"
 
-    num_thresholds: int = integer(2, default=200)
+    def result(self) -> Figure:
+        return figure(self.false_positives)
 
-    state_names = ("positives", "negatives")
+
+class FalseNegatives(ThresholdCounts):
+    """The number of positives that are predicted negative: y is not 0, p <= thresholds."""
+
+    direction = "down"
+
+    def result(self) -> Figure:
+        return figure(self.false_negatives)
+
+
+class TrueNegatives(ThresholdCounts):
+    """The number of negatives that are predicted negative: y is 0, p <= thresholds."""
+
+    state_names = ("true_negatives",)
 
     def reset(self) -> None:
-        self.positives = np.zeros(self.num_thresholds, np.int64)  # counted by the largest threshold below p
-        self.negatives = np.zeros(self.num_thresholds, np.int64)
+        self.true_negatives: Any = 0
 
-    def update(self, y: np.ndarray, p: np.ndarray) -> None:
-        places = np.ceil(np.clip(p, 0, 1) * (self.num_thresholds - 1)) - 1
-        places, positive = np.fmax(places, 0).astype(np.int64), one_hot(y, p) != 0  # NaN counts as 0
-        self.positives = self.positives + np.bincount(places[positive], minlength=self.num_thresholds)
-        self.negatives = self.negatives + np.bincount(places[~positive], minlength=self.num_thresholds)
+    def _count(self, positive: np.ndarray, predicted: np.ndarray, axis: Any, weights: np.ndarray | None = None) -> None:
+        self.true_negatives = self.true_negatives + count(~predicted & ~positive, weights, axis)
 
-    def result(self) -> float:
-        right, wrong = (np.cumsum(counts[::-1]) for counts in (self.positives, self.negatives))
-        return ratio(float(np.trapezoid(right, wrong)), int(right[-1]) * int(wrong[-1]))
+    def result(self) -> Figure:
+        return figure(self.true_negatives)

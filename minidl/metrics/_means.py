@@ -4,8 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..validation import real
-from ._base import MeanMetric
+from ..errors import ShapeError
+from ..losses import Loss
+from ..naming import snake_case
+from ..ops import row_sums
+from ..validation import instance, real
+from ._base import MeanMetric, one_hot
+
+EPSILON = 1e-7  # as in Keras
 
 
 @dataclass(eq=False)
@@ -26,7 +32,7 @@ class CategoricalAccuracy(MeanMetric):
 
 
 class SparseCategoricalAccuracy(CategoricalAccuracy):
-    """The fraction of rows with argmax p == y.   y (m, 1), labels 0 to k - 1."""
+    """The fraction of rows with argmax p == argmax y.   y (m, 1), labels 0 to k - 1."""
 
 
 class Accuracy(MeanMetric):
@@ -37,8 +43,38 @@ class Accuracy(MeanMetric):
     """
 
     def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-        kind = BinaryAccuracy() if p.shape[1] == 1 else CategoricalAccuracy()
-        return kind.values(y, p)
+        return (p > 0.5) == y if p.shape[1] == 1 else p.argmax(axis=1) == y.argmax(axis=1)
+
+
+# ---- losses
+
+
+@dataclass(eq=False)
+class LossMetric(MeanMetric):
+    """The mean of a loss over the rows, without penalties: what `metrics=[Huber()]` and `metrics=["huber"]` measure.
+
+    p are the predictions of the model, after its last activation.
+    """
+
+    loss: Loss = instance(Loss)
+
+    direction = "down"
+
+    def default_name(self) -> str:
+        name = snake_case(type(self.loss).__name__)
+        return "huber_loss" if name == "huber" else name  # Keras's
+
+    def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.add(self.loss.terms(p, self._labels(y) if self.loss.sparse else one_hot(y, p))[0], weights)
+
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        if y.shape[1] > 1:
+            who, remedy = type(self.loss).__name__, "use CategoricalCrossentropy for one-hot rows"
+            raise ShapeError(f"{who}: y has shape {y.shape}, class labels (m, 1) were expected; {remedy}")
+        return y
+
+
+# ---- distances of numbers
 
 
 class MeanSquaredError(MeanMetric):
@@ -50,6 +86,13 @@ class MeanSquaredError(MeanMetric):
         return (p - y) ** 2
 
 
+class RootMeanSquaredError(MeanSquaredError):
+    """The square root of the mean of (p - y)^2 over all entries."""
+
+    def result(self) -> float:
+        return float(np.sqrt(super().result()))
+
+
 class MeanAbsoluteError(MeanMetric):
     """The mean of |p - y| over all entries."""
 
@@ -57,3 +100,42 @@ class MeanAbsoluteError(MeanMetric):
 
     def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
         return np.abs(p - y)
+
+
+class MeanAbsolutePercentageError(MeanMetric):
+    """The mean of 100 |p - y| / max(|y|, eps) over all entries.   eps = 1e-7 as in Keras."""
+
+    direction = "down"
+
+    def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return 100 * np.abs(p - y) / np.maximum(np.abs(y), EPSILON)
+
+
+class MeanSquaredLogarithmicError(MeanMetric):
+    """The mean of (log(1 + p) - log(1 + y))^2 over all entries.   y and p below eps = 1e-7 count as eps."""
+
+    direction = "down"
+
+    def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        return (np.log1p(np.maximum(p, EPSILON)) - np.log1p(np.maximum(y, EPSILON))) ** 2
+
+
+class LogCoshError(MeanMetric):
+    """The mean of log(cosh(p - y)) over all entries, computed without overflow."""
+
+    direction = "down"
+
+    def default_name(self) -> str:
+        return "logcosh"  # Keras's
+
+    def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        distance = np.abs(p - y)
+        return distance + np.log1p(np.exp(-2 * distance)) - np.log(2)
+
+
+class CosineSimilarity(MeanMetric):
+    """The mean over the rows of y . p / (|y| |p|), 0 if one of them is 0.   In [-1, 1]."""
+
+    def values(self, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+        lengths = np.sqrt(row_sums(y * y) * row_sums(p * p))
+        return row_sums(y * p)[:, 0] / np.where(lengths == 0, 1, lengths)[:, 0]

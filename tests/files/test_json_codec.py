@@ -132,7 +132,7 @@ def another_class_called(name):
         (Shifted(np.longdouble(1)), "Shifted.by is np.longdouble"),
         (Shifted(np.zeros(2, complex)), "Shifted.by holds an array of complex128"),
         (Shifted({1.5: 2}), "Shifted.by has the key 1.5; use strings or integers as keys"),
-        (Shifted(Counting(3)), "Counting takes start, and its fields are none"),
+        (Shifted(Counting(3)), "Counting takes start, and its fields are name: "),
         (Undecorated(3), "Undecorated takes width, and its fields are name: "),
         (Chain(Shifted(1.0), another_class_called("Shifted")()), "two classes or functions are called Shifted"),
         (Chain(*[ReLU() for _ in range(5000)]), r"the architecture cannot be saved \(it takes \d+ bytes"),

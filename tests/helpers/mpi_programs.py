@@ -13,12 +13,14 @@ from minidl.callbacks import BackupAndRestore, Callback, CSVLogger, EarlyStoppin
 from minidl.distributed import DataParallel
 from minidl.layers import BatchNormalization, Dense, Dropout, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy
+from minidl.metrics import Precision
 from minidl.optimizers import Adam, Clip
 from minidl.regularizers import L2
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(103, 5))
 Y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
+WEIGHTS = RNG.uniform(0.5, 2, 103)
 LOCAL_ROWS = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows in the batches that each of three processes makes
 PENALTY = L2(0.3)
 LOCAL_PENALTY = L2(0.3, m=39)  # of uneven batches the rows of an epoch are estimated
@@ -26,7 +28,7 @@ LOCAL_PENALTY = L2(0.3, m=39)  # of uneven batches the rows of an epoch are esti
 
 def network(optimizer, *more, seed=3, penalty=PENALTY):
     model = Sequential([Dense(8), Tanh(), *more, Dense(1), Sigmoid()], seed=seed, dtype="float64")
-    model.compile(optimizer, BinaryCrossentropy() + penalty, ["accuracy", "r2_score"])
+    model.compile(optimizer, BinaryCrossentropy() + penalty, ["accuracy", "r2_score", Precision([0.4, 0.6])], ["auc"])
     return model
 
 
@@ -36,7 +38,8 @@ def clipped():
 
 def trained(optimizer, **options):
     model = network(optimizer)
-    history = model.fit(X, Y, batch_size=10, epochs=4, validation_split=0.1, verbose=2, **options)
+    options |= {"validation_split": 0.1, "sample_weight": WEIGHTS}
+    history = model.fit(X, Y, batch_size=10, epochs=4, verbose=2, **options)
     return model, history.history
 
 

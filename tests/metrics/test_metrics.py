@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from minidl import Sequential, SettingError, metrics
+from minidl import Sequential, SettingError, losses, metrics
 from minidl.callbacks import Callback
 from minidl.layers import Dense, Sigmoid, Softmax
 from minidl.metrics import (
@@ -15,9 +15,7 @@ from minidl.metrics import (
     BinaryAccuracy,
     CategoricalAccuracy,
     F1Score,
-    MeanAbsoluteError,
     MeanMetric,
-    MeanSquaredError,
     Metric,
     Precision,
     R2Score,
@@ -171,7 +169,20 @@ def test_accuracy_chooses_the_metric_that_keras_chooses(y, p):
     assert fed(Accuracy(), y, p, 7) == fed(kind, y, p)
 
 
-EVERY = [kind() for kind in dict.fromkeys(metrics.METRICS.values())] + [Scorer(sklearn.metrics.max_error)]
+SPARSE_LOSS = metrics.LossMetric(losses.SparseCategoricalCrossentropy())
+EVERY = [kind() for kind in dict.fromkeys(metrics.METRICS.values())]
+EVERY = [metric for metric in EVERY if metric.name != SPARSE_LOSS.name]  # it takes class labels alone
+EVERY += [
+    metrics.SensitivityAtSpecificity(0.6),
+    metrics.SpecificityAtSensitivity(0.6),
+    metrics.PrecisionAtRecall(0.6),
+    metrics.RecallAtPrecision(0.6),
+    AUC(curve="PR", thresholds=[0.2, 0.5]),
+    AUC(multi_label=True),
+    metrics.OneHotMeanIoU(2),
+    metrics.OneHotIoU(3, [0, 1]),
+    Scorer(sklearn.metrics.max_error),
+]
 
 
 @pytest.mark.parametrize("metric", EVERY, ids=named("ids", EVERY))
@@ -207,8 +218,10 @@ def test_without_rows_the_metric_is_0(metric):
 
 
 def test_only_errors_are_better_if_smaller():
-    down = {type(metric) for metric in EVERY if metric.direction == "down"}
-    assert down == {MeanSquaredError, MeanAbsoluteError}
+    down = {type(metric).__name__ for metric in EVERY if metric.direction == "down"}
+    errors = {name for name in down if name.endswith("Error")}
+    assert len(errors) == 6
+    assert down - errors == {"FalsePositives", "FalseNegatives", "LossMetric"}
 
 
 # ---- functions of others
@@ -311,8 +324,19 @@ def test_a_class_instead_of_an_object_raises_an_error():
     ("make", "message"),
     [
         (lambda: Precision(thresholds=1.5), r"Precision: thresholds must be in \[0, 1\], got 1.5"),
-        (lambda: Recall(thresholds=None), r"Recall: thresholds must be in \[0, 1\], got None"),
-        (lambda: F1Score(average=None), "F1Score: average must be one of macro, weighted, micro, got None"),
+        (lambda: Recall(thresholds="half"), r"Recall: thresholds must be in \[0, 1\], got 'half'"),
+        (lambda: Recall(thresholds=[0.5, 2]), r"Recall: thresholds must be in \[0, 1\], got 2"),
+        (lambda: Recall(thresholds=[]), r"Recall: thresholds must hold at least one number, got \[\]"),
+        (lambda: Recall(top_k=0), "Recall: top_k must be an integer of at least 1, got 0"),
+        (lambda: F1Score(average="none"), "F1Score: average must be one of macro, weighted, micro, got 'none'"),
+        (lambda: metrics.FBetaScore(beta=0), r"FBetaScore: beta must be in \(0, inf\), got 0"),
+        (lambda: AUC(curve="roc"), "AUC: curve must be one of ROC, PR, got 'roc'"),
+        (lambda: AUC(thresholds=[1.5]), r"AUC: thresholds must be in \[0, 1\], got 1.5"),
+        (lambda: metrics.IoU(2, [0, 2]), r"IoU: target_class_ids is \[0, 2\], but the classes are 0 to 1"),
+        (lambda: metrics.IoU(2, 0), "IoU: target_class_ids must be a list of classes, got 0"),
+        (lambda: metrics.IoU(2, [-1]), "IoU: target_class_ids must be an integer of at least 0, got -1"),
+        (lambda: AUC(name=3), "AUC: name must be a string, got 3"),
+        (lambda: AUC(name=""), "AUC: name must be a string, got ''"),
         (lambda: F1Score(threshold=-1), r"F1Score: threshold must be in \[0, 1\], got -1"),
         (lambda: AUC(1), "AUC: num_thresholds must be an integer of at least 2, got 1"),
         (lambda: Scorer("auc"), r"Scorer: function must be callable as function\(y, p\), got 'auc'"),

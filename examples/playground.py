@@ -117,7 +117,7 @@ def cost_picture(result):
 @app.function
 def signal_picture(diagnosis):
     """Plot the size of the signal and of the gradient by layer, before training."""
-    return picture(lambda ax: signal(diagnosis, ax).set_title(""), "Size of signal and gradient by layer")
+    return picture(lambda ax: signal(diagnosis, ax=ax).set_title(""), "Size of signal and gradient by layer")
 
 
 @app.function

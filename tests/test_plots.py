@@ -96,7 +96,8 @@ def test_the_boundary_makes_axes_if_none_are_given(model):
 def test_the_boundary_needs_two_features(model, shape):
     with pytest.raises(ShapeError) as caught:
         decision_boundary(model, np.zeros(shape), Y)
-    assert str(caught.value) == f"decision_boundary: x must be (m, 2) to lie in a plane, got {shape}"
+    hint = "; choose two features, as in features=(0, 1)" if shape == (40, 3) else ""
+    assert str(caught.value) == f"decision_boundary: x must be (m, 2) to lie in a plane, got {shape}{hint}"
     assert plt.get_fignums() == []
 
 

@@ -12,7 +12,7 @@ from ..data import finite, numeric
 from ..errors import DataError, SettingError, ShapeError
 from ..validation import check_integer
 from ._classes import Classifier, Outputs, read_classifier
-from ._drawing import MARKERS, axes_for, colors
+from ._drawing import MARKERS, axes_for, colors, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,4 +154,4 @@ def _draw_points(ax: Axes, points: np.ndarray, classifier: Classifier, shades: l
         marker = MARKERS[number % len(MARKERS)]
         a, b = points[classifier.rows == number].T
         ax.scatter(a, b, marker=marker, s=16, color=shade, edgecolors="black", linewidths=0.6, label=label)
-    ax.legend(title="class", fontsize="small", ncols=1 + len(shades) // 6)
+    legend(ax, len(shades), title="class")

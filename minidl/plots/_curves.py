@@ -10,7 +10,7 @@ import numpy as np
 from ..comparison import Comparison
 from ..errors import DataError, SettingError
 from ..validation import check_choice
-from ._drawing import COLORS, LINES, axes_for, style
+from ._drawing import COLORS, LINES, axes_for, legend, style
 from ._trainings import Training, read_trainings, read_variants
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class Curve(NamedTuple):
-    """One line of a plot: a figure of the training with this label and number."""
+    """One line of a plot: a figure of a training under this label. Trainings under one label have the same number."""
 
     label: str
     number: int
+    first: bool
     figure: str
     epochs: np.ndarray
     values: np.ndarray
@@ -38,7 +39,7 @@ def cost_curves(
     """Draw figures against the epoch, one line per training; that of the validation rows is dashed.
 
     histories   a History, its dict, a list or table of costs, a trained model or estimator, a Comparison; or several
-                of them, as a list or as {label: one of these}
+                of them, as a list or as {label: one of these}; the runs of a variant have one look
     key         the figure to draw, or several
     validation  draw "val_loss" beside "loss" if it was recorded
     log         make the axis of the figures logarithmic
@@ -48,8 +49,9 @@ def cost_curves(
     who, keys = "cost_curves", _check_keys("cost_curves", key)
     trainings = read_trainings(who, histories, keys)
     curves = [
-        Curve(label, number, figure, *training.points(figure))
-        for number, (label, training) in enumerate(trainings.items())
+        Curve(label, number, training is runs[0], figure, *training.points(figure))
+        for number, (label, runs) in enumerate(trainings.items())
+        for training in runs
         for figure in training.shown(f"{who}: {label}" if label else who, keys, validation)
     ]
     _check_values(who, keys, log, [curve.values for curve in curves])
@@ -57,8 +59,9 @@ def cost_curves(
     figures = list(dict.fromkeys(curve.figure for curve in curves))
     for curve in curves:
         look = _look(curve, figures) if len(trainings) > 1 else _look_alone(curve, figures)
-        ax.plot(curve.epochs, curve.values, marker="o" if len(curve.values) == 1 else "", **look)
-    return _finish(ax, keys, log, legend=len(curves) > 1 or any(trainings))
+        hidden = {} if curve.first else {"label": "_nolegend_"}  # runs under one label share its entry
+        ax.plot(curve.epochs, curve.values, marker="o" if len(curve.values) == 1 else "", **look | hidden)
+    return _finish(ax, keys, log, entries=len(figures) * len(trainings) if len(curves) > 1 or any(trainings) else 0)
 
 
 def _look(curve: Curve, figures: list[str]) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def cost_spread(comparison: Any, ax: Axes | None = None, *, key: str = "loss", l
         look = style(number)
         ax.plot(epochs, costs.mean(axis=0), label=name, **look)
         ax.fill_between(epochs, costs.min(axis=0), costs.max(axis=0), color=look["color"], alpha=0.2)
-    return _finish(ax, keys, log, legend=any(variants))
+    return _finish(ax, keys, log, entries=len(variants) if any(variants) else 0)
 
 
 def _band(runs: Iterable[Training], key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +133,7 @@ def accuracies(comparison: Any, *, ax: Axes | None = None) -> Axes:
         if bars:
             ax.bar(list(bars), means, 0.4, yerr=spreads, capsize=3, label=kind, **look)
     ax.set(xticks=range(len(found)), xticklabels=list(found), ylabel="accuracy", ylim=(0, 1.02))
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
@@ -176,13 +179,13 @@ def _check_values(who: str, keys: Sequence[str], log: bool, curves: list[np.ndar
         raise DataError(f"{who}: a logarithmic axis shows numbers above 0; the largest is {values.max():g}")
 
 
-def _finish(ax: Axes, keys: Sequence[str], log: bool, *, legend: bool) -> Axes:
+def _finish(ax: Axes, keys: Sequence[str], log: bool, *, entries: int) -> Axes:
     from matplotlib.ticker import MaxNLocator
 
     ax.set(xlabel="epoch", ylabel=", ".join(keys))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         ax.set_yscale("log")
-    if legend:
-        ax.legend()
+    if entries:
+        legend(ax, entries)
     return ax

@@ -15,6 +15,7 @@ LINES = ("-", "--", "-.", ":")  # distinct in black and white, too
 MARKERS = "os^Dv*P<X>"
 # ten colours chosen to stay distinct with colour blindness (Petroff 2021, arXiv:2107.02270)
 COLORS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
+FEW = 6  # entries of a legend that find room inside the Axes
 
 # the function that draws an object, by the name of its class or of a base class
 DRAWN_BY = {
@@ -59,6 +60,12 @@ def colors(count: int) -> list[Any]:
 def style(number: int) -> dict[str, Any]:
     """The colour and the line of the series with this number."""
     return {"color": COLORS[number % len(COLORS)], "linestyle": LINES[number % len(LINES)]}
+
+
+def legend(ax: Axes, entries: int, title: str | None = None) -> None:
+    """Add a legend: inside if it is short, else to the right of the Axes, where it hides nothing."""
+    outside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if entries > FEW else {"loc": "best"}
+    ax.legend(title=title, fontsize="small", **outside)
 
 
 def refusal(who: str, wanted: str, given: Any) -> SettingError:

@@ -53,6 +53,7 @@ def histograms(
         ax.fill_between(edges, level, line, step="post", color="0.85", edgecolor="black", zorder=-level)
     epochs = all(isinstance(label, int | np.integer) for label in rows)
     ax.set(yticks=range(len(rows)), yticklabels=list(map(str, rows)), xlabel="value", ylabel="epoch" if epochs else "")
+    ax.locator_params("x", nbins=6)
     return ax
 
 

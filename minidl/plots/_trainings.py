@@ -58,15 +58,13 @@ def read_variants(who: str, given: Any, keys: Sequence[str]) -> dict[str, list[T
     return {"": _read_all(who, given, keys[0])}
 
 
-def read_trainings(who: str, given: Any, keys: Sequence[str]) -> dict[str, Training]:
-    """Return the trainings by label. Those that share a name are numbered."""
-    found = {}
-    for name, trainings in read_variants(who, given, keys).items():
-        for number, training in enumerate(trainings):
-            found[name if len(trainings) == 1 else f"{name or 'training'} {number}"] = training
-    if not any(training.length for training in found.values()):
+def read_trainings(who: str, given: Any, keys: Sequence[str]) -> dict[str, list[Training]]:
+    """Return the trainings of each name; those of a list are named by their numbers."""
+    found = read_variants(who, given, keys)
+    if not any(training.length for trainings in found.values() for training in trainings):
         raise DataError(f"{who}: no epoch has been recorded; train first with fit(x, y)")
-    return found
+    nameless = found.get("", [])
+    return {f"training {number}": [one] for number, one in enumerate(nameless)} if len(nameless) > 1 else found
 
 
 def _is_one_training(given: Mapping[Any, Any], keys: Sequence[str]) -> bool:
@@ -92,7 +90,7 @@ def _read(given: Any, key: str) -> Training | None:
     if holder:
         inner = _read(getattr(given, holder), key)
         epoch = getattr(given, "epoch", None)
-        return inner if inner is None or epoch is None else inner._replace(epoch=epoch)
+        return inner if inner is None or epoch is None else Training(inner.figures, epoch)
     if isinstance(given, Mapping) or hasattr(given, "columns"):
         return _read_table({str(name): _numbers(given[name]) for name in given})
     costs = _numbers(given)

@@ -121,7 +121,7 @@ def _chosen(who: str, features: Sequence[Any], names: list[Any]) -> tuple[int, i
     """Return the numbers of two features that are named or numbered."""
     given = list(features) if isinstance(features, list | tuple) else []
     numbers = [names.index(one) if one in names else one for one in given]
-    known = [number for number in numbers if number in range(-len(names), len(names))]
+    known = [number % len(names) for number in numbers if number in range(-len(names), len(names))]
     if len(numbers) != 2 or len(set(known)) != 2:
         columns = ", ".join(map(str, names)) if any(isinstance(one, str) for one in given) else f"0 to {len(names) - 1}"
         raise SettingError(f"{who}: features must be two different ones of {columns}, got {features!r}")

@@ -23,14 +23,6 @@ X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] > 0).astype(int)
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    assert plt.get_backend().lower() == "agg"
-    plt.close("all")  # those that other tests have left open
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def model():
     model = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0)

@@ -22,7 +22,6 @@ class Curve(NamedTuple):
 
     label: str
     number: int
-    first: bool
     figure: str
     epochs: np.ndarray
     values: np.ndarray
@@ -49,7 +48,7 @@ def cost_curves(
     who, keys = "cost_curves", _check_keys("cost_curves", key)
     trainings = read_trainings(who, histories, keys)
     curves = [
-        Curve(label, number, training is runs[0], figure, *training.points(figure))
+        Curve(label, number, figure, *training.points(figure))
         for number, (label, runs) in enumerate(trainings.items())
         for training in runs
         for figure in training.shown(f"{who}: {label}" if label else who, keys, validation)
@@ -57,9 +56,11 @@ def cost_curves(
     _check_values(who, keys, log, [curve.values for curve in curves])
     ax = axes_for(who, ax)
     figures = list(dict.fromkeys(curve.figure for curve in curves))
+    entered: set[str] = set()
     for curve in curves:
         look = _look(curve, figures) if len(trainings) > 1 else _look_alone(curve, figures)
-        hidden = {} if curve.first else {"label": "_nolegend_"}  # runs under one label share its entry
+        hidden = {"label": "_nolegend_"} if look["label"] in entered else {}  # runs under one label share its entry
+        entered.add(look["label"])
         ax.plot(curve.epochs, curve.values, marker="o" if len(curve.values) == 1 else "", **look | hidden)
     return _finish(ax, keys, log, entries=len(figures) * len(trainings) if len(curves) > 1 or any(trainings) else 0)
 

@@ -177,6 +177,7 @@ def test_a_comparison_has_one_look_for_each_variant(comparison):
 def test_a_training_that_diverged_at_once_does_not_hide_the_others():
     ax = cost_curves({"diverged": History(), "good": B})
     assert legend(ax) == ["good"]
+    assert legend(cost_curves({"a": [History(), B, B], "b": B})) == ["a", "b"]
     ax = cost_spread({"diverged": [History()], "good": [B, History()]})
     assert [line.get_ydata().tolist() for line in ax.lines] == [[], [4, 3]]
 

@@ -85,7 +85,7 @@ def picture(draw, words):
 
 @app.function
 def boundary_picture(result):
-    """Plot the decision boundary, with hollow training points and filled test points."""
+    """Plot the decision boundary, with training points in colour and test points in black."""
     x, y, x_test, y_test = result.data
 
     def draw(ax):
@@ -94,7 +94,7 @@ def boundary_picture(result):
         for label, marker in ((0, "o"), (1, "s")):
             ax.scatter(*x_test[y_test == label].T, marker=marker, s=9, c="black", linewidths=0)
 
-    caption = "<p>hollow: points to learn from, filled: points to test on</p>"
+    caption = "<p>in colour: points to learn from, black: points to test on</p>"
     return picture(draw, f"Decision boundary on {result.setting.data}") + caption
 
 
@@ -117,7 +117,7 @@ def cost_picture(result):
 @app.function
 def signal_picture(diagnosis):
     """Plot the size of the signal and of the gradient by layer, before training."""
-    return picture(lambda ax: signal(diagnosis, ax).set_title(""), "Size of signal and gradient by layer")
+    return picture(lambda ax: signal(diagnosis, ax=ax).set_title(""), "Size of signal and gradient by layer")
 
 
 @app.function

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from .._lazy import extension
 from .._tables import html_table
 from ._base import Callback, Logs, split_arrays
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class History(Callback):
@@ -26,6 +31,13 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def plot(
+        self, ax: Axes | None = None, *, key: str | Sequence[str] = "loss", validation: bool = True, log: bool = False
+    ) -> Axes:
+        """Draw a figure, or several, against the epoch: see `minidl.plots.cost_curves`."""
+        axes: Axes = extension("plots").cost_curves(self, key=key, validation=validation, log=log, ax=ax)
+        return axes
 
     def _repr_html_(self) -> str:
         measured = self._measured().items()

@@ -64,7 +64,7 @@ class Diagnosis:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the size of outputs and gradients, layer by layer: see `minidl.plots.signal`."""
-        axes: Axes = extension("plots").signal(self, ax)
+        axes: Axes = extension("plots").signal(self, ax=ax)
         return axes
 
     @property

@@ -23,14 +23,6 @@ X = np.random.default_rng(0).normal(size=(40, 2))
 Y = (X[:, 0] > 0).astype(int)
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    assert plt.get_backend().lower() == "agg"
-    plt.close("all")  # those that other tests have left open
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def model():
     model = Sequential([Dense(4), ReLU(), Dense(1), Sigmoid()], seed=0)
@@ -96,7 +88,8 @@ def test_the_boundary_makes_axes_if_none_are_given(model):
 def test_the_boundary_needs_two_features(model, shape):
     with pytest.raises(ShapeError) as caught:
         decision_boundary(model, np.zeros(shape), Y)
-    assert str(caught.value) == f"decision_boundary: x must be (m, 2) to lie in a plane, got {shape}"
+    hint = "; choose two features, as in features=(0, 1)" if shape == (40, 3) else ""
+    assert str(caught.value) == f"decision_boundary: x must be (m, 2) to lie in a plane, got {shape}{hint}"
     assert plt.get_fignums() == []
 
 

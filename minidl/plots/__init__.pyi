@@ -1,0 +1,10 @@
+from ._classifiers import confusion_matrix as confusion_matrix
+from ._classifiers import decision_boundary as decision_boundary
+from ._curves import accuracies as accuracies
+from ._curves import cost_curves as cost_curves
+from ._curves import cost_spread as cost_spread
+from ._gradients import gradient_report as gradient_report
+from ._gradients import update_ratios as update_ratios
+from ._histograms import histograms as histograms
+from ._layers import layer_sizes as layer_sizes
+from ._layers import signal as signal

@@ -69,10 +69,13 @@ class Terminal(Display):
         self.drawn = len(text)
 
     def keep(self, status: Status) -> None:
-        self.make_way()
-        self.stream.write("\n" * self.inside_line + status.line(self._width()) + "\n")
+        first, *rest = status.line(self._width()).split("\n")
+        start = "\n" if self.inside_line else "\r" * bool(self.drawn)
+        self.stream.write(start + "\n".join([first.ljust(self.drawn), *rest, ""]))
         self.stream.flush()
-        self.inside_line = False
+        self.drawn, self.inside_line = 0, False
+        if status.seconds >= INTERVAL:
+            self.due = 0.0  # the next epoch begins
 
     def make_way(self) -> None:
         """Remove the row; the next step may draw it again."""

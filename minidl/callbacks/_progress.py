@@ -59,45 +59,39 @@ class ProgressBar(Callback):
         self.epochs, self.batches = self.params["epochs"], self.params["steps"]
         self.first: int | None = None
         self.ended: Ended = -1, 0, math.inf, {}
-        self.kept = True  # the line of this epoch
+        self.kept = -1  # the epoch of the last line
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch, self.batch, self.began = epoch, 0, perf_counter()
         if self.first is None:
             self.first, self.train_began = epoch, self.began
             self.every = round_step(self.epochs - epoch)
-        if self.began >= self.display.due:
-            self._show()
+            self.next = epoch + 1  # the number of the next epoch that leaves a line
 
     # on_train_batch_end would receive figures that cost more than all of this
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         self.batch = batch
         if perf_counter() >= self.display.due:
-            self._show()
+            self.display.show(self._all_epochs() if self.ended[2] < SHORT else self._one_epoch())
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        seconds, number = perf_counter() - self.began, epoch + 1
-        self.ended, self.kept = (epoch, self.batch + 1, seconds, logs or {}), False
-        if number % self.every == 0 or seconds >= SHORT or epoch == self.first or self._ends(number):
+        seconds = perf_counter() - self.began
+        self.ended = epoch, self.batch + 1, seconds, logs or {}
+        if epoch + 1 >= self.next or seconds >= SHORT or self.model.stop_training:
             self._keep()
 
     def close(self) -> None:
         if hasattr(self, "display"):
-            if not self.kept:
+            if self.kept != self.ended[0]:
                 self._keep()
             self.display.close()
             del self.display  # a callback is copied for another fit, a stream cannot be
 
-    def _ends(self, number: int) -> bool:
-        return number == self.epochs or self.model.stop_training
-
     def _keep(self) -> None:
         epoch, batches, seconds, figures = self.ended
         self.display.keep(Status(self._title(epoch), 0, None, seconds, batches, figures))
-        self.kept, self.batches = True, self.batches or batches
-
-    def _show(self) -> None:
-        self.display.show(self._all_epochs() if self.ended[2] < SHORT else self._one_epoch())
+        self.kept, self.batches = epoch, self.batches or batches
+        self.next = min((epoch + 1) // self.every * self.every + self.every, self.epochs)
 
     def _one_epoch(self) -> Status:
         trainer, seconds = self.model.trainer, perf_counter() - self.began

@@ -60,29 +60,31 @@ class Terminal(Display):
             setattr(sys, name, aside)
 
     def draw(self, status: Status) -> None:
-        if self.inside_line:
-            return  # another has written a part of a line: the rest may follow
-        width = self._width()
-        text = status.live(width)
-        self.stream.write("\r" + text.ljust(min(self.drawn, width)))
-        self.stream.flush()
-        self.drawn = len(text)
+        if not self.inside_line:  # else another has written a part of a line: the rest may follow
+            text = status.live(self._width())
+            self._write(text, len(text))
 
     def keep(self, status: Status) -> None:
         first, *rest = status.line(self._width()).split("\n")
-        start = "\n" if self.inside_line else "\r" * bool(self.drawn)
-        self.stream.write(start + "\n".join([first.ljust(self.drawn), *rest, ""]))
-        self.stream.flush()
-        self.drawn, self.inside_line = 0, False
+        self._write(first, 0, *rest, "")
         if status.seconds >= INTERVAL:
             self.due = 0.0  # the next epoch begins
 
     def make_way(self) -> None:
         """Remove the row; the next step may draw it again."""
         if self.drawn:
-            self.stream.write("\r" + " " * min(self.drawn, self._width()) + "\r")
-            self.stream.flush()
-            self.drawn, self.due = 0, 0.0
+            self._write("", 0)
+            self.due = 0.0
+
+    def _write(self, text: str, drawn: int, *lines: str) -> None:
+        """Write the text in the place of the row, and the lines below it. `drawn` columns may be replaced next time."""
+        reflowed = self.drawn > self._width()  # the window is narrower now, and the row takes two
+        start = "\n" if self.inside_line or reflowed else "\r" * bool(self.drawn)
+        blank = 0 if reflowed else self.drawn - len(text)
+        back = "\r" * (blank > 0 and not text)
+        self.stream.write(start + "\n".join([text + " " * blank + back, *lines]))
+        self.stream.flush()
+        self.drawn, self.inside_line = drawn, False
 
     def close(self) -> None:
         for name, aside in self.replaced.items():
@@ -151,7 +153,8 @@ class Notebook(Display):
     def _html(self) -> str:
         names = list(dict.fromkeys(name for status in self.kept for name in status.finite()))
         table = html_table("", ("", "time", "per step", *names), [self._cells(status, names) for status in self.kept])
-        # the reversed column keeps the newest row in view
+        table = table.replace("<th>", '<th style="position:sticky;top:0;background:var(--jp-layout-color0,Canvas)">')
+        # the head and, by the reversed column, the newest row stay in view
         style = "max-height:24em;overflow:auto;display:flex;flex-direction:column-reverse;align-items:flex-start"
         return f'<div style="{style}">{table if self.kept else ""}</div>{self._bar()}'
 

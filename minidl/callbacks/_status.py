@@ -66,8 +66,8 @@ class Status(NamedTuple):
         return f"{self.done:>{len(str(self.total))}}/{self.total}"
 
     def bar(self, width: int) -> str:
-        """Return a bar of this width, "[====>....]", or "" if the total is not known."""
-        if not self.total:
+        """Return a bar of this width, "[====>....]", or "" if the total is not known or the width is less than 4."""
+        if not self.total or width < 4:
             return ""
         inner = width - 2
         filled = inner * min(self.done, self.total) // self.total
@@ -76,10 +76,9 @@ class Status(NamedTuple):
 
     def left(self) -> str:
         """Return the time that the other parts take, or the time so far if that is not known."""
-        if self.total is None or not self.done:
+        if self.total is None or not 0 < self.done < self.total:
             return duration(self.seconds)
-        seconds = self.seconds * max(0, self.total - self.done) / self.done
-        return f"{duration(math.ceil(seconds) or 1)} left"
+        return f"{duration(math.ceil(self.seconds * (self.total - self.done) / self.done))} left"
 
     def times(self) -> list[str]:
         """Return the time so far, and the time for one of several batches."""
@@ -106,6 +105,8 @@ def number(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return the time in its unit: 57us, 25ms, 1.2s, 3:05, 2:07:30."""
+    if seconds == 0:
+        return "0s"
     if seconds < 1:
         return f"{seconds * 1e6:.0f}us" if seconds < 1e-3 else f"{seconds * 1e3:.0f}ms"
     if seconds < 60:

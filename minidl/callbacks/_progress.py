@@ -153,7 +153,7 @@ class Bar:
 
     def end(self, figures: Logs | None = None) -> None:
         """Write the line that stays."""
-        self.figures = figures or {}
+        self.figures, self.total = figures or {}, self.total or self.done
         self.display.keep(self._status())
 
     def __enter__(self) -> Self:

@@ -14,6 +14,7 @@ EQUATIONS = tuple(
 )
 # Exported for other packages of minidl, and not part of the public API (docs/stability.md)
 INTERNAL = {
+    "minidl.callbacks.Bar",
     "minidl.callbacks.CallbackList",
     "minidl.callbacks.HOOKS",
     "minidl.callbacks.Logs",
@@ -24,7 +25,6 @@ INTERNAL = {
     "minidl.callbacks.check_verbose",
     "minidl.callbacks.evaluation_progress",
     "minidl.callbacks.progress",
-    "minidl.callbacks.progress_bar",
 }
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)
 FORMULA = re.compile(r" (=|<-|->|~) ")

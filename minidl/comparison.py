@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from . import validation
 from ._lazy import extension
 from ._tables import html_table, text_table
-from .callbacks import Callback, History, Logs, bar_wanted, check_verbose, progress_bar
+from .callbacks import Bar, Callback, History, Logs, bar_wanted, check_verbose
 from .diagnostics import class_labels, collect_signals
 from .errors import DataError, NonFiniteError, SettingError
 from .metrics import Accuracy
@@ -131,8 +132,7 @@ def compare(
             raise DataError("compare: validation_data must be (x, y)")
         tests["test"] = tuple(validation_data)
     shown = bar_wanted() if verbose == "auto" else bool(verbose)
-    bar = progress_bar(len(models) * len(seeds) * epochs) if shown else None
-    watching = [] if bar is None else [_EpochCounter(bar)]
+    watching: list[Callback] = []
 
     def run(name: str, seed: int) -> Run:
         model, failed = _make(name, models[name], seed), None
@@ -143,9 +143,9 @@ def compare(
         return Run(seed, model, model.history, _figures(model, tests), failed)
 
     layers = {name: collect_signals(_make(name, variant, seeds[0]), x, y).sizes for name, variant in models.items()}
-    runs = {name: [run(name, seed) for seed in seeds] for name in models}
-    if bar is not None:
-        bar.close()
+    with Bar(len(models) * len(seeds) * epochs, "epoch") if shown else nullcontext() as bar:
+        watching += [_EpochCounter(bar)] if bar else []
+        runs = {name: [run(name, seed) for seed in seeds] for name in models}
     return Comparison(runs, layers)
 
 
@@ -183,7 +183,7 @@ def _make(name: str, variant: Variant, seed: int) -> Model:
 class _EpochCounter(Callback):
     """Advance the progress bar at every epoch."""
 
-    def __init__(self, bar: Any) -> None:
+    def __init__(self, bar: Bar) -> None:
         self.bar = bar
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

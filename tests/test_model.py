@@ -470,12 +470,12 @@ def test_evaluate_and_predict_show_a_bar_when_asked(capsys):
     model.fit(X, Y)
     model.evaluate(X, Y)
     model.predict(X)
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr() == ("", "")
     model.evaluate(X, Y, verbose=1)
-    assert "1/1" in (shown := capsys.readouterr().err)
+    assert "1/1" in (shown := capsys.readouterr().out)
     assert "loss: " in shown
     model.predict(X, verbose=1)
-    assert "1/1" in capsys.readouterr().err
+    assert "1/1" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_built_shows_its_layers_in_a_notebook():

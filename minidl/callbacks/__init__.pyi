@@ -19,11 +19,11 @@ from ._learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
 from ._logging import CSVLogger as CSVLogger
 from ._logging import TensorBoard as TensorBoard
 from ._monitored import Monitored as Monitored
+from ._progress import Bar as Bar
 from ._progress import EpochLines as EpochLines
 from ._progress import ProgressBar as ProgressBar
 from ._progress import bar_wanted as bar_wanted
 from ._progress import check_verbose as check_verbose
 from ._progress import evaluation_progress as evaluation_progress
 from ._progress import progress as progress
-from ._progress import progress_bar as progress_bar
 from ._terminate import TerminateOnNaN as TerminateOnNaN

@@ -34,6 +34,8 @@ class RunningTrainer(Protocol):
 
     validation: Source | None
 
+    def figures(self, *, running: bool = False) -> Logs: ...
+
 
 class TrainedModel(Protocol):
     """The part of a model that callbacks use."""

@@ -12,7 +12,7 @@ from .._lazy import extension
 from ..errors import SettingError
 from ..validation import boolean, check_integer, real, setting
 from ._base import Callback, Logs
-from ._monitored import Monitored
+from ._monitored import Monitored, missing_figure
 
 
 def _check_frequency(who: str, name: str, value: Any) -> Any:
@@ -33,22 +33,23 @@ class Saving(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.batches += 1
         if self.save_freq != "epoch" and self.batches % int(self.save_freq) == 0:
-            self._save(logs or {})
+            self._save(logs or {}, batch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq == "epoch":
             self._save(logs or {})
 
-    def _save(self, logs: Logs) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must write _save(logs)")
+    def _save(self, logs: Logs, batch: int | None = None) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write _save(logs, batch)")
 
 
 @dataclass(eq=False)
 class ModelCheckpoint(Saving, Monitored):
     """Saves the model after every epoch, or every `save_freq` batches.
 
-    filepath                 may contain the epoch, from 1, and figures: "model.{epoch:02d}-{val_loss:.2f}.h5"; with
-                             save_weights_only it ends in .weights.h5 or .safetensors
+    filepath                 may contain the epoch, from 1, and figures: "model.{epoch:02d}-{val_loss:.2f}.h5"; with a
+                             number as `save_freq` also the batch of the epoch, from 1; with save_weights_only it ends
+                             in .weights.h5 or .safetensors
     save_best_only           only when `monitor` has improved; `mode` is "min", "max", or "auto"
     save_weights_only        call `save_weights`, not `save`
     initial_value_threshold  the first saved value must be better than this
@@ -82,23 +83,30 @@ class ModelCheckpoint(Saving, Monitored):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch
 
-    def _save(self, logs: Logs) -> None:
+    def _save(self, logs: Logs, batch: int | None = None) -> None:
         if self.save_best_only:
-            value = self.current(logs)
+            value = self.current(logs, within_epoch=batch is not None)
             if value is None or not self.better(value, self.best):
                 return
             self.best = value
-        path = self._path(logs)
+        path = self._path(logs, batch)
         self.say(f"Epoch {self.epoch + 1}: saving the model to {path}.")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
-    def _path(self, logs: Logs) -> str:
+    def _path(self, logs: Logs, batch: int | None) -> str:
         path = os.fspath(self.filepath)
+        names = {"epoch": self.epoch + 1} | ({} if batch is None else {"batch": batch + 1}) | logs
         try:
-            return path.format(epoch=self.epoch + 1, **logs)
+            return path.format(**names)
         except (LookupError, ValueError) as error:
-            figures = ", ".join(("epoch", *logs))
-            raise SettingError(f"ModelCheckpoint: {error!r} in filepath {path!r}; it may name {figures}") from None
+            wrong, given = f"{error!r} in filepath {path!r}", ", ".join(names)
+            hint = self._missing(error.args[0], logs, batch) if isinstance(error, KeyError) else ""
+            raise SettingError(f"ModelCheckpoint: {wrong}; it may name {given}{hint}") from None
+
+    def _missing(self, name: str, logs: Logs, batch: int | None) -> str:
+        if name == "batch":
+            return "; batch is known if save_freq is a number of batches"
+        return missing_figure(self.model, name, logs, within_epoch=batch is not None)
 
 
 @dataclass(eq=False)
@@ -135,7 +143,7 @@ class BackupAndRestore(Saving):
             if self.verbose:
                 sys.stdout.write(f"Continuing from {self.path}.\n")
 
-    def _save(self, logs: Logs) -> None:
+    def _save(self, logs: Logs, batch: int | None = None) -> None:
         self.model.save(self.path)
 
     def on_train_end(self, logs: Logs | None = None) -> None:

@@ -8,8 +8,11 @@ import sys
 import warnings
 
 from ..errors import SettingError
+from ..metrics import METRICS
 from ..validation import check_choice, check_real
-from ._base import Callback, Logs, split_arrays
+from ._base import Callback, Logs, TrainedModel, split_arrays
+
+LOSSES = ("loss", "data_loss", "penalty")
 
 
 class Monitored(Callback):
@@ -31,21 +34,15 @@ class Monitored(Callback):
         check_choice(who, "mode", self.mode, ("auto", "min", "max"))
         self.min_delta = abs(check_real(who, "min_delta", self.min_delta))
 
-    def current(self, logs: Logs | None) -> float | None:
+    def current(self, logs: Logs | None, *, within_epoch: bool = False) -> float | None:
         """Return the figure in these logs. If it is missing, warn with the names that exist and return None."""
         logs = split_arrays(logs or {})
         value: float | None = logs.get(self.monitor)
         if value is None:
             who, others = type(self).__name__, ", ".join(logs)
-            message = f"{who}: there is no {self.monitor!r} in the logs, only {others}{self._hint(logs)}"
-            warnings.warn(message, stacklevel=3)
+            hint = missing_figure(self.model, self.monitor, logs, within_epoch=within_epoch)
+            warnings.warn(f"{who}: there is no {self.monitor!r} in the logs, only {others}{hint}", stacklevel=3)
         return value
-
-    def _hint(self, logs: Logs) -> str:
-        if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
-            return "; give fit validation_split or validation_data"
-        similar = difflib.get_close_matches(self.monitor, logs, n=1, cutoff=0.5)
-        return f"; did you mean {similar[0]!r}?" if similar else ""
 
     def better(self, value: float, than: float | None) -> bool:
         """Return True if the value is better than the other by min_delta. NaN never is."""
@@ -58,7 +55,7 @@ class Monitored(Callback):
 
     def _direction(self) -> str:
         name = self.monitor.removeprefix("val_").partition("[")[0]
-        if name in ("loss", "data_loss", "penalty"):
+        if name in LOSSES:
             return "down"
         if name in self.model.metrics:
             return self.model.metrics[name].direction
@@ -68,3 +65,20 @@ class Monitored(Callback):
         """Print the text if `verbose` is set."""
         if self.verbose:
             sys.stdout.write(text + "\n")
+
+
+def missing_figure(model: TrainedModel, name: str, logs: Logs, *, within_epoch: bool = False) -> str:
+    """Return the reason why the logs have no figure of this name, or the remedy, as the end of a message."""
+    bare = name.removeprefix("val_")
+    validated = bare == name or (model.trainer is not None and model.trainer.validation is not None)
+    if not validated:
+        return "; give fit validation_split or validation_data"
+    if within_epoch and bare.partition("[")[0] in (*LOSSES, *model.metrics):
+        return f"; {name} is known at the end of an epoch: use save_freq='epoch'"
+    if bare != name and not any(other.startswith("val_") for other in logs):
+        return "; this epoch has no validation, because fit has validation_freq > 1"
+    prefix = name[: len(name) - len(bare)]
+    others = [other.removeprefix(prefix) for other in logs if other.startswith(prefix)]
+    if similar := difflib.get_close_matches(bare, others, n=1, cutoff=0.5):
+        return f"; did you mean {prefix + similar[0]!r}?"
+    return f"; compile the model with metrics=[{bare!r}]" if bare in METRICS else ""

@@ -36,7 +36,7 @@ def main():
     kernels = [parameter.value for path, parameter in model.params.items() if path.endswith("kernel")]
 
     def fit(verbose=0, callbacks=()):
-        with contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()):
             network().fit(x, y, batch_size=300, epochs=EPOCHS, verbose=verbose, callbacks=callbacks)
 
     class Plain(Callback):

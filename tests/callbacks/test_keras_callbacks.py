@@ -13,6 +13,7 @@ import pytest
 
 from minidl import NonFiniteError, Sequential, SettingError, load_model
 from minidl.callbacks import (
+    BackupAndRestore,
     Callback,
     CSVLogger,
     EarlyStopping,
@@ -25,6 +26,7 @@ from minidl.callbacks import (
 )
 from minidl.initializers import Zeros
 from minidl.layers import Dense, Layer, Parameter, ReLU, Sigmoid
+from minidl.metrics import Scorer
 from minidl.optimizers import SGD, Adam
 from minidl.schedules import ExponentialDecay
 from tests.oracles.make_keras_callbacks import REDUCING, SERIES, STOPPING, run, series
@@ -100,6 +102,79 @@ def test_a_figure_that_nobody_knows_needs_a_mode():
 def test_a_figure_that_is_not_there_is_told_with_what_may_be_meant(monitor, split, words):
     with pytest.warns(UserWarning, match=f"EarlyStopping: there is no '{monitor}' in the logs, {words}"):
         classifier().fit(X, Y, validation_split=split, callbacks=EarlyStopping(monitor))
+
+
+def test_a_figure_of_the_validation_is_known_at_the_end_of_an_epoch_only(tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / "m.h5", "val_loss", save_freq=2, save_best_only=True)
+    message = "ModelCheckpoint: there is no 'val_loss' in the logs, only accuracy, loss; "
+    with pytest.warns(UserWarning, match=message + "val_loss is known at the end of an epoch: use save_freq='epoch'$"):
+        classifier().fit(X, Y, validation_split=0.2, callbacks=checkpoint)
+    with pytest.warns(UserWarning, match=message + "give fit validation_split or validation_data$"):
+        classifier().fit(X, Y, callbacks=checkpoint)
+
+
+def area(y, p):
+    return 0.5
+
+
+def test_a_metric_of_all_rows_is_known_at_the_end_of_an_epoch_only(tmp_path):
+    model = classifier()
+    model.compile(metrics=[Scorer(area)])
+    checkpoint = ModelCheckpoint(tmp_path / "m.h5", "area", mode="max", save_freq=2, save_best_only=True)
+    with pytest.warns(UserWarning, match="only loss; area is known at the end of an epoch: use save_freq='epoch'$"):
+        model.fit(X, Y, callbacks=checkpoint)
+
+
+@pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau])
+def test_an_epoch_that_validation_freq_skips_has_no_figure(kind):
+    words = "only .*loss.*; this epoch has no validation, because fit has validation_freq > 1$"
+    with pytest.warns(UserWarning, match=f"{kind.__name__}: there is no 'val_loss' in the logs, {words}"):
+        classifier().fit(X, Y, epochs=2, validation_split=0.2, validation_freq=2, callbacks=kind())
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "val_accuracy"])
+def test_a_metric_that_is_not_compiled_is_told(monitor):
+    model = classifier()
+    model.compile(metrics=[])
+    words = "; compile the model with metrics=\\['accuracy'\\]$"
+    with pytest.warns(UserWarning, match=f"EarlyStopping: there is no '{monitor}' in the logs, only .*loss{words}"):
+        model.fit(X, Y, validation_split=0.2, callbacks=EarlyStopping(monitor))
+
+
+def test_file_names_may_contain_the_batch(tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{batch:02d}.h5", save_freq=2)
+    classifier().fit(X, Y, 10, epochs=2, callbacks=checkpoint)
+    # Keras 3.15.1, ModelCheckpoint._get_file_path: both from 1
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{epoch}-0{batch}.h5" for epoch in (1, 2) for batch in (2, 4, 6)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "save_freq", "words"),
+    [
+        (
+            "val_loss",
+            2,
+            "it may name epoch, batch, accuracy, loss; val_loss is known at the end of an epoch: use save_f",
+        ),
+        ("val_loss", "epoch", "it may name epoch, accuracy, loss; this epoch has no validation, because fit has valid"),
+        ("batch", "epoch", "it may name epoch, accuracy, loss; batch is known if save_freq is a number of batches$"),
+        ("acc", "epoch", "it may name epoch, accuracy, loss; did you mean 'accuracy'[?]$"),
+    ],
+)
+def test_a_file_name_with_an_unknown_figure_is_told_why(name, save_freq, words, tmp_path):
+    checkpoint = ModelCheckpoint(tmp_path / f"{{{name}}}.h5", save_freq=save_freq)
+    with pytest.raises(SettingError, match=f"^ModelCheckpoint: KeyError\\('{name}'\\) in filepath .*; {words}"):
+        classifier().fit(X, Y, epochs=2, validation_split=0.2, validation_freq=2, callbacks=checkpoint)
+
+
+@pytest.mark.parametrize("kind", [ModelCheckpoint, BackupAndRestore])
+@pytest.mark.parametrize("save_freq", ["batch", 0, 1.5, None])
+def test_save_freq_is_epoch_or_a_number_of_batches(kind, save_freq):
+    message = f"{kind.__name__}: save_freq, if not 'epoch', must be an integer of at least 1, got {save_freq!r}"
+    with pytest.raises(SettingError, match=message):
+        kind("here", save_freq=save_freq)
 
 
 def test_a_scheduler_sets_the_rate_of_every_epoch():

@@ -570,7 +570,7 @@ def test_predict_shows_how_far_it_is_where_nobody_knows_the_end(capsys):
     model = classifier()
     model.build((2,))
     assert np.array_equal(model.predict((X[i : i + 4] for i in (0, 4, 8)), verbose=1), model.predict(X))
-    assert "3step" in capsys.readouterr().err.replace(" ", "")
+    assert capsys.readouterr().out.startswith("3/3 - ")
 
 
 def test_the_batches_of_the_validation_change_no_figure():

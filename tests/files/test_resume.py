@@ -153,9 +153,15 @@ def test_checkpoints_are_named_by_epoch_and_figures(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
-@pytest.mark.parametrize("name", ["{val_loss}.h5", "{}.h5", "{loss:d}.h5"])
-def test_an_unknown_figure_in_the_file_name_raises_an_error(tmp_path, name):
-    with pytest.raises(SettingError, match=r"^ModelCheckpoint: .* in filepath .*; it may name epoch, auc, loss$"):
+NO_VALIDATION = "; give fit validation_split or validation_data"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("{val_loss}.h5", NO_VALIDATION), ("{}.h5", ""), ("{loss:d}.h5", ""), ("{figure}.h5", "")]
+)
+def test_an_unknown_figure_in_the_file_name_raises_an_error(tmp_path, name, hint):
+    message = rf"^ModelCheckpoint: .* in filepath .*; it may name epoch, auc, loss{hint}$"
+    with pytest.raises(SettingError, match=message):
         model().fit(X, Y, callbacks=ModelCheckpoint(tmp_path / name))
 
 

@@ -75,13 +75,13 @@ def _of_loss(kind: Callable[[], Loss]) -> Metric:
     return LossMetric(kind())
 
 
-# snake case, short names, class names, and the strings of losses
-METRICS: dict[str, Callable[[], Metric]] = {
-    **{snake_case(kind.__name__): kind for kind in CLASSES},
-    **SHORT,
-    **{kind.__name__: kind for kind in CLASSES},
+# snake case, short names, and the strings and class names of losses
+METRICS: dict[str, Callable[[], Metric]] = {**{snake_case(kind.__name__): kind for kind in CLASSES}, **SHORT}
+_NAMED_LOSSES = LOSSES | {kind.__name__: kind for kind in LOSSES.values() if isinstance(kind, type)}
+_CLASS_NAMES = {kind.__name__ for kind in CLASSES}
+METRICS |= {
+    name: partial(_of_loss, kind) for name, kind in _NAMED_LOSSES.items() if name not in {*METRICS, *_CLASS_NAMES}
 }
-METRICS |= {name: partial(_of_loss, kind) for name, kind in LOSSES.items() if name not in METRICS}
 
 
 def named(what: str, given: object) -> dict[str, Metric]:

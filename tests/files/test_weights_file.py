@@ -14,7 +14,8 @@ from minidl.layers import (
     ReLU,
     Residual,
 )
-from tests.helpers.keras_networks import architecture, difference
+from tests.helpers.every_layer import FLOAT32, difference
+from tests.helpers.keras_networks import architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -36,13 +37,13 @@ def test_weights_of_forty_random_architectures_go_both_ways(keras, tmp_path, see
     theirs.set_weights([w + 0.1 * rng.random(w.shape) for w in theirs.get_weights()])
     theirs.save_weights(tmp_path / "k.weights.h5")
     model.load_weights(tmp_path / "k.weights.h5")
-    assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < 1e-6
+    assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < FLOAT32
     model.set_weights([w + 0.1 * rng.random(w.shape) for w in model.get_weights()])
     for save in (model.save_weights, model.save):  # the weights alone, and the whole model in one file
         theirs.set_weights([0 * w for w in theirs.get_weights()])
         save(tmp_path / "m.weights.h5")
         theirs.load_weights(tmp_path / "m.weights.h5")
-        assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < 1e-6
+        assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < FLOAT32
 
 
 def test_the_layout_is_that_of_keras(tmp_path):

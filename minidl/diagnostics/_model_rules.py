@@ -17,12 +17,11 @@ from ..layers import (
     ReLU,
     Sigmoid,
     Softmax,
-    Softplus,
     Tanh,
 )
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
 from ..registry import entry_of
-from ..validation import REAL_LINE
+from ..validation import REAL_LINE, Interval
 from ._evidence import Signals, flatten_rows, kernels, rms, sequence, variation
 from ._findings import Observation
 
@@ -31,6 +30,7 @@ TOO_LARGE = 4.0  # gain of a kernel; initializers aim at 1, He's has 1.4
 NEARLY_ALL, MANY, SOME = 0.75, 0.5, 0.25  # shares of the units
 FLAT = 0.05  # share of the largest derivative: below it, hardly any gradient passes
 PROBABILITIES = (Sigmoid, Softmax)
+POSITIVE, UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
 VERY_HIGH = 3.0  # times the first loss that is already high
@@ -67,9 +67,10 @@ def _class(thing: object) -> str:
 def _logits(signals: Signals) -> _Problem | None:
     """An activation that restricts the logits."""
     layers = signals.objective.layers.layers
-    if not layers or not isinstance(layers[-1], (ReLU, *PROBABILITIES, Tanh, Softplus)):
+    interval = entry_of(layers[-1]).output_range if layers else None
+    if interval is None or REAL_LINE.within(interval):
         return None
-    name, interval = _class(layers[-1]), entry_of(layers[-1]).output_range
+    name = _class(layers[-1])
     words = f"{name} before the loss keeps the logits in {interval}: some probabilities cannot be reached."
     return "error", words, f"Remove {name}."
 
@@ -80,7 +81,8 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
     if isinstance(last, PROBABILITIES):
         words = f"{_class(loss)} is made for {link}, but the model ends in {_class(last)}."
         return "warning", words, f"End the model with {link}(), or use the loss made for {_class(last)}."
-    if type(last) is Dense or entry_of(last).output_range is not None or low < 0 or high > 1:
+    interval = entry_of(last).output_range
+    if type(last) is Dense or (interval is not None and not interval.within(UNIT)) or low < 0 or high > 1:
         outputs = f"the model ends in {_class(last)} and returns {low:.3g} to {high:.3g}"
         words = f"{_class(loss)} takes probabilities, but {outputs}."
         return "error", words, f"End the model with {link}(), or pass from_logits=True to the loss."
@@ -89,16 +91,16 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
 
 def _without_link(signals: Signals, loss: Loss, last: Layer) -> _Problem | None:
     """A loss that is made for no particular activation, with an activation or targets that it cannot work with."""
-    ending, lowest = _class(last), float(signals.outputs.min())
+    ending, lowest, interval = _class(last), float(signals.outputs.min()), entry_of(last).output_range
     if isinstance(loss, Hinge):
-        if not isinstance(last, (*PROBABILITIES, ReLU, Softplus)):
+        if interval is None or not interval.within(POSITIVE):
             return None
         words = f"Hinge takes outputs of either sign, but the model ends in {ending}."
         return "warning", words, f"Remove {ending}, or use the loss made for it."
     if isinstance(loss, Poisson):
         words = f"Poisson takes rates of at least 0, but the smallest output is {lowest:.3g}."
         return ("error", words, "End the model with Softplus().") if lowest < 0 else None
-    y, interval = signals.all_rows.y, entry_of(last).output_range or REAL_LINE
+    y, interval = signals.all_rows.y, interval or REAL_LINE
     beyond = float(np.mean((y < interval.low) | (y > interval.high)))
     if beyond > 0.01:
         words = f"The model ends in {ending}: {beyond:.0%} of the targets lie outside its range {interval}."

@@ -34,6 +34,8 @@ POSITIVE, UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
 VERY_HIGH = 3.0  # times the first loss that is already high
+EVEN_DEPTH = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
+RIGHT_SIZE = "HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
 
 _Problem = tuple[str, str, str]  # severity, words, advice
 
@@ -240,7 +242,7 @@ def large_weights(signals: Signals) -> Iterator[Observation]:
             f"{worst} multiplies the variation of its input by {large[worst]:,.3g} (1 would preserve it); "
             f"the loss is {signals.loss:,.3g}, chance gives {signals.chance:.3g}."
         )
-        advice = "Draw smaller weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        advice = f"Draw smaller weights: {RIGHT_SIZE}"
         yield Observation("warning", ", ".join(large), words, advice, {"gains": gains})
 
 
@@ -255,7 +257,7 @@ def small_weights(signals: Signals) -> Iterator[Observation]:
             f"Each kernel multiplies the variation of its input by about {usual:.2g}: "
             f"{arriving:.1g} of it reaches the last layer, and gradients shrink as much on the way back."
         )
-        advice = "Draw larger weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        advice = f"Draw larger weights: {RIGHT_SIZE}"
         yield Observation("warning", ", ".join(gains), words, advice, {"gains": gains, "arriving": arriving})
 
 
@@ -268,21 +270,21 @@ def signal_through_depth(signals: Signals) -> Iterator[Observation]:
     if 0 < min(forward, back) < SHRUNK or max(forward, back) > GROWN:
         what, total = ("Activations", forward) if SHRUNK <= back <= GROWN else ("Gradients", back)
         words = (
-            f"{what} {'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (len(layers) - 1)):.2g} from "
-            f"layer to layer, {total:.1g} over {len(layers)} layers: the ends of the network learn at different speeds."
+            f"{what} {through_depth(total, 'layer', len(layers))}: the ends of the network learn at different speeds."
         )
-        advice = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
         figures = {"activations": forward, "gradients": back, "layers": len(layers)}
-        yield Observation("warning", ", ".join(one.path for one in layers), words, advice, figures)
+        yield Observation("warning", ", ".join(one.path for one in layers), words, EVEN_DEPTH, figures)
+
+
+def through_depth(total: float, part: str, count: int) -> str:
+    """The words for sizes that change by the factor `total` over so many layers or kernels."""
+    change = f"{'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (count - 1)):.2g}"
+    return f"{change} from {part} to {part}, {total:.1g} over {count} {part}s"
 
 
 def dead_units(signals: Signals) -> Iterator[Observation]:
     """ReLUs whose inputs are all negative: they return 0, pass back 0, and stay so."""
-    shares = {
-        one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean())
-        for one in signals.layers
-        if isinstance(one.layer, ReLU)
-    }
+    shares = {one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean()) for one in _passes(signals, ReLU)}
     worst, paths = _worst(shares)
     if paths:
         severity = "error" if shares[worst] == 1 else "warning" if shares[worst] > NEARLY_ALL else "note"
@@ -293,11 +295,7 @@ def dead_units(signals: Signals) -> Iterator[Observation]:
 
 def saturated_units(signals: Signals) -> Iterator[Observation]:
     """Sigmoids and tanhs so far out that their derivative is nearly 0."""
-    shares = {
-        one.path: float((_derivative(one.layer, one.y) < FLAT).mean())
-        for one in signals.layers
-        if isinstance(one.layer, Sigmoid | Tanh)
-    }
+    shares = {one.path: float((_derivative(one) < FLAT).mean()) for one in _passes(signals, Sigmoid, Tanh)}
     worst, paths = _worst(shares)
     if paths:
         severity = "warning" if shares[worst] > MANY else "note"
@@ -306,14 +304,18 @@ def saturated_units(signals: Signals) -> Iterator[Observation]:
         yield Observation(severity, paths, words, advice, {"saturated": shares})
 
 
+def _passes(signals: Signals, *kinds: type[Layer]) -> list[LayerPass]:
+    return [one for one in signals.layers if isinstance(one.layer, kinds)]
+
+
 def _worst(shares: dict[str, float]) -> tuple[str, str]:
     """The path with the largest share, and all paths whose share is worth a finding."""
     return max(shares, key=shares.__getitem__, default=""), ", ".join(p for p, share in shares.items() if share > SOME)
 
 
-def _derivative(layer: Layer, y: np.ndarray) -> np.ndarray:
-    """The derivative of a sigmoid or tanh in units of its maximum, from the output y."""
-    derivative: np.ndarray = 4 * y * (1 - y) if isinstance(layer, Sigmoid) else 1 - y * y
+def _derivative(one: LayerPass) -> np.ndarray:
+    """The derivative of a sigmoid or tanh in units of its maximum, from its output."""
+    derivative: np.ndarray = 4 * one.y * (1 - one.y) if isinstance(one.layer, Sigmoid) else 1 - one.y * one.y
     return derivative
 
 

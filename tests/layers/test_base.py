@@ -17,6 +17,7 @@ from minidl.layers import (
     Layer,
     LayerNormalization,
     Parameter,
+    PReLU,
     ReLU,
     Residual,
 )
@@ -70,7 +71,12 @@ def test_the_repr_is_the_settings(layer, text):
 
 
 def test_settings_that_are_easily_confused_are_keyword_only():
-    for make in (lambda: Dense(3, False), lambda: BatchNormalization(1e-3), lambda: ReLU("first")):
+    for make in (
+        lambda: Dense(3, False),
+        lambda: BatchNormalization(1e-3),
+        lambda: ReLU("first"),
+        lambda: PReLU("zeros"),
+    ):
         with pytest.raises(TypeError, match="positional argument"):
             make()
 

@@ -89,6 +89,14 @@ def test_class_labels_and_one_hot_rows_give_the_same(from_logits, weights):
     assert np.array_equal(sparse[1], whole[1])
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_the_derivative_along_single_precision_outputs_is_in_single_precision(from_logits):
+    p = np.random.default_rng(0).uniform(0.1, 1, (9, 3)).astype(np.float32)
+    for loss, y in ((SparseCategoricalCrossentropy, LABELS[:, None]), (CategoricalCrossentropy, ONE_HOT)):
+        losses, derivatives = loss(from_logits).terms(p, y.astype(np.float32))
+        assert losses.dtype == derivatives.dtype == np.float32
+
+
 @pytest.mark.peers
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_from_logits_equals_pytorch(smoothing):

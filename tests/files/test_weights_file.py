@@ -137,6 +137,10 @@ HOSTILE_WEIGHTS = {
         lambda file: file.create_group("layers/dense/cell"),
         "dense holds 'cell'; minidl has no such layer",
     ),
+    "a weight too large for float32": (
+        replaced("layers/dense/vars/0", np.full((3, 2), 1e300)),
+        r"/layers/dense/vars/0 \(dense/kernel\) is not finite in float32",
+    ),
     "steps below 0": (replaced("optimizer/vars/0", np.int64(-1)), "its optimizer has done -1 steps"),
     "a rate that is NaN": (replaced("optimizer/vars/1", np.float32("nan")), "and its learning rate is nan"),
     "a rate below 0": (replaced("optimizer/vars/1", np.float32(-1)), "and its learning rate is -1"),

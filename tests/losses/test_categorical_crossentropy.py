@@ -9,8 +9,10 @@ from minidl import DataError, SettingError, ShapeError
 from minidl.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    Loss,
     SparseCategoricalCrossentropy,
 )
+from tests.gradcheck.test_table import LOSSES
 
 LOGITS = CategoricalCrossentropy(from_logits=True)
 
@@ -120,7 +122,7 @@ def test_called_as_in_keras():
 
 def test_calling_the_sparse_loss_without_class_labels_raises_an_error():
     loss = SparseCategoricalCrossentropy()
-    with pytest.raises(ShapeError, match=r"y_true has shape \(2, 3\), y_pred \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"^SparseCategoricalCrossentropy: y_true has shape \(2, 3\), y_pred \(2, 3\)"):
         loss(np.ones((2, 3)), np.ones((2, 3)))
     for label in (3, -1, 0.5):
         with pytest.raises(DataError, match="y_true must hold class labels, 0 to 2 for this y_pred"):
@@ -142,3 +144,8 @@ def test_settings_are_checked(make, message):
 
 def test_a_vector_is_one_row_of_classes():
     assert CategoricalCrossentropy()([0, 1, 0], [0.1, 0.8, 0.1]) == pytest.approx(-np.log(0.8), rel=1e-6)
+
+
+def test_the_two_losses_of_exclusive_classes_say_so():
+    exclusive = {type(loss) for loss, _ in LOSSES if isinstance(loss, Loss) and loss.exclusive}
+    assert exclusive == {CategoricalCrossentropy, SparseCategoricalCrossentropy}

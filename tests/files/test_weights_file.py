@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minidl import ModelFileError, NotBuiltError, Sequential, SettingError
+from minidl.files._weights_file import set_weights
 from minidl.layers import (
     BatchNormalization,
     Chain,
@@ -102,6 +103,18 @@ def test_weights_of_another_model_are_rejected_and_nothing_is_set(tmp_path, suff
     with pytest.raises(ModelFileError, match=r"^load_weights: \S+: \S+ .*; nothing was loaded$"):
         other.load_weights(tmp_path / f"m{suffix}")
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
+
+
+@pytest.mark.parametrize(("optimizer", "steps"), [(False, 2), (True, 1)])
+def test_the_state_of_the_optimizer_is_read_on_request(tmp_path, optimizer, steps):
+    saved, other = Sequential([Dense(1)], seed=0), Sequential([Dense(1)], seed=1)
+    for model, epochs in ((saved, 1), (other, 2)):
+        model.compile("adam")
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=epochs, verbose=0)
+    saved.save_weights(tmp_path / "m.weights.h5")
+    set_weights(other, (tmp_path / "m.weights.h5").read_bytes(), optimizer=optimizer)
+    assert np.array_equal(other.params.theta, saved.params.theta)
+    assert other.optimizer.iterations == steps
 
 
 @pytest.mark.parametrize("name", ["m.h5", "m.npz", "m.keras", "m"])

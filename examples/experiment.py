@@ -16,16 +16,16 @@ from functools import lru_cache
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minidl import NonFiniteError, Sequential
+from minidl import NonFiniteError, Sequential, registry
 from minidl.datasets import circles, flower, load_cats, moons, spiral, write_photographs
 from minidl.initializers import GlorotNormal, HeNormal, LecunNormal, Orthogonal, RandomNormal, Zeros
-from minidl.layers import ELU, GELU, Dense, Dropout, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from minidl.layers import Dense, Dropout, Sigmoid, Softmax
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
 from minidl.regularizers import L2
 
 DATA = {"circles": circles, "moons": moons, "flower": flower, "spiral": spiral}
-ACTIVATIONS = {kind.__name__: kind for kind in (ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Tanh, Sigmoid)}
+ACTIVATIONS = {kind.__name__: kind for kind in registry.ACTIVATIONS.values() if kind is not Softmax}
 OPTIMIZERS = {kind.__name__: kind for kind in (SGD, RMSprop, Adagrad, Adam, AdamW, Nadam)}
 INITIALIZERS = {
     "zeros": Zeros(),

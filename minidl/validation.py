@@ -33,6 +33,11 @@ class Interval:
         below = value < self.high or (value == self.high and self.holds_high)
         return math.isfinite(value) and above and below
 
+    def within(self, other: Interval) -> bool:
+        """Return True if every number of this interval lies in the other one."""
+        above = (self.low, not self.holds_low) >= (other.low, not other.holds_low)
+        return above and (self.high, self.holds_high) <= (other.high, other.holds_high)
+
     def __str__(self) -> str:
         return self.text
 

@@ -283,6 +283,24 @@ def test_an_interval_knows_its_ends_and_its_text():
     assert [value in interval for value in (0, 1e-300, 1e300, math.inf, math.nan)] == [False, True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("inner", "outer", "expected"),
+    [
+        ("[0, 1]", "[0, 1]", True),
+        ("(0, 1)", "[0, 1]", True),
+        ("[0, 1]", "(0, 1]", False),
+        ("[0, 1]", "[0, 1)", False),
+        ("[0.1, 0.9]", "(0, 1)", True),
+        ("[-1, 1]", "[0, 1]", False),
+        ("[0, inf)", "[0, 1]", False),
+        ("[0, inf)", "(-inf, inf)", True),
+        ("(-inf, inf)", "[0, inf)", False),
+    ],
+)
+def test_an_interval_lies_within_another(inner, outer, expected):
+    assert Interval(inner).within(Interval(outer)) is expected
+
+
 def test_fields_after_kw_only_are_keyword_only():
     @dataclass
     class Options(Validated):

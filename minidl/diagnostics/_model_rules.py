@@ -17,12 +17,11 @@ from ..layers import (
     ReLU,
     Sigmoid,
     Softmax,
-    Softplus,
     Tanh,
 )
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
 from ..registry import entry_of
-from ..validation import REAL_LINE
+from ..validation import REAL_LINE, Interval
 from ._evidence import Signals, flatten_rows, kernels, rms, sequence, variation
 from ._findings import Observation
 
@@ -31,9 +30,12 @@ TOO_LARGE = 4.0  # gain of a kernel; initializers aim at 1, He's has 1.4
 NEARLY_ALL, MANY, SOME = 0.75, 0.5, 0.25  # shares of the units
 FLAT = 0.05  # share of the largest derivative: below it, hardly any gradient passes
 PROBABILITIES = (Sigmoid, Softmax)
+POSITIVE, UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
 VERY_HIGH = 3.0  # times the first loss that is already high
+EVEN_DEPTH = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
+RIGHT_SIZE = "HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
 
 _Problem = tuple[str, str, str]  # severity, words, advice
 
@@ -67,9 +69,10 @@ def _class(thing: object) -> str:
 def _logits(signals: Signals) -> _Problem | None:
     """An activation that restricts the logits."""
     layers = signals.objective.layers.layers
-    if not layers or not isinstance(layers[-1], (ReLU, *PROBABILITIES, Tanh, Softplus)):
+    interval = entry_of(layers[-1]).output_range if layers else None
+    if interval is None or REAL_LINE.within(interval):
         return None
-    name, interval = _class(layers[-1]), entry_of(layers[-1]).output_range
+    name = _class(layers[-1])
     words = f"{name} before the loss keeps the logits in {interval}: some probabilities cannot be reached."
     return "error", words, f"Remove {name}."
 
@@ -80,7 +83,8 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
     if isinstance(last, PROBABILITIES):
         words = f"{_class(loss)} is made for {link}, but the model ends in {_class(last)}."
         return "warning", words, f"End the model with {link}(), or use the loss made for {_class(last)}."
-    if type(last) is Dense or entry_of(last).output_range is not None or low < 0 or high > 1:
+    interval = entry_of(last).output_range
+    if type(last) is Dense or (interval is not None and not interval.within(UNIT)) or low < 0 or high > 1:
         outputs = f"the model ends in {_class(last)} and returns {low:.3g} to {high:.3g}"
         words = f"{_class(loss)} takes probabilities, but {outputs}."
         return "error", words, f"End the model with {link}(), or pass from_logits=True to the loss."
@@ -89,16 +93,16 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
 
 def _without_link(signals: Signals, loss: Loss, last: Layer) -> _Problem | None:
     """A loss that is made for no particular activation, with an activation or targets that it cannot work with."""
-    ending, lowest = _class(last), float(signals.outputs.min())
+    ending, lowest, interval = _class(last), float(signals.outputs.min()), entry_of(last).output_range
     if isinstance(loss, Hinge):
-        if not isinstance(last, (*PROBABILITIES, ReLU, Softplus)):
+        if interval is None or not interval.within(POSITIVE):
             return None
         words = f"Hinge takes outputs of either sign, but the model ends in {ending}."
         return "warning", words, f"Remove {ending}, or use the loss made for it."
     if isinstance(loss, Poisson):
         words = f"Poisson takes rates of at least 0, but the smallest output is {lowest:.3g}."
         return ("error", words, "End the model with Softplus().") if lowest < 0 else None
-    y, interval = signals.all_rows.y, entry_of(last).output_range or REAL_LINE
+    y, interval = signals.all_rows.y, interval or REAL_LINE
     beyond = float(np.mean((y < interval.low) | (y > interval.high)))
     if beyond > 0.01:
         words = f"The model ends in {ending}: {beyond:.0%} of the targets lie outside its range {interval}."
@@ -238,7 +242,7 @@ def large_weights(signals: Signals) -> Iterator[Observation]:
             f"{worst} multiplies the variation of its input by {large[worst]:,.3g} (1 would preserve it); "
             f"the loss is {signals.loss:,.3g}, chance gives {signals.chance:.3g}."
         )
-        advice = "Draw smaller weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        advice = f"Draw smaller weights: {RIGHT_SIZE}"
         yield Observation("warning", ", ".join(large), words, advice, {"gains": gains})
 
 
@@ -253,7 +257,7 @@ def small_weights(signals: Signals) -> Iterator[Observation]:
             f"Each kernel multiplies the variation of its input by about {usual:.2g}: "
             f"{arriving:.1g} of it reaches the last layer, and gradients shrink as much on the way back."
         )
-        advice = "Draw larger weights: HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
+        advice = f"Draw larger weights: {RIGHT_SIZE}"
         yield Observation("warning", ", ".join(gains), words, advice, {"gains": gains, "arriving": arriving})
 
 
@@ -266,21 +270,21 @@ def signal_through_depth(signals: Signals) -> Iterator[Observation]:
     if 0 < min(forward, back) < SHRUNK or max(forward, back) > GROWN:
         what, total = ("Activations", forward) if SHRUNK <= back <= GROWN else ("Gradients", back)
         words = (
-            f"{what} {'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (len(layers) - 1)):.2g} from "
-            f"layer to layer, {total:.1g} over {len(layers)} layers: the ends of the network learn at different speeds."
+            f"{what} {through_depth(total, 'layer', len(layers))}: the ends of the network learn at different speeds."
         )
-        advice = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
         figures = {"activations": forward, "gradients": back, "layers": len(layers)}
-        yield Observation("warning", ", ".join(one.path for one in layers), words, advice, figures)
+        yield Observation("warning", ", ".join(one.path for one in layers), words, EVEN_DEPTH, figures)
+
+
+def through_depth(total: float, part: str, count: int) -> str:
+    """The words for sizes that change by the factor `total` over so many layers or kernels."""
+    change = f"{'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (count - 1)):.2g}"
+    return f"{change} from {part} to {part}, {total:.1g} over {count} {part}s"
 
 
 def dead_units(signals: Signals) -> Iterator[Observation]:
     """ReLUs whose inputs are all negative: they return 0, pass back 0, and stay so."""
-    shares = {
-        one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean())
-        for one in signals.layers
-        if isinstance(one.layer, ReLU)
-    }
+    shares = {one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean()) for one in _passes(signals, ReLU)}
     worst, paths = _worst(shares)
     if paths:
         severity = "error" if shares[worst] == 1 else "warning" if shares[worst] > NEARLY_ALL else "note"
@@ -291,11 +295,7 @@ def dead_units(signals: Signals) -> Iterator[Observation]:
 
 def saturated_units(signals: Signals) -> Iterator[Observation]:
     """Sigmoids and tanhs so far out that their derivative is nearly 0."""
-    shares = {
-        one.path: float((_derivative(one.layer, one.y) < FLAT).mean())
-        for one in signals.layers
-        if isinstance(one.layer, Sigmoid | Tanh)
-    }
+    shares = {one.path: float((_derivative(one) < FLAT).mean()) for one in _passes(signals, Sigmoid, Tanh)}
     worst, paths = _worst(shares)
     if paths:
         severity = "warning" if shares[worst] > MANY else "note"
@@ -304,14 +304,18 @@ def saturated_units(signals: Signals) -> Iterator[Observation]:
         yield Observation(severity, paths, words, advice, {"saturated": shares})
 
 
+def _passes(signals: Signals, *kinds: type[Layer]) -> list[LayerPass]:
+    return [one for one in signals.layers if isinstance(one.layer, kinds)]
+
+
 def _worst(shares: dict[str, float]) -> tuple[str, str]:
     """The path with the largest share, and all paths whose share is worth a finding."""
     return max(shares, key=shares.__getitem__, default=""), ", ".join(p for p, share in shares.items() if share > SOME)
 
 
-def _derivative(layer: Layer, y: np.ndarray) -> np.ndarray:
-    """The derivative of a sigmoid or tanh in units of its maximum, from the output y."""
-    derivative: np.ndarray = 4 * y * (1 - y) if isinstance(layer, Sigmoid) else 1 - y * y
+def _derivative(one: LayerPass) -> np.ndarray:
+    """The derivative of a sigmoid or tanh in units of its maximum, from its output."""
+    derivative: np.ndarray = 4 * one.y * (1 - one.y) if isinstance(one.layer, Sigmoid) else 1 - one.y * one.y
     return derivative
 
 

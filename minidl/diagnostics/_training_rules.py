@@ -8,7 +8,7 @@ import numpy as np
 
 from ._evidence import Record
 from ._findings import Observation
-from ._model_rules import SHRUNK
+from ._model_rules import EVEN_DEPTH, SHRUNK, through_depth
 from ._trial_rules import STANDING_STILL, USUAL_RATIO
 
 LARGE_RATIO = 100 * USUAL_RATIO
@@ -118,11 +118,9 @@ def gradients_through_depth(record: Record) -> Iterator[Observation]:
         return
     total = float(first / last)
     if not SHRUNK < total < 1 / SHRUNK:
-        change = f"{'shrink' if total < 1 else 'grow'} by a factor of {total ** (1 / (len(columns) - 1)):.2g}"
-        words = f"On the way back gradients {change} from kernel to kernel, {total:.1g} over {len(columns)} kernels."
-        advice = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
+        words = f"On the way back gradients {through_depth(total, 'kernel', len(columns))}."
         path = ", ".join(record.paths[i].rsplit("/", 1)[0] for i in columns)
-        yield Observation("warning", path, words, advice, {"total": total, "kernels": len(columns)})
+        yield Observation("warning", path, words, EVEN_DEPTH, {"total": total, "kernels": len(columns)})
 
 
 def gradient_spikes(record: Record) -> Iterator[Observation]:

@@ -235,6 +235,9 @@ MESSAGES = {
     "a frozen layer that is missing": r"its frozen layers are \['dense', 'conv'\], wanted paths of layers",
     "generator": r"its generator is \[1, 2, 3\], wanted four integers",
     "two keys": r"holds the unknown keys \['array', 'tuple'\]",
+    "88 rate inf": "its configuration holds 'infinity', wanted float",
+    "99 array [0, 'float32']": r"its configuration holds \[0, 'float32'\], wanted an array",
+    "99 array [0, 'object', [26]]": r"its configuration holds \[0, 'object', \[26\]\], wanted an array",
     "99 no m": r"the state of Adam holds \{.*\}, wanted the keys iterations, m, v",
 }
 

@@ -12,6 +12,7 @@ from minidl import (
     load_model,
     metrics,
 )
+from minidl.files._json_codec import Encoder
 from minidl.initializers import HeNormal
 from minidl.layers import Chain, Dense, Layer, Parameter, ReLU, Sigmoid
 
@@ -81,6 +82,18 @@ def test_settings_of_every_kind_come_back(tmp_path, value):
     found = load_model(tmp_path / "m.h5", {"Shifted": Shifted}).layers[0].by
     assert type(found) is type(value)
     assert repr(found) == repr(value)
+
+
+@pytest.mark.parametrize(("value", "arrays"), [([0.5] * 9, 1), (list(range(9)), 1), ([0.5] * 8, 0), ([1, 2.0] * 9, 0)])
+def test_long_lists_of_numbers_of_one_type_are_stored_as_arrays(value, arrays):
+    encoder = Encoder()
+    encoder.encode("it", value)
+    assert len(encoder.arrays) == arrays
+
+
+def test_a_value_inside_a_dict_that_cannot_be_saved_names_its_owner():
+    with pytest.raises(SettingError, match=r"Shifted\.by"):
+        Encoder().encode("Shifted.by", {"a": object()})
 
 
 @pytest.mark.parametrize("given_", [np.float16(0.5), np.int8(3), np.True_, np.float64(0.5), np.int64(3)])

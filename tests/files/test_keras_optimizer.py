@@ -10,7 +10,8 @@ from minidl.layers import (
     Tanh,
 )
 from minidl.losses import MeanSquaredError
-from tests.helpers.keras_networks import KERAS_OPTIMIZERS, difference
+from tests.helpers.every_layer import difference
+from tests.helpers.keras_networks import KERAS_OPTIMIZERS
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")

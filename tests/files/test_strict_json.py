@@ -45,3 +45,12 @@ def test_nesting_and_long_integers_are_accepted_up_to_the_limits():
     assert _strict_json.parse("it", b"[[]]" + b" " * 9) == [[]]
     assert _strict_json.parse("it", b"9" * 40) == 10**40 - 1
     assert _strict_json.parse("it", b"[" + b"[],{}," * 200 + b"0]")[-1] == 0  # many brackets, none deep
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[1e400]", "1e400 is too large for a float"), ("[" + 41 * "1" + "]", "an integer has 41 digits")],
+)
+def test_numbers_that_python_cannot_hold_or_should_not_are_named(text, message):
+    with pytest.raises(ModelFileError, match=message):
+        _strict_json.parse("it", text.encode())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minidl import ModelFileError, NotBuiltError, Sequential, SettingError
+from minidl.files._weights_file import set_weights
 from minidl.layers import (
     BatchNormalization,
     Chain,
@@ -14,7 +15,8 @@ from minidl.layers import (
     ReLU,
     Residual,
 )
-from tests.helpers.keras_networks import architecture, difference
+from tests.helpers.every_layer import FLOAT32, difference
+from tests.helpers.keras_networks import architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -36,13 +38,13 @@ def test_weights_of_forty_random_architectures_go_both_ways(keras, tmp_path, see
     theirs.set_weights([w + 0.1 * rng.random(w.shape) for w in theirs.get_weights()])
     theirs.save_weights(tmp_path / "k.weights.h5")
     model.load_weights(tmp_path / "k.weights.h5")
-    assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < 1e-6
+    assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < FLOAT32
     model.set_weights([w + 0.1 * rng.random(w.shape) for w in model.get_weights()])
     for save in (model.save_weights, model.save):  # the weights alone, and the whole model in one file
         theirs.set_weights([0 * w for w in theirs.get_weights()])
         save(tmp_path / "m.weights.h5")
         theirs.load_weights(tmp_path / "m.weights.h5")
-        assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < 1e-6
+        assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < FLOAT32
 
 
 def test_the_layout_is_that_of_keras(tmp_path):
@@ -103,6 +105,18 @@ def test_weights_of_another_model_are_rejected_and_nothing_is_set(tmp_path, suff
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before, strict=True))
 
 
+@pytest.mark.parametrize(("optimizer", "steps"), [(False, 2), (True, 1)])
+def test_the_state_of_the_optimizer_is_read_on_request(tmp_path, optimizer, steps):
+    saved, other = Sequential([Dense(1)], seed=0), Sequential([Dense(1)], seed=1)
+    for model, epochs in ((saved, 1), (other, 2)):
+        model.compile("adam")
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=epochs, verbose=0)
+    saved.save_weights(tmp_path / "m.weights.h5")
+    set_weights(other, (tmp_path / "m.weights.h5").read_bytes(), optimizer=optimizer)
+    assert np.array_equal(other.params.theta, saved.params.theta)
+    assert other.optimizer.iterations == steps
+
+
 @pytest.mark.parametrize("name", ["m.h5", "m.npz", "m.keras", "m"])
 def test_weights_have_two_formats(tmp_path, name):
     model = Sequential([Dense(1)])
@@ -143,6 +157,10 @@ HOSTILE_WEIGHTS = {
     "a layer with a cell": (
         lambda file: file.create_group("layers/dense/cell"),
         "dense holds 'cell'; minidl has no such layer",
+    ),
+    "a weight too large for float32": (
+        replaced("layers/dense/vars/0", np.full((3, 2), 1e300)),
+        r"/layers/dense/vars/0 \(dense/kernel\) is not finite in float32",
     ),
     "steps below 0": (replaced("optimizer/vars/0", np.int64(-1)), "its optimizer has done -1 steps"),
     "a rate that is NaN": (replaced("optimizer/vars/1", np.float32("nan")), "and its learning rate is nan"),

@@ -2,28 +2,13 @@
 
 import numpy as np
 
-from minidl import Sequential
-from minidl.layers import (
-    ELU,
-    GELU,
-    BatchNormalization,
-    Chain,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    LayerNormalization,
-    LeakyReLU,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
+from minidl import Sequential, registry
+from minidl.layers import BatchNormalization, Chain, Dense, Dropout, Flatten, GaussianNoise, LayerNormalization
+from minidl.registry import LAYERS, KerasLayer
 from minidl.schedules import ExponentialDecay
+from tests.helpers.every_layer import randomize
 
-ACTIVATIONS = (ReLU, LeakyReLU, ELU, Sigmoid, Tanh, Softplus, SiLU, GELU, Softmax)
+ACTIVATIONS = [kind for kind in registry.ACTIVATIONS.values() if isinstance(LAYERS[kind].keras, KerasLayer)]
 
 
 def architecture(seed):
@@ -37,9 +22,7 @@ def architecture(seed):
         layers.insert(rng.integers(len(shape) > 1, len(layers) + 1), Chain(*block(rng), *block(rng)))
     model = Sequential([*layers, Dense(2)], seed=seed)
     model.build(shape)
-    model.params.theta += 0.1 * rng.standard_normal(model.params.theta.size)
-    for state in model.layer.named_state().values():
-        state += rng.random(state.shape)
+    randomize(model, rng)
     return model, rng.normal(size=(7, *shape))
 
 
@@ -57,10 +40,6 @@ def block(rng):
         "noise": [GaussianNoise(0.3)],
     }[str(kind)]
     return [dense, *extra, activation]
-
-
-def difference(a, b):
-    return np.max(np.abs(a - b) / np.maximum(1, np.abs(b)))
 
 
 KERAS_OPTIMIZERS = {

@@ -14,53 +14,25 @@ from minidl.layers import (
     Chain,
     Dense,
     Dropout,
-    Flatten,
-    GaussianNoise,
     Layer,
     LayerNormalization,
-    LeakyReLU,
     Parameter,
+    PReLU,
     ReLU,
     Residual,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
 )
 from tests.helpers.builders import rows
+from tests.helpers.every_layer import ROWS
 
 # ---- what holds for every layer
 
 
-EVERY = {
-    "Dense": lambda: Dense(4),
-    "Dense without bias": lambda: Dense(4, use_bias=False),
-    "ReLU": ReLU,
-    "Sigmoid": Sigmoid,
-    "Tanh": Tanh,
-    "Softmax": Softmax,
-    "LeakyReLU": lambda: LeakyReLU(0.1),
-    "ELU": lambda: ELU(0.5),
-    "GELU": lambda: GELU(approximate=True),
-    "SiLU": SiLU,
-    "Softplus": Softplus,
-    "Dropout": lambda: Dropout(0.3),
-    "GaussianNoise": lambda: GaussianNoise(0.3),
-    "BatchNormalization": lambda: BatchNormalization(momentum=0.9),
-    "LayerNormalization": lambda: LayerNormalization(center=False),
-    "Flatten": Flatten,
-    "Chain": lambda: Chain(Dense(2), ReLU(), Dense(3)),
-    "Residual": lambda: Residual(Dense(2), Sigmoid(), Dense(3)),
-}
-
-
-@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
+@pytest.mark.parametrize(("layer", "shape"), ROWS, ids=repr)
 @pytest.mark.parametrize("training", [False, True])
-def test_no_layer_writes_into_its_arguments_or_into_arrays_that_it_returned(make, training):
-    layer = make()
-    Sequential([Dense(3), layer], seed=0, dtype="float64").build((3,))
-    x = rows()
+def test_no_layer_writes_into_its_arguments_or_into_arrays_that_it_returned(layer, shape, training):
+    layer = layer.clone()
+    Sequential([layer], seed=0, dtype="float64").build(shape)
+    x = np.random.default_rng(0).normal(size=(5, *shape))
     x.flags.writeable = False
     y = layer.forward(x, training)
     kept = y.copy()
@@ -71,15 +43,16 @@ def test_no_layer_writes_into_its_arguments_or_into_arrays_that_it_returned(make
     assert np.array_equal(y, kept)
 
 
-@pytest.mark.parametrize("make", EVERY.values(), ids=EVERY)
-def test_a_clone_has_the_settings_but_no_parameters(make):
-    layer = make()
+@pytest.mark.parametrize(("layer", "shape"), ROWS, ids=repr)
+def test_a_clone_has_the_settings_but_no_parameters(layer, shape):
+    layer = layer.clone()
     before = repr(layer)
-    Model(layer).build((3,))
+    Model(layer).build(shape)
     twin = layer.clone()
     assert repr(twin) == before
     assert not twin.named_parameters()
-    Model(twin).build((5 if "Residual" not in before else 3,))
+    wider = (*shape[:-1], shape[-1] + 2)
+    Model(twin).build(shape if isinstance(layer, Residual) else wider)
     assert layer.named_parameters().keys() == twin.named_parameters().keys()
 
 
@@ -98,7 +71,12 @@ def test_the_repr_is_the_settings(layer, text):
 
 
 def test_settings_that_are_easily_confused_are_keyword_only():
-    for make in (lambda: Dense(3, False), lambda: BatchNormalization(1e-3), lambda: ReLU("first")):
+    for make in (
+        lambda: Dense(3, False),
+        lambda: BatchNormalization(1e-3),
+        lambda: ReLU("first"),
+        lambda: PReLU("zeros"),
+    ):
         with pytest.raises(TypeError, match="positional argument"):
             make()
 

@@ -1,5 +1,7 @@
 """Chain and Residual: their equations, their input gradient, and the names of layers inside them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from minidl.layers import (
     Dense,
     Dropout,
     Flatten,
+    Layer,
     ReLU,
     Residual,
     Sigmoid,
@@ -32,6 +35,26 @@ def test_chain_and_residual_equal_the_composition_of_their_layers(training):
     y = f[2].forward(f[1].forward(f[0].forward(x)))
     assert np.array_equal(residual.forward(x, training), x + y)
     assert np.array_equal(residual.backward(dy), dy + f[0].backward(f[1].backward(f[2].backward(dy))))
+
+
+def test_the_layers_of_chain_and_residual_know_whether_they_train():
+    for container in (Chain(Dropout(0.5)), Residual(Dropout(0.5))):
+        built(container)
+        x = rows()
+        prediction = container.forward(x)
+        assert np.array_equal(container.forward(x, training=False), prediction)
+        assert not np.array_equal(container.forward(x, training=True), prediction)
+
+
+@pytest.mark.parametrize("returned", [None, 2, [2], (0,), (2, 0), (2.0,)])
+def test_a_layer_must_return_the_shape_of_an_output_row(returned):
+    class Wrong(Layer):
+        def build(self, input_shape):
+            return returned
+
+    message = f"Wrong: build must return the shape of an output row, such as (3,), got {returned!r}"
+    with pytest.raises(ShapeError, match=re.escape(message)):
+        Chain(Wrong()).build((2,))
 
 
 def test_residual_raises_an_error_if_the_shape_changes():

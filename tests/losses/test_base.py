@@ -194,6 +194,7 @@ def test_terms_add_in_any_order():
     expected = PenalizedLoss(BinaryCrossentropy(), (L2(0.7), L1(0.1)))
     assert BinaryCrossentropy() + L2(0.7) + L1(0.1) == expected
     assert L2(0.7) + BinaryCrossentropy() + L1(0.1) == expected
+    assert L1(0.1) + (BinaryCrossentropy() + L2(0.7)) == expected
     assert losses.get("here", "bce") == losses.get("here", PenalizedLoss(BinaryCrossentropy()))
 
 

@@ -9,8 +9,10 @@ from minidl import DataError, SettingError, ShapeError
 from minidl.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    Loss,
     SparseCategoricalCrossentropy,
 )
+from tests.gradcheck.test_table import LOSSES
 
 LOGITS = CategoricalCrossentropy(from_logits=True)
 
@@ -89,6 +91,14 @@ def test_class_labels_and_one_hot_rows_give_the_same(from_logits, weights):
     assert np.array_equal(sparse[1], whole[1])
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_the_derivative_along_single_precision_outputs_is_in_single_precision(from_logits):
+    p = np.random.default_rng(0).uniform(0.1, 1, (9, 3)).astype(np.float32)
+    for loss, y in ((SparseCategoricalCrossentropy, LABELS[:, None]), (CategoricalCrossentropy, ONE_HOT)):
+        losses, derivatives = loss(from_logits).terms(p, y.astype(np.float32))
+        assert losses.dtype == derivatives.dtype == np.float32
+
+
 @pytest.mark.peers
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_from_logits_equals_pytorch(smoothing):
@@ -112,7 +122,7 @@ def test_called_as_in_keras():
 
 def test_calling_the_sparse_loss_without_class_labels_raises_an_error():
     loss = SparseCategoricalCrossentropy()
-    with pytest.raises(ShapeError, match=r"y_true has shape \(2, 3\), y_pred \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"^SparseCategoricalCrossentropy: y_true has shape \(2, 3\), y_pred \(2, 3\)"):
         loss(np.ones((2, 3)), np.ones((2, 3)))
     for label in (3, -1, 0.5):
         with pytest.raises(DataError, match="y_true must hold class labels, 0 to 2 for this y_pred"):
@@ -134,3 +144,8 @@ def test_settings_are_checked(make, message):
 
 def test_a_vector_is_one_row_of_classes():
     assert CategoricalCrossentropy()([0, 1, 0], [0.1, 0.8, 0.1]) == pytest.approx(-np.log(0.8), rel=1e-6)
+
+
+def test_the_two_losses_of_exclusive_classes_say_so():
+    exclusive = {type(loss) for loss, _ in LOSSES if isinstance(loss, Loss) and loss.exclusive}
+    assert exclusive == {CategoricalCrossentropy, SparseCategoricalCrossentropy}

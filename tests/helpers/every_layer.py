@@ -1,0 +1,52 @@
+"""Every layer with every option, from the gradient-check table: a new layer is in these tests from its row on."""
+
+from zlib import crc32
+
+import numpy as np
+
+from minidl import Sequential
+from minidl.layers import Chain, Dense, Flatten
+from minidl.registry import entry_of
+from tests.gradcheck.test_table import LAYERS
+
+ROWS = [(layer, (shape,) if isinstance(shape, int) else shape) for layer, shape in LAYERS]
+FLOAT32 = 4e-6  # other programs add up to 24 terms in another order, each rounded to 6e-8, in two products in a row
+
+
+def parts(layer):
+    """Return the layer and all layers inside it."""
+    return [part for _, part in layer.walk()]
+
+
+def rows_with(counterpart, *kinds):
+    """Return the rows whose layers all have a counterpart of one of these kinds: rows_with("keras", KerasLayer)."""
+    return [
+        (layer, shape)
+        for layer, shape in ROWS
+        if all(isinstance(getattr(entry_of(part), counterpart), kinds) for part in parts(layer))
+    ]
+
+
+def around(layer, shape, dtype="float32"):
+    """Return (model, x): the layer on the inputs, and again inside a Chain, with random weights and statistics.
+
+    The numbers depend on this row alone, not on the rows beside it.
+    """
+    seed = crc32(f"{layer} {shape}".encode())
+    rng = np.random.default_rng(seed)
+    between = [Dense(*shape)] if len(shape) == 1 else []
+    model = Sequential([layer.clone(), *between, Chain(layer.clone()), Flatten(), Dense(2)], seed=seed, dtype=dtype)
+    model.build(shape)
+    randomize(model, rng)
+    return model, rng.normal(size=(6, *shape)).astype(dtype)
+
+
+def randomize(model, rng):
+    """Move the weights away from their first values, and the moving statistics away from 0 and 1."""
+    model.params.theta += 0.1 * rng.standard_normal(model.params.theta.size)
+    for state in model.layer.named_state().values():
+        state += rng.random(state.shape)
+
+
+def difference(a, b):
+    return np.max(np.abs(a - b) / np.maximum(1, np.abs(b)))

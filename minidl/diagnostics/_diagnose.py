@@ -70,6 +70,7 @@ RULES = (
     Rule(network.dropout, "dropout", "Srivastava et al. 2014, 7.3", explains=POOR_TRAINING),
     Rule(network.missing_activation, "missing-activation", "Goodfellow et al. 2016, 6.1", explains=POOR_TRAINING),
     Rule(network.large_penalty, "large-penalty", "Goodfellow et al. 2016, 7.1", explains=POOR_TRAINING),
+    Rule(network.small_penalty, "small-penalty", "Krogh & Hertz 1992"),
     Rule(trials.wrong_gradient, "wrong-gradient", "Squire & Trapp 1998"),
     Rule(network.exclusive_classes, "exclusive-classes", "Bishop 2006, 4.3.4"),
     Rule(data.repeated_rows, "repeated-rows", "Elangovan et al. 2021", Evidence.BEFORE, UNCLEAR_TARGETS),

@@ -28,7 +28,7 @@ class Signals:
     all_rows   all examples; `rows` are those that went through the layers
     layers     the pass through each layer in the order in which they ran, dropout and noise switched off
     loss       the data loss
-    penalty    the penalties for a batch of at most 32 rows
+    penalty    the penalties of a training on all rows
     outputs    the model's outputs in inference
     """
 
@@ -93,7 +93,7 @@ def collect_signals(model: Model, x: Any, y: Any, rows: int = 300) -> Signals:
     with np.errstate(all="ignore"):
         with record_passes(leaves(quiet.network)) as passes:
             loss = quiet.gradient(part).data_loss
-        penalty = quiet.penalty(min(32, len(examples)))
+        penalty = quiet.penalty(len(examples))
         outputs = model.objective.copy().predict(part.x)
     return Signals(model, examples, part, passes, loss, penalty, outputs)
 

@@ -33,6 +33,7 @@ PROBABILITIES = (Sigmoid, Softmax)
 POSITIVE, UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
+SMALL_PENALTY = 1e-3  # times the data loss
 VERY_HIGH = 3.0  # times the first loss that is already high
 EVEN_DEPTH = "Use ReLU() with HeNormal(), fewer layers, BatchNormalization(), or Residual blocks."
 RIGHT_SIZE = "HeNormal() before ReLU, LecunNormal() before tanh and sigmoid."
@@ -152,9 +153,21 @@ def first_loss(signals: Signals) -> Iterator[Observation]:
 def large_penalty(signals: Signals) -> Iterator[Observation]:
     """A penalty much larger than the data loss."""
     if signals.loss > 0 and signals.penalty > PENALTY * signals.loss:
-        words = f"The penalty of a batch of 32 is {signals.penalty:,.3g}, the data loss only {signals.loss:,.3g}."
-        figures = {"penalty": signals.penalty, "data_loss": signals.loss}
-        yield Observation("warning", "loss", words, "Reduce lambd.", figures)
+        words = f"The penalty is {signals.penalty:,.3g}, the data loss only {signals.loss:,.3g}."
+        yield Observation("warning", "loss", words, "Reduce lambd.", _parts(signals))
+
+
+def small_penalty(signals: Signals) -> Iterator[Observation]:
+    """A penalty that the division by the rows leaves without effect: in Keras, L2(0.01) is not divided."""
+    objective, m = signals.objective, signals.objective.rows or len(signals.all_rows)
+    if objective.needs_rows and 0 < signals.penalty < SMALL_PENALTY * signals.loss:
+        words = f"The penalty is {signals.penalty:.2g}, the data loss {signals.loss:.2g}: it is divided by {m:,} rows."
+        advice = "Keras's L2(0.01) is not divided: it is L2.keras(0.01). Or increase lambd."
+        yield Observation("note", "loss", words, advice, _parts(signals))
+
+
+def _parts(signals: Signals) -> dict[str, float]:
+    return {"penalty": signals.penalty, "data_loss": signals.loss}
 
 
 def missing_activation(signals: Signals) -> Iterator[Observation]:

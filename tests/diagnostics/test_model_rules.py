@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from minidl import Sequential, registry
+from minidl import Sequential, diagnose, registry
 from minidl.diagnostics import collect_signals
-from minidl.diagnostics._model_rules import output_and_loss
+from minidl.diagnostics._model_rules import output_and_loss, small_penalty
 from minidl.layers import ELU, GELU, Dense, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from minidl.losses import BinaryCrossentropy, Hinge, MeanSquaredError
 from minidl.registry import LayerEntry
+from minidl.regularizers import L1, L2, BatchL2
 from minidl.validation import Interval
 
 X = np.random.default_rng(0).normal(size=(50, 3))
@@ -95,3 +96,25 @@ def test_hinge_accepts_outputs_of_either_sign(end):
 def test_one_unit_of_softmax_is_an_error_whatever_the_loss():
     for loss in (BinaryCrossentropy(), MeanSquaredError()):
         assert problem([Softmax()], loss)[1].startswith("Softmax has one unit")
+
+
+# ---- penalties
+
+
+@pytest.mark.parametrize(
+    ("penalty", "noted"),
+    [(L2(0.001), True), (L1(1e-4), True), (L2(1.0), False), (L2.keras(0.01), False), (BatchL2(1e-4), False)],
+)
+def test_a_penalty_that_the_rows_make_small_is_noted(penalty, noted):
+    model = Sequential([Dense(4), Tanh(), Dense(1), Sigmoid()], seed=0)
+    model.compile(loss=BinaryCrossentropy() + penalty)
+    found = list(small_penalty(collect_signals(model, X, Y)))
+    assert len(found) == noted
+    if noted:
+        assert found[0].words.endswith("it is divided by 50 rows.")
+        assert "L2.keras(0.01)" in found[0].advice
+
+
+def test_the_penalty_of_one_kernel_is_noted_too():
+    model = Sequential([Dense(4, kernel_regularizer=L2(0.001)), Tanh(), Dense(1), Sigmoid()], seed=0)
+    assert [finding.rule for finding in diagnose(model, X, Y).findings if finding.rule == "small-penalty"]

@@ -10,7 +10,8 @@ import pytest
 
 from minidl import ModelFileError, Sequential
 from minidl.layers import BatchNormalization, Chain, Dense, Dropout, PReLU, ReLU, Sigmoid
-from tests.helpers.keras_networks import architecture, difference
+from tests.helpers.every_layer import difference
+from tests.helpers.keras_networks import architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")

@@ -40,7 +40,13 @@ def test_alpha_starts_at_0_and_penalties_added_to_the_loss_leave_it_out():
     assert not layer.alpha.value.any()
     assert not layer.alpha.penalized
     assert np.array_equal(layer.forward(rows()), np.maximum(rows(), 0))
-    assert PReLU(alpha_regularizer=L2(0.1)).alpha_regularizer == L2(0.1)
+
+
+def test_a_penalty_of_the_layer_applies_to_alpha():
+    layer = PReLU(alpha_regularizer=L2(0.1))
+    built(layer)
+    assert layer.alpha.regularizer == L2(0.1)
+    assert layer.alpha_regularizer == L2(0.1)
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, ()), (2, (2,)), ([1, 2], (1, 2))])

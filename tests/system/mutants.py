@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 GROUPS = {  # what is changed under minidl/ ("!" leaves files out), and the tests under tests/ that should notice
     "losses": ("losses*", "*losses* *validation* gradcheck/test_table.py"),
     "regularizers": ("regularizers*", "*regularizers* *validation*"),
-    "layers": ("layers", "layers *losses* *validation* gradcheck/test_table.py properties"),
+    "layers": ("layers", "layers *losses* *regularizers* *validation* gradcheck/test_table.py properties"),
     "optimizers": ("optimizers", "optimizers *schedules* *validation* distributed properties"),
     "gradcheck": ("gradcheck", "gradcheck"),
     "files": ("files !*keras_archive* !*keras_optimizer* !*onnx* !*notebook*", "files"),  # all that load_model uses

@@ -257,7 +257,11 @@ class Model(OwnAttributes):
     def _new_trainer(self, train: Source, options: FitOptions, *others: Any) -> Trainer:
         self.prepare_optimizer()
         kind = trainer_for(self.optimizer)
-        return kind(self.objective, self.optimizer, self.metrics, train, options, *others)
+        return kind(self.objective, self.optimizer, self._free_metrics(), train, options, *others)
+
+    def _free_metrics(self) -> dict[str, Metric]:
+        """Return the metrics; while a training measures with them, copies, for a callback that evaluates."""
+        return self.metrics if self.trainer is None else copy.deepcopy(self.metrics)
 
     def _settle_rows(self, train: Source) -> None:
         """Let the data that training begins with decide on m in the penalties."""
@@ -377,7 +381,7 @@ class Model(OwnAttributes):
         self.build(source.row_shape)
         callback_list = self._callback_list(watching, verbose, source.steps(size))
         try:
-            logs = evaluate(self.objective, self.metrics, source, callback_list, size)
+            logs = evaluate(self.objective, self._free_metrics(), source, callback_list, size)
         finally:
             callback_list.close_all()
         return self._returned(logs, return_dict)

@@ -117,7 +117,8 @@ def split(
 class BatchStream(Source):
     """Batches that the user makes: an object with __len__ and __getitem__, or an iterable of (x, y[, weight]).
 
-    A generator continues in the next epoch where it stopped in the last; every other iterable starts again.
+    A generator continues in the next epoch where it stopped in the last; every other iterable starts again. The
+    methods on_epoch_begin() and on_epoch_end() of the object, if it has them, are called as Keras calls them.
 
     limit  batches in an epoch; needed if a generator must last for more than one epoch
     check  converts a batch to Examples; `fit` sets it when the DataSpec is known
@@ -147,6 +148,7 @@ class BatchStream(Source):
 
     def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
         number = start
+        self._call("on_epoch_begin")
         for batch in self._read(order, start):
             yield self.check(batch)
             number += 1
@@ -156,6 +158,11 @@ class BatchStream(Source):
             if self.passes_once:
                 remedy = "A generator yields its batches once: pass steps_per_epoch, and let it yield without end"
             raise DataError(f"{self.who}: the batches ran out after {number} of an epoch; {wanted}. {remedy}")
+        self._call("on_epoch_end")
+
+    def _call(self, hook: str) -> None:
+        if hasattr(self.given, hook):
+            getattr(self.given, hook)()
 
     def _read(self, order: np.ndarray | None, start: int) -> Iterable[Any]:
         if self.indexed:

@@ -188,6 +188,8 @@ def row_weights(
 def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         raise SettingError(f"{who}: class_weight must be a dict such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")
+    if y.shape[1] > 1:
+        _check_one_class(who, y)
     classes = np.rint(y[:, 0]) if y.shape[1] == 1 else y.argmax(axis=1)
     weight = np.ones(len(y), y.dtype)
     for label, value in class_weight.items():
@@ -195,3 +197,14 @@ def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -
             raise SettingError(f"{who}: the keys of class_weight must be class numbers, got {label!r}")
         weight[classes == label] = check_real(who, f"class_weight[{label}]", value, "[0, inf)")
     return weight
+
+
+def _check_one_class(who: str, y: np.ndarray) -> None:
+    """Raise DataError unless each row (k,) has one largest entry, the class: argmax would pick one of several."""
+    largest = np.count_nonzero(y == y.max(axis=1, keepdims=True), axis=1)
+    if (largest > 1).any():
+        place = int((largest > 1).argmax())
+        remedy = "if rows have several labels, or none, pass sample_weight instead"
+        raise DataError(
+            f"{who}: class_weight needs one class in each row, but y[{place}] is {y[place].tolist()}; {remedy}"
+        )

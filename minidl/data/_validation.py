@@ -39,8 +39,9 @@ def numeric(who: str, name: str, value: Any) -> np.ndarray:
 def _remedy(name: str, array: np.ndarray) -> str:
     if array.ndim == 0:
         return "Pass an array, or a list of rows"
-    if array.dtype.kind in "US":
-        return "Encode strings first, for instance with sklearn.preprocessing.OrdinalEncoder"
+    if array.dtype.kind in "UST" or any(isinstance(entry, str) for entry in array.flat):
+        encoder = "LabelEncoder" if name == "y" else "OrdinalEncoder"
+        return f"Encode strings first, for instance with sklearn.preprocessing.{encoder}"
     return f"If its entries are numbers, pass {name}.astype(float)"
 
 

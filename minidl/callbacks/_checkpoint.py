@@ -50,7 +50,8 @@ class ModelCheckpoint(Saving, Monitored):
     filepath                 may contain the epoch, from 1, and figures: "model.{epoch:02d}-{val_loss:.2f}.h5"; with a
                              number as `save_freq` also the batch of the epoch, from 1; with save_weights_only it ends
                              in .weights.h5 or .safetensors
-    save_best_only           only when `monitor` has improved; `mode` is "min", "max", or "auto"
+    save_best_only           only when `monitor` has improved, also on the fits before with this callback; `mode` is
+                             "min", "max", or "auto"
     save_weights_only        call `save_weights`, not `save`
     initial_value_threshold  the first saved value must be better than this
 
@@ -75,10 +76,11 @@ class ModelCheckpoint(Saving, Monitored):
         super().__post_init__()
         who = "ModelCheckpoint: filepath"
         extension("model files").check_name(who, self.filepath, weights=self.save_weights_only)
+        self.best = self.initial_value_threshold
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
-        self.best, self.epoch = self.initial_value_threshold, 0
+        self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch

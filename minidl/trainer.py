@@ -111,7 +111,8 @@ class Trainer:
                 call(self.callbacks.on_train_begin, {})
                 self.restore()
                 logs = self.run_epochs()
-                self.optimizer.finish(self.objective.params.theta)
+                if self.state.epoch or self.state.batch:
+                    finish(self.objective, self.optimizer)
                 call(self.callbacks.on_train_end, logs)
         finally:
             self.batch = None
@@ -301,6 +302,14 @@ def update(objective: Objective, optimizer: Optimizer) -> None:
     kept = theta[frozen]
     grad[frozen] = 0
     optimizer.update(theta, grad)
+    theta[frozen] = kept
+
+
+def finish(objective: Objective, optimizer: Optimizer) -> None:
+    """Let the optimizer set theta at the end of a training. Frozen entries keep their values."""
+    theta, frozen = objective.params.theta, objective.frozen
+    kept = theta[frozen]
+    optimizer.finish(theta)
     theta[frozen] = kept
 
 

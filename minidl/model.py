@@ -241,18 +241,20 @@ class Model(OwnAttributes):
         train, held_out = self._sources(adapter, self.loss, validation_data, validation_steps)
         if split:
             train, held_out = data.split("fit", train, split, class_weight)
-        self.history, self.position = History(), None
+        history = self.history = History()
+        self.position = None
         params = {"verbose": verbose, "epochs": epochs, "steps": train.steps(size)}
-        callback_list = CallbackList([*watching, *progress(verbose), self.history], self, params)
+        callback_list = CallbackList([*watching, *progress(verbose), history], self, params)
         self.build(train.row_shape)
         if not isinstance(initial_epoch, TrainingState):
             self._settle_rows(train)
-        self.trainer = trainer = self._new_trainer(train, options, held_out, state, callback_list)
+        trainer = self._new_trainer(train, options, held_out, state, callback_list)
+        outer, self.trainer = self.trainer, trainer  # outer: the fit whose callback has called this one
         try:
             trainer.run()
         finally:
-            self.trainer, self._stopped = None, trainer.stopped
-        return self.history
+            self.trainer, self._stopped, self.history = outer, trainer.stopped, history
+        return history
 
     def _new_trainer(self, train: Source, options: FitOptions, *others: Any) -> Trainer:
         self.prepare_optimizer()

@@ -118,6 +118,8 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         encoded = self._encoder.encode(y, same_classes=self.warm_start)
         weight = row_weights(sample_weight, getattr(self, "class_weight", None), y)
         examples = SklearnExamples(X, encoded, weight, check_random_state(self.random_state))
+        if not new:
+            self._check_network(examples.y.shape[1])
         if weight is not None:
             examples = examples.select(np.flatnonzero(weight))
         if new:
@@ -144,7 +146,20 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         model = Sequential(self._layers(examples.y.shape[1]), dtype=self.dtype or examples.x.dtype)
         model.streams = Streams.split(copy.deepcopy(examples.random_state).randint(2**31, size=4).tolist())
         model.build(examples.row_shape)
-        self.model_ = model
+        self.model_, self._described = model, self._description(examples.y.shape[1])
+
+    @abstractmethod
+    def _description(self, outputs: int) -> dict[str, Any]:
+        """Return the arguments, or what they stand for, that a network with so many outputs is made from."""
+
+    def _check_network(self, outputs: int) -> None:
+        """Raise SettingError if the arguments describe another network than the one that training continues with."""
+        before, now = self._described, self._description(outputs)
+        for name in before.keys() | now.keys():
+            old, new = before.get(name), now.get(name)
+            if old is not new and repr(old) != repr(new):
+                remedy = "Set it back, or train a new one: fit with warm_start=False"
+                raise SettingError(f"fit continues with a network of {name}={old!r}, which is now {new!r}. {remedy}")
 
     def _source(self, examples: SklearnExamples) -> SklearnExamples:
         """Return the examples for Model.fit: the targets as the loss takes them, the weights in the model's dtype."""

@@ -122,20 +122,28 @@ class MLPEstimator(BaseNetworkEstimator):
         """Return the output activation, and scikit-learn's loss or None for another one."""
 
     def _layers(self, outputs: int) -> list[Layer]:
-        who, given = type(self).__name__, self.hidden_layer_sizes
-        sizes = list(given) if hasattr(given, "__iter__") else [given]
+        who, sizes = type(self).__name__, self._sizes()
         initializer = GlorotUniform() if self.initializer is None else self.initializer
         layers: list[Layer] = []
         activations, rates = (
             _per_layer(who, name, getattr(self, name), len(sizes)) for name in ("activation", "dropout")
         )
-        for size, activation, rate in zip(sizes, activations, rates, strict=True):
-            units = check_integer(who, "hidden_layer_sizes", size, 1)
+        for units, activation, rate in zip(sizes, activations, rates, strict=True):
             layers.append(Dense(units, kernel_initializer=initializer))
             layers += [BatchNormalization()] if self.batch_normalization else []
             layers += _activation_layers(who, activation)
             layers += [Dropout(rate)] if rate else []
         return [*layers, Dense(outputs, kernel_initializer=initializer), *output_layers(self._output()[0])]
+
+    def _sizes(self) -> list[int]:
+        who, given = type(self).__name__, self.hidden_layer_sizes
+        sizes = given if hasattr(given, "__iter__") else [given]
+        return [check_integer(who, "hidden_layer_sizes", size, 1) for size in sizes]
+
+    def _description(self, outputs: int) -> dict[str, Any]:
+        names = ("activation", "dropout", "batch_normalization")
+        given = {name: getattr(self, name) for name in names}
+        return given | {"hidden_layer_sizes": self._sizes(), "output activation": self._output()[0]}
 
     def _begin(self, examples: SklearnExamples) -> None:
         super()._begin(examples)

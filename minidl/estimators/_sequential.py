@@ -102,6 +102,10 @@ class SequentialEstimator(BaseNetworkEstimator):
         del values["layers"]
         return values | {"outputs": outputs, "n_features": self.n_features_in_}
 
+    def _description(self, outputs: int) -> dict[str, Any]:
+        given = self.get_params(deep=False)
+        return {name: value for name, value in given.items() if name == "layers" or name in self._taken()}
+
     def _begin(self, examples: SklearnExamples) -> None:
         super()._begin(examples)
         network, shape = self._network, examples.row_shape

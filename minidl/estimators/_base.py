@@ -124,13 +124,17 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
             examples = examples.select(np.flatnonzero(weight))
         if new:
             self._begin(examples)
-        if new or epochs is None:
+        if new or epochs is None or self._compile_again():
             self._compile()
         (train or self._train)(examples, epochs, copy.deepcopy(as_list(type(self).__name__, self.callbacks)))
         return self
 
     def _compile(self) -> None:
         self.model_.compile(self._new_optimizer(), self._new_loss())
+
+    def _compile_again(self) -> bool:
+        """Return True if partial_fit has to compile. False here: as in scikit-learn, it keeps the optimizer."""
+        return False
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         return self._fit(X, y, sample_weight, new=not hasattr(self, "model_"), classes=classes, epochs=1)
@@ -157,7 +161,7 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         before, now = self._described, self._description(outputs)
         for name in before.keys() | now.keys():
             old, new = before.get(name), now.get(name)
-            if old is not new and repr(old) != repr(new):
+            if differ(old, new):
                 remedy = "Set it back, or train a new one: fit with warm_start=False"
                 raise SettingError(f"fit continues with a network of {name}={old!r}, which is now {new!r}. {remedy}")
 
@@ -208,6 +212,11 @@ def descendants(name: str, setting: Any) -> Iterator[tuple[str, Any]]:
     for child, value in children(setting).items():
         yield f"{name}__{child}", value
         yield from descendants(f"{name}__{child}", value)
+
+
+def differ(before: Any, now: Any) -> bool:
+    """Return True for two settings that are not the same, such as layers with other arguments."""
+    return before is not now and repr(before) != repr(now)
 
 
 def _replaced(setting: Any, name: str, value: Any) -> Any:

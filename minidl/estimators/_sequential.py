@@ -17,7 +17,7 @@ from ..losses import PenalizedLoss
 from ..optimizers import Adam, Optimizer
 from ..sequential import Sequential
 from ..validation import real
-from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin, children, descendants
+from ._base import BaseNetworkEstimator, NetworkClassifierMixin, NetworkRegressorMixin, children, descendants, differ
 from ._functions import call, defaults, takes_more, unknown_argument
 from ._sklearn_data import SklearnExamples, row_weights
 from ._targets import output_layers
@@ -119,10 +119,16 @@ class SequentialEstimator(BaseNetworkEstimator):
     # ---- training
 
     def _compile(self) -> None:
-        network = self._network
+        network, self._compiled = self._network, self._compile_arguments()
         self.model_.compile(self._new_optimizer(), self._new_loss(), copy.deepcopy(self.metrics))
         if self.metrics is None:
             self.model_.metrics = copy.deepcopy(network.metrics)
+
+    def _compile_arguments(self) -> tuple[Any, ...]:
+        return self.optimizer, self.loss, self.metrics
+
+    def _compile_again(self) -> bool:
+        return any(differ(*pair) for pair in zip(self._compiled, self._compile_arguments(), strict=True))
 
     def _new_optimizer(self) -> Optimizer:
         return _unused(_default_optimizer(self._network)) if self.optimizer is None else super()._new_optimizer()
@@ -199,7 +205,7 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
 
     layers            the whole network with its output layer, a list of layers or a Sequential; or a function that
                       returns one; None: the output layer alone
-    optimizer         None: that of a compiled Sequential, else Adam()
+    optimizer         None: that of a compiled Sequential, else Adam(); partial_fit begins with a new one if you have set another
     loss, metrics     None: those of a compiled Sequential, else the loss that fits the last layer, and no metrics
     validation_split  the fraction of the rows, drawn at random, to validate on: callbacks and `history_` get val_loss
     warm_start        True: fit continues with the model of the last fit

@@ -248,8 +248,10 @@ class Model(OwnAttributes):
         self.build(train.row_shape)
         if not isinstance(initial_epoch, TrainingState):
             self._settle_rows(train)
-        trainer = self._new_trainer(train, options, held_out, state, callback_list)
-        outer, self.trainer = self.trainer, trainer  # outer: the fit whose callback has called this one
+        return self._run(self._new_trainer(train, options, held_out, state, callback_list), history)
+
+    def _run(self, trainer: Trainer, history: History) -> History:
+        outer, self.trainer = self.trainer, trainer  # outer: of the fit whose callback has called this one
         try:
             trainer.run()
         finally:

@@ -205,7 +205,8 @@ class SequentialClassifier(NetworkClassifierMixin, SequentialEstimator):
 
     layers            the whole network with its output layer, a list of layers or a Sequential; or a function that
                       returns one; None: the output layer alone
-    optimizer         None: that of a compiled Sequential, else Adam(); partial_fit begins with a new one if you have set another
+    optimizer         None: that of a compiled Sequential, else Adam(); if you set another one,
+                      partial_fit begins with it
     loss, metrics     None: those of a compiled Sequential, else the loss that fits the last layer, and no metrics
     validation_split  the fraction of the rows, drawn at random, to validate on: callbacks and `history_` get val_loss
     warm_start        True: fit continues with the model of the last fit

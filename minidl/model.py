@@ -34,7 +34,7 @@ from .metrics import named as named_metrics
 from .naming import snake_case
 from .objective import Objective, sequence
 from .optimizers import SGD, Optimizer
-from .parameters import Parameters
+from .parameters import Changes, Parameters
 from .seeding import Streams
 from .trainer import FitOptions, Trainer, TrainingState, trainer_for
 from .validation import OwnAttributes, check_integer, check_real
@@ -73,6 +73,7 @@ class Model(OwnAttributes):
         self._params: Parameters | None = None
         self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
         self._objective: Objective | None = None
+        self._linked_at = -1  # Changes.count when the objective was last known to be current
         self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
         self._own: Optimizer | None = None  # the same, also after the layers have changed: it starts again
         self._stopped = False
@@ -104,14 +105,17 @@ class Model(OwnAttributes):
     @property
     def objective(self) -> Objective:
         """The function of the parameters that training minimises. Freezing a layer or compiling makes a new one."""
-        terms = self._loss_in_use or self._default_loss(None)
-        linked = self._objective
+        linked, terms = self._objective, self._loss_in_use
+        if linked and terms is linked.terms and self._linked_at == Changes.count and linked.rows == self.training_rows:
+            return linked
+        terms = terms or self._default_loss(None)
         if linked is None or linked.terms != terms or not linked.is_current:
             linked = Objective.link(self.layer, terms, self.params, self.streams, self.training_rows)
         elif linked.rows != self.training_rows:
             linked = linked.with_rows(self.training_rows)
         self._objective = linked
         linked.claim()
+        self._linked_at = Changes.count
         return linked
 
     def build(self, input_shape: Any) -> None:

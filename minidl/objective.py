@@ -12,7 +12,7 @@ import numpy as np
 from .data import Examples
 from .layers import Chain, Layer
 from .losses import Loss, PenalizedLoss
-from .parameters import Parameters, Penalty
+from .parameters import Changes, Parameters, Penalty
 from .seeding import Streams
 
 Region = slice | np.ndarray  # of theta: a slice, or an array of indices
@@ -93,13 +93,15 @@ class Objective:
 
     def claim(self) -> None:
         """Take back the layers that another model has used since, with the weights that they have now."""
-        masks = self.streams.masks
-        if self.params.is_open and all(layer.rng is masks for layer, _ in self.trainable):
+        if self.params.seen == Changes.count:
             return
-        self.params.claim()
-        self.mark_first()
-        for layer, _ in self.trainable:
-            layer.rng = masks
+        masks = self.streams.masks
+        if not (self.params.is_open and all(layer.rng is masks for layer, _ in self.trainable)):
+            self.params.claim()
+            self.mark_first()
+            for layer, _ in self.trainable:
+                layer.rng = masks
+        self.params.seen = Changes.count
 
     @property
     def state(self) -> State:

@@ -44,6 +44,12 @@ class Penalty(validation.Validated):
         raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
 
 
+class Changes:
+    """Counts what can make a linked objective stale: a layer is frozen, or another model takes it over."""
+
+    count = 0
+
+
 class Parameter:
     """A named view of theta (`value`) and of the gradient vector (`grad`); a layer makes it in `build`.
 
@@ -122,6 +128,7 @@ class Parameters(Mapping[str, Parameter]):
 
     def __init__(self, named: dict[str, Parameter], dtype: np.dtype) -> None:
         self._named = named
+        self.seen = -1  # Changes.count when the views were last known to be these
         self._new = [path for path, parameter in named.items() if not parameter.has_value]
         size = sum(parameter.size for parameter in named.values())
         self._theta, self._grad = np.zeros(size, dtype), np.zeros(size, dtype)
@@ -147,6 +154,7 @@ class Parameters(Mapping[str, Parameter]):
         self._open_views()
 
     def _open_views(self) -> None:
+        Changes.count += 1
         for path, parameter in self._named.items():
             parameter.open(self._theta[self.slices[path]], self._grad[self.slices[path]])
 

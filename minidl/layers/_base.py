@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import NotBuiltError, SettingError
 from ..naming import join_path, snake_case, unique
-from ..parameters import Parameter
+from ..parameters import Changes, Parameter
 from ..validation import Validated, check_boolean
 
 
@@ -68,6 +68,7 @@ class Layer(Validated):
     @trainable.setter
     def trainable(self, trainable: bool) -> None:
         checked = check_boolean(type(self).__name__, "trainable", trainable)
+        Changes.count += 1
         for _, layer in self.walk():
             layer._trainable = checked
 
@@ -82,6 +83,7 @@ class Layer(Validated):
 
     @rng.setter
     def rng(self, generator: np.random.Generator) -> None:
+        Changes.count += 1
         self._rng = generator
 
     @property

@@ -233,9 +233,14 @@ class OwnAttributes:
         cls._known = set()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._known:
+        attributes = self.__dict__
+        if name in attributes:  # the fast way: layers keep arrays on self in every step
+            attributes[name] = value
+        elif name in self._known:
+            object.__setattr__(self, name, value)
+        else:
             self._admit(name, currentframe())
-        object.__setattr__(self, name, value)
+            object.__setattr__(self, name, value)
 
     def _admit(self, name: str, frame: FrameType | None) -> None:
         """Let objects of this class have the attribute from now on, or raise UnknownAttributeError.
@@ -245,18 +250,17 @@ class OwnAttributes:
         who, caller = type(self).__name__, frame and frame.f_back
         own = caller and caller.f_code.co_varnames[:1] == ("self",) and caller.f_locals["self"] is self
         declared = (*getattr(self, "__dataclass_fields__", ()), *getattr(self, "state_names", ()))
-        exists = name in vars(self) or hasattr(type(self), name) or name in declared
-        if is_frozen(self) and (own or exists):
-            raise FrozenInstanceError(f"{who} does not change: make another one, {who}({name}=...)")
-        if not (own or exists):
+        if not (own or hasattr(type(self), name) or name in declared):
             raise UnknownAttributeError(f"{who} has no attribute {name!r}; {_hint(self, name)}")
         self._known.add(name)
 
 
-def is_frozen(holder: object) -> bool:
-    """Return True for an object of a frozen dataclass."""
-    params = getattr(holder, "__dataclass_params__", None)
-    return params is not None and params.frozen
+def _refuse_change(holder: Any, name: str, value: Any) -> None:
+    """__setattr__ of frozen dataclasses: `dataclass` writes one that does not say what the object has."""
+    who = type(holder).__name__
+    if name in vars(holder) or hasattr(type(holder), name):
+        raise FrozenInstanceError(f"{who} does not change: make another one, {who}({name}=...)")
+    raise UnknownAttributeError(f"{who} has no attribute {name!r}; {_hint(holder, name)}")
 
 
 def _hint(holder: object, name: str) -> str:
@@ -275,8 +279,9 @@ class Validated(OwnAttributes):
     """Base class of dataclasses whose fields declare their domain. Making an object checks every value."""
 
     def __post_init__(self) -> None:
-        if is_frozen(self):  # what `dataclass` puts there does not say what the object has
-            type(self).__setattr__ = OwnAttributes.__setattr__  # type: ignore[method-assign]
+        params = getattr(self, "__dataclass_params__", None)
+        if params is not None and params.frozen:
+            type(self).__setattr__ = _refuse_change  # type: ignore[method-assign, assignment]
         for name, value in check_fields(self).items():
             object.__setattr__(self, name, value)  # also if the dataclass is frozen
 

@@ -153,6 +153,8 @@ class CallbackList:
 
     def close_all(self) -> None:
         """Close every callback, also after one of them has raised."""
+        if not self.close:
+            return
         with ExitStack() as stack:
             for close in reversed(self.close):
                 stack.callback(close)

@@ -25,7 +25,7 @@ class Penalty(validation.Validated):
     A subclass writes value(w, m) -> number (complex for complex w) and gradient(w, m) -> dR/dw, of the shape of w.
     With settings it is a frozen dataclass of them.
 
-    m          a number that R is divided by instead, None if there is none: then the training must know its rows
+    m          a number that R is divided by, whatever the rows; None: the training must know its rows
     per_batch  True if m is the number of rows in each batch
     """
 

@@ -45,7 +45,7 @@ class Streams:
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        """What the generators go on from."""
+        """The states of the generators, from which they go on."""
         return [dict(rng.bit_generator.state) for rng in self]
 
     def __iter__(self) -> Iterator[np.random.Generator]:

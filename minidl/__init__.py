@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 # What inner packages offer of outer ones
 _lazy.register("model files", "minidl.files")
 _lazy.register("plots", "minidl.plots")
+_lazy.register("weights", "minidl._weights")
 _lazy.register("version", __name__)
 _lazy.show(
     "minidl.callbacks",

@@ -39,7 +39,7 @@ def weights_of(layer: Layer) -> dict[str, Weight]:
     return found
 
 
-def set_weights(layer: Layer, arrays: list[Any], dtype: np.dtype[Any]) -> None:
+def set_weights(layer: Layer, arrays: list[Any]) -> None:
     """Set all weights, in the order of `weights_of`. All arrays are checked before the first weight is set."""
     weights = weights_of(layer)
     if len(arrays) != len(weights):
@@ -49,6 +49,6 @@ def set_weights(layer: Layer, arrays: list[Any], dtype: np.dtype[Any]) -> None:
         array, shape = numeric("set_weights", path, given), weight.array.shape
         if array.shape != shape:
             raise ShapeError(f"set_weights: {path} has shape {shape}, got {array.shape}")
-        checked.append(finite("set_weights", path, array, dtype))
+        checked.append(finite("set_weights", path, array, weight.array.dtype))
     for weight, array in zip(weights.values(), checked, strict=True):
         weight.set(array)

@@ -462,7 +462,7 @@ class Model(OwnAttributes):
         self.params  # noqa: B018  raises NotBuiltError
         if not isinstance(weights, Iterable):
             raise SettingError(f"set_weights takes a list of arrays, as get_weights returns it, got {weights!r}")
-        set_weights(self.layer, list(weights), self.dtype)
+        set_weights(self.layer, list(weights))
 
     def count_params(self) -> int:
         """Return the number of weights, trainable or not."""

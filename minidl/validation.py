@@ -8,9 +8,9 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, FrozenInstanceError, field, fields, is_dataclass
 from functools import partial
-from inspect import currentframe
+from inspect import CO_VARKEYWORDS, currentframe
 from types import FrameType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -278,12 +278,61 @@ def _hint(holder: object, name: str) -> str:
 class Validated(OwnAttributes):
     """Base class of dataclasses whose fields declare their domain. Making an object checks every value."""
 
+    def __new__(cls, *arguments: Any, **settings: Any) -> Self:
+        if settings:
+            _check_settings(cls, settings)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         params = getattr(self, "__dataclass_params__", None)
         if params is not None and params.frozen:
             type(self).__setattr__ = _refuse_change  # type: ignore[method-assign, assignment]
         for name, value in check_fields(self).items():
             object.__setattr__(self, name, value)  # also if the dataclass is frozen
+
+
+def _check_settings(cls: type, given: Mapping[str, Any]) -> None:
+    """Raise SettingError for a setting that the class does not take: what it is here, or the nearest that it takes."""
+    code = getattr(vars(cls).get("__init__") or cls.__init__, "__code__", None)  # type: ignore[misc]
+    if code is not None and code.co_flags & CO_VARKEYWORDS:
+        return
+    taken = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount] if code else ()
+    for name in given:
+        if name not in taken:
+            hint = ELSEWHERE.get(name) or _nearest(name, list(taken)).removeprefix("; ")
+            has = f"it takes {', '.join(taken)}" if taken else "it takes none"
+            raise SettingError(f"{cls.__name__} has no setting {name!r}: {hint or has}")
+
+
+# Where Keras's arguments are in minidl, which has other classes for them
+_SHAPE = "write Input((8,)) before the first layer, or nothing: fit reads the shape from x"
+_KERAS = "or use minidl.keras"
+ELSEWHERE = {
+    "activation": f"an activation is a layer of its own: write Dense(64), ReLU(), {_KERAS}",
+    "input_shape": _SHAPE,
+    "input_dim": _SHAPE,
+    "batch_input_shape": _SHAPE,
+    "batch_size": f"fit takes it; {_SHAPE}",
+    "kernel_constraint": f"minidl's layers have none, {_KERAS}",
+    "bias_constraint": f"minidl's layers have none, {_KERAS}",
+    "activity_regularizer": "minidl has penalties on weights alone, such as kernel_regularizer=L2.keras(0.01)",
+    "trainable": "set it afterwards: layer.trainable = False",
+    "dtype": "the model has one for all its layers: Sequential([...], dtype='float64')",
+    "seed": "the model has one for all its layers: Sequential([...], seed=0)",
+    "noise_shape": "each entry is dropped on its own",
+    "lr": "the name is learning_rate",
+    "decay": "pass a schedule: Adam(ExponentialDecay(0.01, 1000, 0.9))",
+    "clipnorm": "wrap the optimizer: Clip(Adam(), norm=1.0)",
+    "clipvalue": "wrap the optimizer: Clip(Adam(), value=0.5)",
+    "global_clipnorm": "wrap the optimizer: Clip(Adam(), global_norm=1.0)",
+    "use_ema": "wrap the optimizer: MovingAverage(Adam())",
+    "ema_momentum": "wrap the optimizer: MovingAverage(Adam(), 0.99)",
+    "amsgrad": "write AMSGrad()",
+    "weight_decay": "write AdamW(), or add a penalty to the loss: BinaryCrossentropy() + L2.pytorch(0.01)",
+    "reduction": "a loss is the mean over the rows",
+    "axis": "the last axis is meant",
+    "max_value": f"ReLU has no limit, {_KERAS}",
+}
 
 
 def check_fields(holder: Any) -> dict[str, Any]:

@@ -101,3 +101,38 @@ def test_losses_of_ones_own_too():
 
     with pytest.raises(AttributeError, match="Absolute has no attribute 'weight'; it has no settings"):
         Absolute().weight = 2
+
+
+# ---- settings that a class does not take
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense(64, activation="relu"), r"Dense has no setting 'activation': .* write Dense\(64\), ReLU\(\)"),
+        (lambda: Dense(64, input_shape=(8,)), r"Dense has no setting 'input_shape': write Input\(\(8,\)\) before"),
+        (lambda: Dense(64, input_dim=8), "Dense has no setting 'input_dim': write Input"),
+        (lambda: Dense(unit=64), "Dense has no setting 'unit': did you mean 'units'?"),
+        (lambda: Dropout(0.5, seed=1), r"the model has one for all its layers: Sequential\(\[...\], seed=0\)"),
+        (lambda: Adam(lr=0.1), "Adam has no setting 'lr': the name is learning_rate"),
+        (lambda: SGD(0.1, decay=1e-6), "pass a schedule"),
+        (lambda: Adam(clipnorm=1.0), r"wrap the optimizer: Clip\(Adam\(\), norm=1.0\)"),
+        (lambda: Adam(amsgrad=True), r"write AMSGrad\(\)"),
+        (lambda: BinaryCrossentropy(reduction="sum"), "a loss is the mean over the rows"),
+        (lambda: EarlyStopping(patients=3), "did you mean 'patience'?"),
+        (lambda: HeNormal(gain=2), "HeNormal has no setting 'gain': it takes none"),
+    ],
+)
+def test_a_setting_of_keras_or_a_misspelt_one_is_answered(make, message):
+    for error in (SettingError, TypeError):
+        with pytest.raises(error, match=message):
+            make()
+
+
+def test_a_class_of_ones_own_takes_what_its_init_takes():
+    class Mine(EarlyStopping):
+        def __init__(self, anything, **others):
+            super().__init__("loss", patience=anything)
+            self.others = others
+
+    assert Mine(anything=2, activation=3).others == {"activation": 3}

@@ -275,3 +275,17 @@ def test_a_model_of_one_layer_is_stacked():
     model = Model(Chain(Dense(3)), seed=0)
     model.build((4,))
     assert np.array_equal(Sequential([model, ReLU()]).predict(X), np.maximum(model.predict(X), 0))
+
+
+def test_weights_of_a_layer_are_got_and_set():
+    model = trained(Dense(3), BatchNormalization(), Dense(3))
+    dense, normalization, _ = model.layers
+    kernel, bias = dense.get_weights()
+    dense.set_weights([2 * kernel, bias + 1])
+    assert np.array_equal(model.get_weights()[0], 2 * kernel)
+    assert np.array_equal(dense.bias.value, bias + 1)
+    assert [weight.shape for weight in normalization.get_weights()] == [(3,)] * 4
+    assert np.array_equal(normalization.get_weights()[2], normalization.moving_mean)
+    with pytest.raises(ShapeError, match=r"set_weights: kernel has shape \(4, 3\), got \(3,\)"):
+        dense.set_weights([bias, kernel])
+    assert np.array_equal(dense.kernel.value, 2 * kernel)

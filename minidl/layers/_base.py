@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
+from .._lazy import extension
 from ..errors import NotBuiltError, SettingError
 from ..naming import join_path, snake_case, unique
 from ..parameters import Changes, Parameter
@@ -124,6 +125,14 @@ class Layer(Validated):
         return {
             join_path(path, name): getattr(layer, name) for path, layer in self.walk() for name in layer.state_names
         }
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights: of this layer and of each inside it the parameters, then the state."""
+        return [weight.array.copy() for weight in extension("weights").weights_of(self).values()]
+
+    def set_weights(self, weights: Iterable[Any]) -> None:
+        """Set the weights from arrays in the order of `get_weights`. All are checked before the first is set."""
+        extension("weights").set_weights(self, list(weights))
 
     def mark_first(self) -> None:
         """Called by the model on the layer that receives the data."""

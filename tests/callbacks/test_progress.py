@@ -424,7 +424,8 @@ def test_a_duration_is_given_in_its_unit(seconds, text):
 
 def test_only_numbers_are_shown():
     figures = {"a": np.float32(0.5), "b": math.nan, "c": "text", "d": np.ones(2), "e": 2}
-    assert Status("t", 0, None, 1.0, 0, figures).line() == "t - 1s - a: 0.5000 - d[0]: 1.0000 - d[1]: 1.0000 - e: 2.0000"
+    line = Status("t", 0, None, 1.0, 0, figures).line()
+    assert line == "t - 1s - a: 0.5000 - d[0]: 1.0000 - d[1]: 1.0000 - e: 2.0000"
 
 
 @pytest.mark.parametrize("width", range(1, 130))

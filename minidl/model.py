@@ -475,7 +475,7 @@ class Model(OwnAttributes):
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made during a training is a model, not a second training
-        return vars(self) | {"trainer": None}
+        return vars(self) | {"trainer": None, "_linked_at": -1}
 
     # ---- files and tables
 

@@ -310,6 +310,22 @@ def test_the_penalty_is_checked_by_the_given_method():
         check_model(lossy, X, Y, method="complex")
 
 
+def test_a_loss_that_does_not_support_complex_numbers_is_checked_by_differences():
+    class Absolute(MeanSquaredError):
+        """l = |p - y|^3."""
+
+        factor = 3
+
+        def terms(self, p, y):
+            return (np.abs(p - y) ** 3).sum(axis=1), self.factor * np.abs(p - y) * (p - y)
+
+    class Wrong(Absolute):
+        factor = 2
+
+    assert check_loss(Absolute()).method == "central"
+    assert not check_loss(Wrong(), raise_on_failure=False).passed
+
+
 @pytest.mark.parametrize("depth", ["auto", "directions", 4, "all"])
 def test_the_penalty_is_checked_along_a_direction_at_any_depth(depth):
     assert check_model(trained(), X, Y, depth=depth).tensors["penalty"].checked == 0

@@ -114,6 +114,17 @@ def test_a_single_wrong_number_is_not_blamed_on_a_penalty():
     assert "penalty" not in str(report)  # any wrong number is the right one plus some multiple of the weight
 
 
+@pytest.mark.parametrize(("rows", "words"), [(2, "cause: unknown"), (3, "something is computed in float32")])
+def test_float32_is_a_cause_if_more_than_half_of_the_entries_are_coarse(rows, words):
+    class Coarse(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad[:rows] = self.kernel.grad[:rows].astype(np.float32)
+            return dx
+
+    assert words in str(check_layer(Coarse(3), 4, tolerance=1e-10, raise_on_failure=False))
+
+
 def test_a_sum_over_two_rows_is_recognized():
     class Summed(Dense):
         def backward(self, dy):
@@ -190,7 +201,8 @@ def test_the_sign_of_few_numbers_is_no_cause():
             return np.where(self.x < 0, 2 * dx, dx)
 
     assert "where x < 0" in check_layer(Steep(), 2, raise_on_failure=False).tensors["input"].cause
-    assert "where x < 0" not in str(check_layer(Steep(), 1, raise_on_failure=False))  # five rows of one number
+    for seed in range(6):  # five rows of one number
+        assert "where x < 0" not in str(check_layer(Steep(), 1, seed=seed, raise_on_failure=False))
 
 
 def test_a_backward_that_returns_nothing_is_described():

@@ -14,9 +14,9 @@ def test_the_bound_of_a_number():
     assert bound(3.0) == 32 * EPS * 3
 
 
-def dense(weight):
-    """A layer w x with the weight w, in float64."""
-    layer = Dense(1, use_bias=False)
+def dense(weight, units=1):
+    """A layer w x with the weight w in all units, in float64."""
+    layer = Dense(units, use_bias=False)
     build_layer(layer, (1,))
     Parameters(layer.named_parameters(), np.dtype(np.float64)).theta[:] = weight
     return layer
@@ -38,6 +38,14 @@ def test_the_bound_of_one_layer(x, w, dy, claimed, least, most):
     claims = {id(layer.kernel): np.array([[claimed]])}
     (found,) = chain_bounds((layer,), [np.array([[x]])], np.array([[dy]]), 1.0, claims).values()
     assert bound(least) <= found <= bound(most) * (1 + 1e-12)
+
+
+def test_the_noise_of_many_units_is_no_larger():
+    layer, x = dense(0.25, units=100), np.array([[0.5]])
+    layer.forward(x, True)
+    claims = {id(layer.kernel): np.zeros((1, 100))}
+    (found,) = chain_bounds((layer,), [x], np.zeros((1, 100)), 1.0, claims).values()
+    assert bound(1.9) <= found <= bound(2) * (1 + 1e-12)
 
 
 def test_the_errors_of_later_layers_are_carried_down():

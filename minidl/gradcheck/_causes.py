@@ -41,7 +41,7 @@ class Evidence:
 
     def same(self, a: np.ndarray, b: np.ndarray) -> bool:
         """True if two arrays are equal up to rounding."""
-        return a.shape == b.shape and _length(a - b) <= self.closeness * max(_length(a), _length(b))
+        return a.shape == b.shape and _length(a - b) <= self.closeness * max(_length(a), _length(b)) < math.inf
 
     def claims(self, other: np.ndarray) -> bool:
         """True if the claimed gradient is this array, and the derivative is not."""

@@ -88,7 +88,8 @@ class Look:
     blur: np.ndarray
 
     def __post_init__(self) -> None:
-        self.off = np.abs(self.analytic - self.numeric)
+        off = np.abs(self.analytic - self.numeric)
+        self.off = np.where(np.isfinite(off), off, np.nan)  # which is within no tolerance
 
     @cached_property
     def beyond(self) -> np.ndarray:
@@ -96,7 +97,7 @@ class Look:
         return self.off - self.bound() - self.blur
 
     def differ(self, tolerance: float) -> np.ndarray:
-        """True where values differ by more than the tolerance and rounding; NaN always differs."""
+        """True where values differ by more than the tolerance and rounding, or are not finite."""
         allowed = tolerance * (self.size + abs(self.numeric))
         differ = ~(self.off <= allowed)
         return ~(self.beyond <= allowed) if differ.any() else differ

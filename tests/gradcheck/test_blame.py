@@ -129,3 +129,18 @@ def test_a_mistake_in_a_loss_that_only_a_small_tolerance_finds_is_explained():
 
     report = check_model(trained(loss=Barely()), X, Y, tolerance=1e-10, raise_on_failure=False)
     assert "the derivative of Barely = 1.00000001 x derivative everywhere" in str(report)
+
+
+def test_a_wide_layer_runs_alone_with_few_features():
+    class Wide(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad *= 2
+            return dx
+
+    x = RNG.standard_normal((6, 101))  # 101 x 200 entries are too many to compare them all
+    model = Sequential([Wide(200), ReLU(), Dense(1), Sigmoid()], seed=0)
+    model.build((101,))
+    report = check_model(model, x, Y[:6], raise_on_failure=False)
+    assert report.guilty == "wide"
+    assert "kernel = 2 x derivative everywhere" in report.tensors["wide/kernel"].cause

@@ -110,3 +110,37 @@ def test_a_layer_that_is_frozen_during_training_is_noticed():
     model.compile(SGD(0.1), BinaryCrossentropy() + L2(0.7))
     model.fit(X, Y, epochs=2, callbacks=[Freeze(), checker])
     assert ["penalty" in report.tensors for report in checker.reports] == [True, False]
+
+
+def test_every_report_is_on_the_weights_and_the_rows_of_its_moment():
+    class Compare(Callback):
+        def on_gradients(self, batch, logs=None):
+            if batch == 0:
+                subject, rows = checker.subject, self.model.batch
+                assert np.array_equal(subject.point, self.model.params.theta)
+                assert np.array_equal(subject.rows.x, rows.x[::2])
+                assert np.array_equal(subject.rows.y, rows.y[::2])
+                subjects.append(subject)
+
+    # without dropout one copy of the model serves all epochs
+    checker, subjects = GradientChecker(rows=4), []
+    model = Sequential([Dense(3), Tanh(), Dense(1), Sigmoid()], seed=0, dtype="float64")
+    model.compile(SGD(0.1), BinaryCrossentropy())
+    model.fit(X, Y, epochs=4, batch_size=8, callbacks=[checker, Compare()])
+    assert len(subjects) == 4
+    assert all(subject is subjects[0] for subject in subjects)
+    # the first check also finds out what the layers remember; later ones begin to count at 0
+    first, *later = [report.evaluations for report in checker.reports]
+    assert 0 < later[0] == later[1] == later[2] < first
+
+
+def test_with_dropout_every_epoch_has_its_own_copy():
+    class Keep(Callback):
+        def on_gradients(self, batch, logs=None):
+            if batch == 0:
+                subjects.append(checker.subject)
+                assert np.array_equal(checker.subject.point, self.model.params.theta)
+
+    checker, subjects = GradientChecker(), []
+    trained(epochs=3, callbacks=[checker, Keep()])
+    assert len({id(subject) for subject in subjects}) == 3

@@ -79,6 +79,8 @@ MISTAKES = [
     (lambda g, W: g + np.eye(4, 3, 1), "wrong in entries [0, 1], [1, 2] alone"),
     (lambda g, W: g.astype(np.float32), "agrees with the derivative to seven digits"),
     (lambda g, W: np.full_like(g, np.nan), "unknown"),
+    (lambda g, W: np.where(g > 0, np.inf, g), "wrong in entries"),
+    (lambda g, W: np.where(g < 0, np.inf, g), "unknown"),
     (lambda g, W: np.cos(g), "unknown"),
 ]
 
@@ -100,6 +102,29 @@ def test_a_wrong_parameter_gradient_is_described(mistake, words, scale):
     assert words in str(check_layer(Scaled(3), 4, tolerance=1e-9, raise_on_failure=False))
 
 
+def test_a_single_wrong_number_is_not_blamed_on_a_penalty():
+    class Single(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad += 0.3 * self.kernel.value
+            return dx
+
+    report = check_layer(Single(1, use_bias=False), 1, raise_on_failure=False)
+    assert "kernel" in report.wrong
+    assert "penalty" not in str(report)  # any wrong number is the right one plus some multiple of the weight
+
+
+@pytest.mark.parametrize(("rows", "words"), [(2, "cause: unknown"), (3, "something is computed in float32")])
+def test_float32_is_a_cause_if_more_than_half_of_the_entries_are_coarse(rows, words):
+    class Coarse(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad[:rows] = self.kernel.grad[:rows].astype(np.float32)
+            return dx
+
+    assert words in str(check_layer(Coarse(3), 4, tolerance=1e-10, raise_on_failure=False))
+
+
 def test_a_sum_over_two_rows_is_recognized():
     class Summed(Dense):
         def backward(self, dy):
@@ -109,6 +134,20 @@ def test_a_sum_over_two_rows_is_recognized():
 
     report = check_layer(Summed(3), 2, raise_on_failure=False)
     assert "has the sum over rows in every row" in report.tensors["kernel"].cause
+
+
+@dataclass(eq=False)
+class AtLeast(Layer):
+    """y = max(x, bound), which does not depend on x below the bound."""
+
+    bound: float
+
+    def forward(self, x, training=False):
+        self.above = above = x.real > self.bound
+        return np.where(above, x, self.bound)
+
+    def backward(self, dy):
+        return dy * self.above
 
 
 # a layer, what its backward makes of the right dL/dx, and what is said of it
@@ -126,6 +165,11 @@ INPUT_MISTAKES = [
     (ReLU(), lambda dx, dy, x, y: 2 * dy, "not 0 where the output does not depend on the input"),
     (LeakyReLU(), lambda dx, dy, x, y: np.where(x < 0, 2 * dx, dx), "2 x derivative where x < 0, and right elsewhere"),
     (LeakyReLU(), lambda dx, dy, x, y: np.where(x > 0, dx * x, dx), "wrong where x > 0, and right elsewhere"),
+    (
+        AtLeast(-1.0),
+        lambda dx, dy, x, y: np.where(x < 0, 2 * dx, dx),
+        "2 x derivative where x < 0, and right elsewhere",
+    ),
     (Residual(Sigmoid()), lambda dx, dy, x, y: dx - dy, "lacks dy itself"),
     (Residual(Sigmoid()), lambda dx, dy, x, y: dx + dy, "has dy once too often"),
     (Residual(Sigmoid()), lambda dx, dy, x, y: 2 * dy - dx, "dy minus what should be added to it"),
@@ -150,6 +194,17 @@ def test_a_wrong_input_gradient_is_described(right, mistake, words):
     assert words in report.tensors["input"].cause
 
 
+def test_the_sign_of_few_numbers_is_no_cause():
+    class Steep(LeakyReLU):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            return np.where(self.x < 0, 2 * dx, dx)
+
+    assert "where x < 0" in check_layer(Steep(), 2, raise_on_failure=False).tensors["input"].cause
+    for seed in range(6):  # five rows of one number
+        assert "where x < 0" not in str(check_layer(Steep(), 1, seed=seed, raise_on_failure=False))
+
+
 def test_a_backward_that_returns_nothing_is_described():
     report = check_layer(doubling(backward=lambda self, dy: None), 4, raise_on_failure=False)
     assert report.tensors["input"].cause == "dL/dx is not an array like x: backward must return dL/dx"
@@ -165,3 +220,16 @@ def test_noise_much_smaller_than_the_derivative_is_not_a_factor_of_it():
 
     assert np.isnan(ratio(1e-7 * noise))
     assert ratio(1e-7 * derivative) == pytest.approx(1e-7)
+    assert np.isnan(ratio(3 * derivative + 1e-4 * noise))
+    assert np.isnan(ratio((1 + 1e-6) * derivative + 1e-7 * noise))
+    assert ratio((1 + 1e-6) * derivative + 1e-11 * noise) == pytest.approx(1 + 1e-6, abs=1e-9)
+
+
+def test_a_mistake_smaller_than_causes_can_tell_apart_has_none():
+    class Barely(Tanh):
+        def backward(self, dy):
+            return super().backward(dy) * (1 + 1e-10 * np.cos(np.arange(6)))
+
+    report = check_layer(Barely(), 6, tolerance=1e-11, raise_on_failure=False)
+    assert not report.passed
+    assert "cause: unknown" in str(report)

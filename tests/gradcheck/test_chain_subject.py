@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from minidl import DataError, GradientError, Sequential, ShapeError, check_layer, check_model
+from minidl.data import Examples
+from minidl.gradcheck._chain_subject import DataLoss, gradient_after_other_batch
+from minidl.initializers import Constant
 from minidl.layers import Dense, Layer, Parameter, ReLU, Residual, Sigmoid, Softmax
 from minidl.losses import BinaryCrossentropy
 from minidl.optimizers import SGD
@@ -49,6 +52,13 @@ def test_a_first_layer_may_return_dx_and_a_loss_may_work_on_probabilities():
         model.build((3,))
         report = check_model(model, X, RNG.integers(0, 2, (40, 3)), depth="all", raise_on_failure=False)
         assert (report.method, report.passed) == ("complex", passed)
+
+
+def test_a_loss_on_probabilities_supports_the_complex_step_after_layers_of_other_widths():
+    model = Sequential([Dense(4), Sigmoid(), Dense(3), Softmax()], seed=0)
+    model.compile(loss=BinaryCrossentropy())  # not its own activation
+    model.build((3,))
+    assert check_model(model, X, RNG.integers(0, 2, (40, 3))).method == "complex"
 
 
 def test_outputs_that_depend_on_every_column_of_a_kernel():
@@ -156,3 +166,74 @@ def test_frozen_layers_are_checked_and_their_penalties_do_not_count():
     assert "penalty" not in report.tensors
     model.layer.layers[0].trainable = True
     assert "penalty" in check_model(model, X, Y, raise_on_failure=False).tensors
+
+
+class Remembered:
+    """Stands for the state of layers: what `other` passes leave behind."""
+
+    def __init__(self):
+        self.left = self.restored = 0
+
+    def restore(self):
+        self.left, self.restored = 0, self.restored + 1
+
+    def restore_generators(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("outputs_remember", "gradient_remembers", "found"),
+    [
+        (False, False, (1.0, False)),
+        (False, True, (8.0, True)),  # backward takes something from the pass before
+        (True, False, (1.0, False)),
+        (True, True, (1.0, False)),  # forward remembers, which is allowed
+    ],
+)
+def test_what_a_gradient_takes_from_the_pass_before_shows(outputs_remember, gradient_remembers, found):
+    state = Remembered()
+
+    def this():
+        return np.array(2.0 + state.left * outputs_remember), np.array(1.0 + state.left * gradient_remembers)
+
+    def other():
+        state.left = 7
+
+    gradient, depends = gradient_after_other_batch(state, this, other)
+    assert (float(gradient), depends) == found
+    assert state.restored >= 2
+
+
+def test_a_gradient_that_changes_after_the_very_same_pass_is_that_of_a_layer_that_remembers():
+    state = Remembered()
+
+    def this():
+        state.left += 1
+        return np.array(2.0), np.array(float(state.left))
+
+    gradient, depends = gradient_after_other_batch(state, this, this)
+    assert (float(gradient), depends) == (1.0, False)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "unit"),
+    [
+        ([[3.0], [1.0]], [[0.5], [0.0]], 3.0),  # 6 / 2 rows
+        ([[0.1], [0.2]], [[0.5], [-8.0]], 4.0),
+        ([[0.1], [0.2]], [[0.5], [0.0]], 0.5),
+    ],
+)
+def test_the_unit_of_a_model_is_its_largest_output_or_target_per_row(x, y, unit):
+    model = Sequential([Dense(1, kernel_initializer=Constant(2.0))])
+    model.compile(loss="mse")
+    model.build((1,))
+    subject = DataLoss(model.objective, Examples(np.array(x), np.array(y)))
+    assert subject.unit(subject.point) == pytest.approx(unit, rel=1e-15)
+
+
+def test_the_unit_of_a_loss_on_logits_does_not_depend_on_them():
+    model = Sequential([Dense(1, kernel_initializer=Constant(2.0)), Sigmoid()])
+    model.compile(loss="binary_crossentropy")
+    model.build((1,))
+    subject = DataLoss(model.objective, Examples(np.array([[30.0], [1.0]]), np.array([[1.0], [0.0]])))
+    assert subject.unit(subject.point) == 0.5

@@ -15,7 +15,7 @@ from minidl import (
     check_loss,
     check_model,
 )
-from minidl.layers import Dense, Layer, Residual
+from minidl.layers import Dense, Layer, Residual, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.regularizers import L1, L2
 from minidl.validation import Interval
@@ -101,7 +101,25 @@ def test_mode_and_number_of_rows_where_the_layer_is_wrong_are_noted():
         "Mean", (Layer,), {"forward": lambda s, x, training=False: 1 * x, "backward": lambda s, dy: dy / len(dy)}
     )
     assert "input is wrong with 5 rows alone" in check_layer(mean(), 4, raise_on_failure=False).notes
+    assert (
+        "input is wrong with 5 or 3 rows alone" in check_layer(mean(), 4, rows=(5, 1, 3), raise_on_failure=False).notes
+    )
     assert check_layer(mean(), 4, rows=(1,)).passed
+    assert check_layer(worse(Sigmoid)(), 4, raise_on_failure=False).notes == []
+
+
+def test_one_mode_with_one_number_of_rows_is_noted():
+    class Inference(Layer):
+        def forward(self, x, training=False):
+            self.training = training
+            return 1 * x
+
+        def backward(self, dy):
+            return dy if self.training or len(dy) == 1 else 1.1 * dy
+
+    report = check_layer(Inference(), 4, rows=(1, 5), raise_on_failure=False)
+    assert report.notes == ["input is wrong with 5 rows in inference alone"]
+    assert report.rows == 5
 
 
 def test_the_layer_itself_is_not_changed():
@@ -290,6 +308,27 @@ def test_the_penalty_is_checked_by_the_given_method():
     assert check_model(lossy, X, Y).method == "central"
     with pytest.raises(SettingError, match="the penalty's gradient loses the imaginary parts"):
         check_model(lossy, X, Y, method="complex")
+
+
+def test_a_loss_that_does_not_support_complex_numbers_is_checked_by_differences():
+    class Absolute(MeanSquaredError):
+        """l = |p - y|^3."""
+
+        factor = 3
+
+        def terms(self, p, y):
+            return (np.abs(p - y) ** 3).sum(axis=1), self.factor * np.abs(p - y) * (p - y)
+
+    class Wrong(Absolute):
+        factor = 2
+
+    assert check_loss(Absolute()).method == "central"
+    assert not check_loss(Wrong(), raise_on_failure=False).passed
+
+
+@pytest.mark.parametrize("depth", ["auto", "directions", 4, "all"])
+def test_the_penalty_is_checked_along_a_direction_at_any_depth(depth):
+    assert check_model(trained(), X, Y, depth=depth).tensors["penalty"].checked == 0
 
 
 def test_a_loss_is_checked_on_outputs_below_a_finite_upper_bound():

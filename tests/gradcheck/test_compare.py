@@ -41,6 +41,38 @@ def test_nan_is_wrong_at_a_kink_too():
     assert report.tensors["theta"].worst == (0,)
 
 
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize("claimed", [[np.inf, 4.0], [-np.inf, np.inf], [2.0, np.nan]])
+def test_a_gradient_that_is_not_finite_is_wrong(claimed, method):
+    f, theta = lambda t: (t**2).sum(), np.array([1.0, 2.0])
+    report = check_gradient(f, np.array(claimed), theta, method=method, raise_on_failure=False)
+    assert (report.passed, report.difference) == (False, 1.0)
+    assert not np.isfinite(report.tensors["theta"].analytic)
+
+
+@pytest.mark.parametrize("depth", ["auto", "directions", 3, "all"])
+def test_an_infinite_gradient_of_a_model_is_wrong_at_any_depth(depth):
+    class Infinite(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad = self.kernel.grad * np.inf
+            return dx
+
+    model = Sequential([Infinite(2), Tanh(), Dense(1)], seed=0)
+    model.compile(loss="mse")
+    model.build((3,))
+    report = check_model(model, X, Y, depth=depth, raise_on_failure=False)
+    assert list(report.wrong) == ["infinite/kernel"]
+    assert report.guilty == "infinite"
+
+
+def test_infinity_is_wrong_at_a_kink_too():
+    modulus = lambda t: np.maximum(t, -t).sum()  # noqa: E731
+    gradient = lambda t: np.where(t == 0, np.inf, np.sign(t))  # noqa: E731
+    report = check_gradient(modulus, gradient, np.array([0.0, 1.0]), raise_on_failure=False)
+    assert report.tensors["theta"].worst == (0,)
+
+
 def test_an_inconclusive_second_look_does_not_excuse_a_mistake():
     # a step short enough to miss a kink rounds 1 + 1e-8 |t| so much that either sign would do
     f = lambda t: 1 + 1e-8 * np.abs(t).sum()  # noqa: E731
@@ -67,6 +99,7 @@ def test_directions_are_compared_first_if_there_are_very_many_entries(few_are_ma
     wrong[42] = 1.01
     f = lambda t: (t**2).sum()  # noqa: E731
     assert check_gradient(f, lambda t: 2 * t, theta).tensors["theta"].checked == 0
+    assert check_gradient(f, lambda t: 2 * t, theta[:60]).tensors["theta"].checked == 60
     report = check_gradient(f, lambda t: 2 * t * wrong, theta, raise_on_failure=False)
     assert (report.tensors["theta"].worst, report.tensors["theta"].checked) == ((42,), 61)
     assert check_gradient(f, lambda t: -2 * t, theta, raise_on_failure=False).tensors["theta"].checked == 5

@@ -159,3 +159,18 @@ def test_a_mask_of_another_generator_is_found_whatever_its_seed(seed):
     broken = report.broken[0]
     assert broken.startswith("forward is not the same twice from one state")
     assert report.tensors["input"].cause == broken
+
+
+def test_the_rules_hold_in_training_too():
+    def widens_in_training(self, x, training=False):
+        return widens(self, x) if training else 2 * x
+
+    def writes_in_training(self, x, training=False):
+        return writes_x(self, x) if training else 2 * x
+
+    broken = check_layer(doubling(forward=widens_in_training), 4, raise_on_failure=False).broken
+    assert broken[0] == "forward turns float32 into float64; use Python floats as scalars"
+    assert (
+        "it writes into its input x"
+        in check_layer(doubling(forward=writes_in_training), 4, raise_on_failure=False).broken
+    )

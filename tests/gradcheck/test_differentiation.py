@@ -1,6 +1,7 @@
 """Slopes from values alone, against functions whose derivatives are known."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -103,6 +104,20 @@ def test_a_bend_as_sharp_as_the_step_hides_no_lost_imaginary_part():
     theta = np.array([1e-12, -1e-12])
     np.testing.assert_allclose(numerical_gradient(lambda t: (np.abs(t) ** 2).sum(), theta), 2 * theta, atol=1e-10)
     assert numerical_gradient(lambda t: np.sin(1e8 * t), 1.0) == pytest.approx(1e8 * math.cos(1e8), rel=1e-12)
+
+
+def test_a_wave_as_short_as_the_step_hides_no_lost_imaginary_part():
+    with pytest.raises(SettingError, match="f loses the imaginary parts"):
+        numerical_gradient(lambda t: np.abs(np.sin(1e6 * t)) ** 2, 1.0, "complex")
+
+
+def test_a_function_may_warn():
+    def warns(t):
+        warnings.warn("slow", stacklevel=2)
+        return t**2
+
+    with pytest.warns(UserWarning, match="slow"):
+        assert numerical_gradient(warns, 3.0) == 6
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Random networks that are right: none gives an alarm, however hard their kinks, scales and states are."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -38,9 +40,9 @@ def no_alarm(seed):
     assert report.difference < 1e-12
 
 
-@pytest.mark.parametrize("hundred", range(3))
-def test_three_hundred_random_networks(hundred):
-    for seed in range(100 * hundred, 100 * hundred + 100):
+@pytest.mark.parametrize("part", range(10))
+def test_three_hundred_random_networks(part):
+    for seed in range(part, 300, 10):
         no_alarm(seed)
 
 
@@ -72,15 +74,24 @@ def hard_network(seed):
     return model, x, y
 
 
-def test_networks_of_users_layers():
-    kinks, methods = 0, set()
-    for seed in range(300):
-        model, x, y = hard_network(seed)
-        with np.errstate(all="ignore"):
-            if not np.isfinite(model.predict(x)).all():
-                continue  # twelve layers of 1e8 leave nothing to check
-        report = check_model(model, x, y, depth=("auto", "all", 3)[seed % 3])
-        kinks, methods = kinks + report.kinks, methods | {report.method}
-        assert report.difference < (1e-11 if report.method == "complex" else 1e-7)
-    assert kinks > 50
-    assert methods == {"complex", "central"}
+@cache
+def hard_report(seed):
+    """The report on a hard network; None if twelve layers of 1e8 leave nothing to check."""
+    model, x, y = hard_network(seed)
+    with np.errstate(all="ignore"):
+        if not np.isfinite(model.predict(x)).all():
+            return None
+    return check_model(model, x, y, depth=("auto", "all", 3)[seed % 3])
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_three_hundred_networks_of_users_layers(part):
+    for seed in range(part, 300, 10):
+        report = hard_report(seed)
+        assert report is None or report.difference < (1e-11 if report.method == "complex" else 1e-7)
+
+
+def test_networks_of_users_layers_have_kinks_and_need_both_methods():
+    reports = [report for seed in range(300) if (report := hard_report(seed))]
+    assert sum(report.kinks for report in reports) > 50
+    assert {report.method for report in reports} == {"complex", "central"}

@@ -273,10 +273,11 @@ class Model(OwnAttributes):
 
     def _settle_rows(self, train: Source) -> None:
         """Let the data that training begins with decide on m in the penalties."""
-        self.training_rows = trainer_for(self.optimizer).count_rows(self.optimizer, train)
-        if self.training_rows is None and self.objective.needs_rows:
+        rows = trainer_for(self.optimizer).count_rows(self.optimizer, train)
+        if rows is None and self.objective.needs_rows:
             remedy = "pass steps_per_epoch, or a penalty that is not divided by them, such as L2.keras(0.01)"
             raise SettingError(f"fit: the penalty is divided by the rows of an epoch, which are unknown; {remedy}")
+        self.training_rows = rows
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -475,7 +476,7 @@ class Model(OwnAttributes):
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy made during a training is a model, not a second training
-        return vars(self) | {"trainer": None}
+        return vars(self) | {"trainer": None, "_linked_at": -1}
 
     # ---- files and tables
 

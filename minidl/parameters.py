@@ -107,8 +107,8 @@ class Parameter:
         raise AttributeError(f"a Parameter has no attribute {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
-        # a copy of a view would be an array of its own: Parameters opens the views again
-        return {key: value for key, value in vars(self).items() if key not in ("_value", "_grad")}
+        # the copy's value is an array of its own, until the Parameters of a model make it a view of theirs
+        return {key: value for key, value in vars(self).items() if key != "_grad"}
 
 
 class Parameters(Mapping[str, Parameter]):
@@ -223,9 +223,11 @@ class Parameters(Mapping[str, Parameter]):
         return f"Parameters({', '.join(f'{path} {p.shape}' for path, p in self._named.items())})"
 
     def __getstate__(self) -> dict[str, Any]:
-        self.claim()  # another model may have trained the parameters since
-        return vars(self)
+        return {key: value for key, value in vars(self).items() if key != "_theta"}  # the parameters hold the values
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._open_views()  # deepcopy and pickle turn views into copies: open them again
+        self.seen = -1  # another process counts for itself
+        self._grad = np.array(self._grad)  # writable, also if joblib mapped a file into memory
+        self._theta = np.zeros_like(self._grad)
+        self.claim()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import SettingError
 from .validation import check_integer
 
 OWN = int.from_bytes(b"minidl")  # the number of minidl's branch of a seed; `spawn` counts from 0 and never reaches it
@@ -68,6 +69,8 @@ def set_random_seed(seed: int) -> None:
     Models and data sets that are given a seed of their own do not depend on it. seed: an integer in [0, 2^32).
     """
     global _script
-    random.seed(check_integer("set_random_seed", "seed", seed, 0))
+    if check_integer("set_random_seed", "seed", seed, 0) >= 2**32:
+        raise SettingError(f"set_random_seed: seed must be less than 2^32, as NumPy wants it, got {seed!r}")
+    random.seed(int(seed))
     np.random.seed(seed)  # noqa: NPY002  scripts and scikit-learn still draw from it
     _script = np.random.SeedSequence(seed, spawn_key=(OWN,))

@@ -70,10 +70,15 @@ class Sequential(Model):
     def _change(self, layers: tuple[Layer, ...]) -> None:
         if self.trainer is not None:
             raise SettingError(f"{self.name} is being trained: its layers can change before or after fit")
-        self._expected = self.input_shape or self._expected
-        self.layer = Chain(*layers)
-        self.unbuild()
-        self._build_early()
+        before = dict(vars(self))
+        try:
+            self._expected = self.input_shape or self._expected
+            self.layer = Chain(*layers)
+            self.unbuild()
+            self._build_early()
+        except ValueError:  # the new layer does not fit
+            vars(self).update(before)
+            raise
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return the layer with this name ("dense_1") or at this index."""

@@ -109,6 +109,7 @@ class Trainer:
             # a value that overflows ends in NonFiniteError, which says more than NumPy's warnings
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 call(self.callbacks.on_train_begin, {})
+                self.objective.claim()
                 self.restore()
                 logs = self.run_epochs()
                 if self.state.epoch or self.state.batch:

@@ -223,7 +223,8 @@ def instance(kind: type, *, kw_only: Any = MISSING) -> Any:
 class OwnAttributes:
     """Base class of objects that refuse attributes which they do not have: a misspelt setting would change nothing.
 
-    New attributes come from the object's own methods, whose first argument is called self; others may only set them.
+    Methods of the object, whose first argument is called self, add attributes, and so do functions without self that
+    these call. All others may only set attributes that exist.
     """
 
     _known: ClassVar[set[str]]
@@ -247,20 +248,37 @@ class OwnAttributes:
 
         frame  that of __setattr__
         """
-        who, caller = type(self).__name__, frame and frame.f_back
-        own = caller and caller.f_code.co_varnames[:1] == ("self",) and caller.f_locals["self"] is self
+        own = frame is not None and _is_own_code(self, frame.f_back)
         declared = (*getattr(self, "__dataclass_fields__", ()), *getattr(self, "state_names", ()))
         if not (own or hasattr(type(self), name) or name in declared):
-            raise UnknownAttributeError(f"{who} has no attribute {name!r}; {_hint(self, name)}")
+            raise UnknownAttributeError(f"{type(self).__name__} has no attribute {name!r}; {_hint(self, name)}")
         self._known.add(name)
 
 
+def _is_own_code(holder: object, frame: FrameType | None) -> bool:
+    """Return True in a method of the object, and in functions without self that it calls: comprehensions, helpers."""
+    while frame is not None:
+        first = frame.f_code.co_varnames[:1]
+        # the __setattr__ of a subclass calls this one for others
+        if first in (("self",), ("cls",)) and frame.f_code.co_name != "__setattr__":
+            given = frame.f_locals.get(first[0])
+            return given is holder or given is type(holder)
+        frame = frame.f_back
+    return False
+
+
 def _refuse_change(holder: Any, name: str, value: Any) -> None:
-    """__setattr__ of frozen dataclasses: `dataclass` writes one that does not say what the object has."""
+    """__setattr__ of frozen dataclasses: `dataclass` writes one that does not say what the object has.
+
+    A plain subclass of one may keep attributes beside the settings.
+    """
     who = type(holder).__name__
-    if name in vars(holder) or hasattr(type(holder), name):
+    if name not in holder.__dataclass_fields__ and "__dataclass_params__" not in vars(type(holder)):
+        OwnAttributes.__setattr__(holder, name, value)
+    elif name in vars(holder) or hasattr(type(holder), name):
         raise FrozenInstanceError(f"{who} does not change: make another one, {who}({name}=...)")
-    raise UnknownAttributeError(f"{who} has no attribute {name!r}; {_hint(holder, name)}")
+    else:
+        raise UnknownAttributeError(f"{who} has no attribute {name!r}; {_hint(holder, name)}")
 
 
 def _hint(holder: object, name: str) -> str:
@@ -272,7 +290,8 @@ def _hint(holder: object, name: str) -> str:
     if similar := initials or difflib.get_close_matches(name, public, n=1, cutoff=0.6):
         return f"did you mean {similar[0]!r}?"
     settings = [field.name for field in fields(holder)] if is_dataclass(holder) else []
-    return f"it has {', '.join(settings)}" if settings else "it has no settings"
+    has = f"it has {', '.join(settings)}" if settings else "it has no settings"
+    return f"{has}; other attributes are added in its own methods, as self.{name} = ..."
 
 
 class Validated(OwnAttributes):
@@ -286,7 +305,9 @@ class Validated(OwnAttributes):
     def __post_init__(self) -> None:
         params = getattr(self, "__dataclass_params__", None)
         if params is not None and params.frozen:
-            type(self).__setattr__ = _refuse_change  # type: ignore[method-assign, assignment]
+            for kind in type(self).__mro__:
+                if "__dataclass_params__" in vars(kind):  # a subclass may have written its own
+                    kind.__setattr__ = _refuse_change  # type: ignore[method-assign, assignment]
         for name, value in check_fields(self).items():
             object.__setattr__(self, name, value)  # also if the dataclass is frozen
 

@@ -10,7 +10,7 @@ from minidl.callbacks import EarlyStopping, ModelCheckpoint
 from minidl.initializers import HeNormal
 from minidl.layers import Dense, Dropout, Layer
 from minidl.losses import BinaryCrossentropy, Huber, Loss
-from minidl.metrics import BinaryAccuracy
+from minidl.metrics import BinaryAccuracy, Precision
 from minidl.optimizers import SGD, Adam
 from minidl.parameters import Parameter
 from minidl.regularizers import L2
@@ -101,6 +101,106 @@ def test_losses_of_ones_own_too():
 
     with pytest.raises(AttributeError, match="Absolute has no attribute 'weight'; it has no settings"):
         Absolute().weight = 2
+
+
+def make_kernel(layer):
+    layer.kernel = 1.0
+
+
+class Helped(Layer):
+    """A layer whose attributes come from functions without self that its methods call."""
+
+    def in_a_comprehension(self):
+        return [setattr(self, name, 1.0) for name in ("kernel",)]
+
+    def in_a_function_inside(self):
+        def make():
+            self.kernel = 1.0
+
+        make()
+
+    def in_a_lambda(self):
+        (lambda: setattr(self, "kernel", 1.0))()
+
+    def in_a_helper(self):
+        make_kernel(self)
+
+    @classmethod
+    def in_another_constructor(cls):
+        layer = cls()
+        layer.kernel = 1.0
+        return layer
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Helped) if name.startswith("in_")])
+def test_functions_that_a_method_calls_add_attributes(name):
+    class Fresh(Helped):
+        pass
+
+    layer = Fresh()
+    made = getattr(layer, name)()
+    assert (made if isinstance(made, Fresh) else layer).kernel == 1
+
+
+def test_a_method_of_another_object_does_not():
+    class Builder:
+        def build(self, layer):
+            make_kernel(layer)
+
+    with pytest.raises(AttributeError, match="Layer has no attribute 'kernel'; it has name; other attributes"):
+        Builder().build(Layer())
+
+
+def test_an_attribute_of_one_metric_is_none_of_another():
+    metric = BinaryAccuracy()
+    metric.threshold = 0.4
+    with pytest.raises(AttributeError, match="Precision has no attribute 'threshold'; did you mean 'thresholds'"):
+        Precision().threshold = 0.4
+
+
+def test_a_setattr_of_ones_own_refuses_too():
+    class Logged(Dense):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+
+    with pytest.raises(AttributeError, match="Logged has no attribute 'unit'; did you mean 'units'"):
+        Logged(3).unit = 4
+
+
+def test_a_subclass_of_a_penalty_keeps_what_it_likes_beside_the_settings():
+    class Counted(L2):
+        def __init__(self, lambd):
+            super().__init__(lambd)
+            self.calls = 0
+
+        def value(self, w, m):
+            self.calls += 1
+            return super().value(w, m)
+
+    penalty = Counted(0.2)
+    penalty.value(np.ones(2), 1)
+    assert penalty.calls == 1
+    with pytest.raises(FrozenInstanceError):
+        penalty.lambd = 0.3
+    with pytest.raises(AttributeError, match="Counted has no attribute 'lamda'"):
+        penalty.lamda = 0.3
+
+
+def test_properties_keep_their_setters():
+    class Named(Layer):
+        @property
+        def title(self):
+            return self._title
+
+        @title.setter
+        def title(self, title):
+            self._title = title.upper()
+
+    layer = Named()
+    for title in ("a", "b"):
+        layer.title = title
+    assert layer.title == "B"
+    assert "title" not in vars(layer)
 
 
 # ---- settings that a class does not take

@@ -110,6 +110,14 @@ def test_a_seed_of_its_own_does_not_depend_on_the_scripts():
     assert np.array_equal(first, theta())
 
 
+def test_a_script_seed_that_numpy_refuses_changes_nothing():
+    set_random_seed(0)
+    state = random.getstate()
+    with pytest.raises(SettingError, match=r"set_random_seed: seed must be less than 2\^32, as NumPy wants it"):
+        set_random_seed(2**32)
+    assert random.getstate() == state
+
+
 @pytest.mark.parametrize("seed", [-1, 1.5, None, "0", True])
 def test_a_script_seed_is_an_integer(seed):
     with pytest.raises(SettingError, match="set_random_seed: seed must be an integer of at least 0"):

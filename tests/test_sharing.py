@@ -135,6 +135,17 @@ def test_a_head_is_exchanged():
     assert model.predict(X).shape == (60, 1)
 
 
+def test_a_layer_that_does_not_fit_is_not_added():
+    model = trained(Dense(8), ReLU(), Dense(3))
+    before = model.predict(X)
+    for layer, error in ((trained(Dense(3)).layers[0], ShapeError), (model.layers[0], SettingError)):
+        with pytest.raises(error):
+            model.add(layer)
+        assert len(model.layers) == 3
+        assert np.array_equal(model.predict(X), before)
+    model.fit(X, SCORES, verbose=0)
+
+
 def test_an_optimizer_starts_again_when_the_layers_change():
     model = trained(Dense(8), ReLU(), Dense(3))
     model.pop()
@@ -188,6 +199,33 @@ def test_a_layer_of_ones_own_that_contains_layers_keeps_its_weights():
     assert inner.layers[0].dense is model.layers[0].dense
 
 
+class Calls(Layer):
+    """Builds its layer by `build`, which would make new parameters."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def build(self, input_shape):
+        return self.inner.build(input_shape)
+
+    def forward(self, x, training=False):
+        return self.inner.forward(x, training)
+
+    def backward(self, dy):
+        return self.inner.backward(dy)
+
+
+def test_a_trained_layer_in_a_layer_of_ones_own_keeps_its_weights():
+    model = trained(Dense(8), ReLU(), Dense(3))
+    before = model.predict(X)
+    wrapped = Sequential([Calls(model.layers[0]), *model.layers[1:]])
+    assert np.array_equal(wrapped.predict(X), before)
+    assert np.array_equal(model.predict(X), before)
+    with pytest.raises(ShapeError, match=r"Dense is built for rows of shape \(4,\): its kernel has shape \(4, 8\)"):
+        Sequential([Calls(model.layers[0])]).build((5,))
+    assert np.array_equal(model.predict(X), before)
+
+
 def test_a_residual_branch_is_cut_out():
     model = trained(Residual(Dense(4), Tanh()), Dense(3))
     branch = Sequential(model.layers[0].layers)
@@ -205,6 +243,33 @@ def test_a_copy_is_of_the_newest_weights_and_shares_nothing(copied):
     clone.fit(X, SCORES, verbose=0)
     assert np.allclose(stacked.predict(X), softmax(model.predict(X)), atol=1e-6)
     assert not np.array_equal(clone.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layers: pickle.loads(pickle.dumps(layers))])
+def test_copied_layers_keep_their_weights_and_share_nothing(copied):
+    model = trained(Dense(8), ReLU(), Dense(3))
+    encoder = Sequential(copied(model.layers[:2]))
+    before = encoder.predict(X)
+    assert np.array_equal(before, Sequential(model.layers[:2]).predict(X))
+    model.fit(X, SCORES, verbose=0)
+    assert np.array_equal(encoder.predict(X), before)
+
+
+def test_a_copy_of_a_model_that_is_not_built_keeps_the_weights_of_trained_layers():
+    kernel = trained(Dense(4), ReLU(), Dense(3)).layers[2]
+    model = Sequential([Dense(4), kernel]).copy()
+    model.build((4,))
+    assert np.array_equal(model.layers[1].kernel.value, kernel.kernel.value)
+
+
+def test_copies_of_several_models_share_what_these_share():
+    model = trained(Dense(8), ReLU(), Dense(3))
+    stacked = Sequential([model, Softmax()])
+    stacked.compile(Adam(0.05), SparseCategoricalCrossentropy())
+    for copies in (copy.deepcopy([model, stacked]), pickle.loads(pickle.dumps([stacked, model]))[::-1]):
+        copies[1].fit(X, Y, verbose=0)
+        assert np.allclose(copies[1].predict(X), softmax(copies[0].predict(X)), atol=1e-6)
+        assert not np.array_equal(copies[0].predict(X), model.predict(X))
 
 
 def test_a_stacked_model_is_saved_and_loaded(tmp_path):
@@ -230,6 +295,16 @@ class Uses(Callback):
     on_gradients = on_epoch_begin = on_epoch_end = on_train_batch_begin = on_train_batch_end
 
 
+class UsesFirst(Callback):
+    """Uses another model with the same layers before the first step alone."""
+
+    def __init__(self, other, use):
+        self.other, self.use = other, use
+
+    def on_train_begin(self, logs=None):
+        self.use(self.other)
+
+
 @pytest.mark.parametrize(
     "use",
     [
@@ -249,6 +324,7 @@ def test_a_callback_may_use_another_model_of_the_same_layers(use):
         return model.params.theta.copy()
 
     assert np.array_equal(run(Uses), run())
+    assert np.array_equal(run(UsesFirst), run())
 
 
 def test_generator_and_discriminator():

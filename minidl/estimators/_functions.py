@@ -32,12 +32,14 @@ def call(who: str, function: Callable[..., Any], values: dict[str, Any], outputs
     if "layers" in taken:
         raise SettingError(f"{who} has an argument 'layers' of its own; rename this parameter of the function")
     missing = [name for name, default in taken.items() if default is inspect.Parameter.empty and name not in values]
-    if missing and len(taken) == 1:
-        return function(outputs)
-    if missing:
+    if missing and len(taken) > 1:
         name = function_name(function)
         raise SettingError(f"{who}: {name} needs {missing[0]}; pass it: {who}({name}, {missing[0]}=...)")
-    return function(**{name: value for name, value in values.items() if name in taken})
+    named = {name: value for name, value in values.items() if name in taken}
+    network = function(outputs) if missing else function(**named)
+    if network is None:
+        raise SettingError(f"{who}: {function_name(function)} returned None; return a list of layers or a Sequential")
+    return network
 
 
 def function_name(function: Any) -> str:

@@ -90,7 +90,7 @@ class SequentialEstimator(BaseNetworkEstimator):
         given = self.layers
         if callable(given) and not isinstance(given, Sequential):
             given = call(type(self).__name__, given, self._values(outputs), outputs)
-        if given is None:
+        elif given is None:
             given = [Dense(outputs), *output_layers(self._encoder.activation)]
         self._network = given if isinstance(given, Sequential) else Sequential(given)
         return [layer.clone() for layer in self._network.layers]

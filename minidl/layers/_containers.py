@@ -1,6 +1,7 @@
 """Layers that contain layers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,13 @@ from ._base import Layer
 def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Build the layer and return its output shape. Raise ShapeError if `build` returned no shape.
 
-    A layer that is built already keeps its parameters; ShapeError is raised if they do not fit the shape.
+    If the layer or one inside is built already, its parameters stay; ShapeError is raised if they do not fit the shape.
     """
-    if layer.built:
-        return _shape_of_built(layer, input_shape)
     known = {id(inner) for _, inner in layer.walk()}
-    shape = layer.build(input_shape)
+    with _keeping_built(layer, input_shape):
+        shape = layer.build(input_shape)
+    if layer.built:
+        return shape
     if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
         who = type(layer).__name__
         raise ShapeError(f"{who}: build must return the shape of an output row, such as (3,), got {shape!r}")
@@ -30,21 +32,25 @@ def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _shape_of_built(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the output shape of a built layer, from a build on trial, after which everything is put back."""
-    before = [(inner, dict(vars(inner))) for _, inner in layer.walk()]
-    kept = _shapes(layer)
+@contextmanager
+def _keeping_built(layer: Layer, input_shape: tuple[int, ...]) -> Iterator[None]:
+    """Restore the built layers after a with block that calls `build`.
+
+    Raises ShapeError if parameters or state of another shape were made for one of them.
+    """
+    before = [(inner, _shapes(inner), dict(vars(inner))) for _, inner in layer.walk() if inner.built]
     try:
-        shape, wanted = layer.build(input_shape), _shapes(layer)
+        yield
+        after = [_shapes(inner) for inner, _, _ in before]
     finally:
-        for inner, attributes in before:
+        for inner, _, attributes in before:
             vars(inner).clear()
             vars(inner).update(attributes)
-    if wanted != kept:
-        path = next(path for path in kept if wanted.get(path) != kept[path])
-        sizes = f"its {path} has shape {kept[path]}, rows of shape {input_shape} would need {wanted.get(path)}"
-        raise ShapeError(f"{type(layer).__name__} is built for rows of shape {layer.row_shape}: {sizes}")
-    return shape
+    for (inner, kept, _), wanted in zip(before, after, strict=True):
+        if wanted != kept:
+            path = next(path for path in kept if wanted.get(path) != kept[path])
+            sizes = f"its {path} has shape {kept[path]}, rows of shape {input_shape} would need {wanted.get(path)}"
+            raise ShapeError(f"{type(inner).__name__} is built for rows of shape {inner.row_shape}: {sizes}")
 
 
 def _shapes(layer: Layer) -> dict[str, tuple[int, ...]]:

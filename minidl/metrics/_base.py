@@ -44,8 +44,9 @@ class Metric(validation.Validated):
     direction: ClassVar[str] = "up"
     runs: ClassVar[bool] = True
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         """Let a class that writes Keras's methods have them under the names that are called here."""
+        super().__init_subclass__(**options)
         own = vars(cls)
         for name, keras_name in (("reset", "reset_state"), ("update", "update_state")):
             if keras_name in own and name not in own:

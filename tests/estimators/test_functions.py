@@ -127,3 +127,12 @@ def test_defaults_reads_the_signature_and_call_passes_what_fits_it():
     assert defaults(network)["hidden"] == 8 and defaults(network)["outputs"] is inspect.Parameter.empty
     assert defaults([Dense(1)]) == {}
     assert call("who", lambda a, *, b=2: (a, b), {"a": 1, "c": 3}, 9) == (1, 2)
+
+
+def test_a_function_without_return_raises_an_error():
+    def network(outputs):
+        [Dense(outputs)]
+
+    for kind in (SequentialClassifier, SequentialRegressor):
+        with pytest.raises(SettingError, match=f"{kind.__name__}: network returned None; return a list of layers"):
+            kind(network).fit(*IRIS)

@@ -154,6 +154,14 @@ def test_an_epoch_of_unknown_length_needs_a_penalty_that_is_not_divided():
     assert model.evaluate(x, y, return_dict=True)["penalty"] == pytest.approx(by_hand(model, 1) * 0.02 / LAMBD)
 
 
+def test_a_fit_that_is_refused_leaves_the_rows_of_the_last():
+    model = network()
+    model.fit(*rows(50), verbose=0)
+    with pytest.raises(SettingError, match="the rows of an epoch, which are unknown"):
+        model.fit(stream(*rows(20), 10), verbose=0)
+    assert model.training_rows == 50
+
+
 def test_estimators_report_the_same_penalty():
     x, y = rows(50)
     estimator = SequentialRegressor(

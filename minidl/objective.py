@@ -40,7 +40,7 @@ class Objective:
     params      theta and its gradient
     streams     the random numbers: the layers draw from `masks`, the trainer from `order`
     rows        m in the penalties: the rows of the training, one number for every batch, validation and evaluation;
-                None before the first training: the rows at hand
+                None before the first training: then m is the number of rows that are evaluated
     frozen      the indices in theta that training leaves as they are; empty if every layer is trainable
     trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)

@@ -80,7 +80,7 @@ class L1(Penalty):
     @classmethod
     def keras(cls, l1: float = 0.01) -> Self:
         """R = l1 sum |w|, whatever the number of rows: Keras's L1(l1)."""
-        return cls(l1, m=1)
+        return cls(check_real("L1.keras", "l1", l1, "[0, inf)"), m=1)
 
     def value(self, w: np.ndarray, m: float) -> Any:
         return self.lambd / (self.m or m) * np.maximum(w, -w).sum()  # |w|, also for complex w
@@ -114,11 +114,14 @@ class L1L2(Penalty):
         return L1(self.l1, self.m).gradient(w, m) + L2(self.l2, self.m).gradient(w, m)
 
 
-# Keras's strings, on Keras's scale
+# Keras's strings and class names, on Keras's scale
 REGULARIZERS: dict[str, Callable[[], Penalty]] = {
     "l1": L1.keras,
     "l2": L2.keras,
     "l1_l2": lambda: L1L2.keras(0.01, 0.01),
+    "L1": L1.keras,
+    "L2": L2.keras,
+    "L1L2": L1L2.keras,
 }
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from .errors import SettingError
 from .validation import check_integer
 
-OWN = int.from_bytes(b"minidl")  # names minidl's branch of a seed: no user's `spawn` arrives there
+OWN = int.from_bytes(b"minidl")  # the number of minidl's branch of a seed; `spawn` counts from 0 and never reaches it
 _script: np.random.SeedSequence | None = None  # where models without a seed take theirs
 
 
@@ -36,7 +36,7 @@ class Streams:
 
     @classmethod
     def split(cls, seed: int | Sequence[int] | None) -> Streams:
-        """The streams of a seed; None: of a seed that nothing else has, which `set_random_seed` determines."""
+        """The streams of a seed; None: of the next seed of the script, which `set_random_seed` determines."""
         return cls(*(np.random.default_rng(part) for part in new_sequence(seed).spawn(3)))
 
     @classmethod

@@ -168,7 +168,7 @@ class Inputs(NamedTuple):
 def peek(who: str, x: Any, dtype: np.dtype[Any]) -> tuple[Any, Shape, bool]:
     """Return x, the shape of its rows, and whether they are stored. Of a generator, a new one with all batches."""
     if not yields_batches(x):
-        return x, rows(who, x, None).shape[1:], False
+        return x, inputs(who, x, dtype).shape[1:], False
     if isinstance(x, DiskData):
         return x, x.row_shape, True
     first = x[0] if is_indexed(x) else next(iter(x), None)

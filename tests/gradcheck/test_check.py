@@ -274,6 +274,7 @@ def test_sample_weights_count():
     assert check_model(model, X, Y).passed
     report = check_model(model, X, Y, sample_weight=np.linspace(0, 2, 40), raise_on_failure=False)
     assert "the weights are forgotten" in str(report)
+    assert check_model(trained(), X, Y, sample_weight=np.linspace(0, 2, 40)).passed
 
 
 def test_the_penalty_is_checked_separately():

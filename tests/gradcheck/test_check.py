@@ -182,6 +182,7 @@ def test_the_report_of_a_right_model():
     assert report.rows == 32
     assert report.method == "complex"
     assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "penalty"]
+    assert [tensor.size for tensor in report.tensors.values()] == [15, 5, 5, 1, 26]
     assert report.evaluations > 0
     assert report.seconds > 0
 

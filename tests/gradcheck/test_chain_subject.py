@@ -153,6 +153,7 @@ def test_rows_that_depend_on_one_other_row_are_differentiated_rightly():
 
     for seed in range(6):  # the largest row is another one each time
         assert check_layer(MinusLargest(), 3, seed=seed).difference < 1e-12
+        assert check_layer(MinusLargest(), 3, rows=2, seed=seed).difference < 1e-12
     model = trained(MinusLargest())
     assert check_model(model, X, Y, depth="all").difference < 1e-12
 

@@ -182,6 +182,7 @@ def test_the_report_of_a_right_model():
     assert report.rows == 32
     assert report.method == "complex"
     assert list(report.tensors) == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "penalty"]
+    assert [tensor.size for tensor in report.tensors.values()] == [15, 5, 5, 1, 26]
     assert report.evaluations > 0
     assert report.seconds > 0
 
@@ -274,6 +275,7 @@ def test_sample_weights_count():
     assert check_model(model, X, Y).passed
     report = check_model(model, X, Y, sample_weight=np.linspace(0, 2, 40), raise_on_failure=False)
     assert "the weights are forgotten" in str(report)
+    assert check_model(trained(), X, Y, sample_weight=np.linspace(0, 2, 40)).passed
 
 
 def test_the_penalty_is_checked_separately():

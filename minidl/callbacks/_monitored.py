@@ -7,8 +7,8 @@ import math
 import sys
 import warnings
 
+from .. import metrics
 from ..errors import SettingError
-from ..metrics import METRICS
 from ..validation import check_choice, check_real
 from ._base import Callback, Logs, TrainedModel, split_arrays
 
@@ -81,4 +81,4 @@ def missing_figure(model: TrainedModel, name: str, logs: Logs, *, within_epoch: 
     others = [other.removeprefix(prefix) for other in logs if other.startswith(prefix)]
     if similar := difflib.get_close_matches(bare, others, n=1, cutoff=0.5):
         return f"; did you mean {prefix + similar[0]!r}?"
-    return f"; compile the model with metrics=[{bare!r}]" if bare in METRICS else ""
+    return f"; compile the model with metrics=[{bare!r}]" if bare in metrics.METRICS else ""

@@ -184,7 +184,7 @@ def _finish(ax: Axes, keys: Sequence[str], log: bool, *, entries: int) -> Axes:
     from matplotlib.ticker import MaxNLocator
 
     ax.set(xlabel="epoch", ylabel=", ".join(keys))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     if log:
         ax.set_yscale("log")
     if entries:

@@ -1,5 +1,7 @@
 """Plots of trainings: every form in which users hold histories."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -139,6 +141,16 @@ def test_a_figure_of_every_second_epoch_lies_at_these_epochs():
     model.fit(X, Y, epochs=7, validation_split=0.25, validation_freq=2, verbose=0)
     validated = cost_curves(model.history).lines[1]
     assert validated.get_xdata().tolist() == [1, 3, 5]
+
+
+@pytest.mark.parametrize("epochs", [3, 1000, 15_000])
+def test_the_numbers_of_the_epochs_are_whole_and_do_not_touch(epochs):
+    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    ax = cost_curves(history_of(loss=np.linspace(1, 0, epochs)), ax=figure.add_subplot())
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert all(tick == int(tick) for tick in ax.get_xticks())
 
 
 # ---- several trainings

@@ -11,15 +11,22 @@ from dataclasses import dataclass, field
 from .layers import (
     ELU,
     GELU,
+    Add,
+    Average,
     BatchNormalization,
     Chain,
+    Concatenate,
     Dense,
+    Dot,
     Dropout,
     Flatten,
     GaussianNoise,
+    Graph,
     Layer,
     LayerNormalization,
     LeakyReLU,
+    Maximum,
+    Multiply,
     PReLU,
     ReLU,
     Residual,
@@ -27,6 +34,7 @@ from .layers import (
     SiLU,
     Softmax,
     Softplus,
+    Subtract,
     Tanh,
 )
 from .validation import REAL_LINE, Interval
@@ -87,6 +95,7 @@ class LayerEntry:
 
 # Keras's layer Activation with the row's `activation`
 ACTIVATION = KerasLayer(class_name="Activation")
+NOT_SEQUENTIAL = Unsupported("a Sequential runs its layers one after the other")
 IDENTITY = "identity"  # predictions leave the layer out
 
 _POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
@@ -128,6 +137,15 @@ _ENTRIES = (
     # containers
     LayerEntry(Chain, keras=KerasLayer(class_name="Sequential"), onnx="chain"),
     LayerEntry(Residual, keras=Unsupported("a Sequential does not add its input"), onnx="residual"),
+    LayerEntry(Graph, keras=NOT_SEQUENTIAL, onnx="graph"),
+    # several inputs
+    LayerEntry(Add, keras=NOT_SEQUENTIAL, onnx=Operator("Sum")),
+    LayerEntry(Subtract, keras=NOT_SEQUENTIAL, onnx=Operator("Sub")),
+    LayerEntry(Multiply, keras=NOT_SEQUENTIAL, onnx="multiply"),
+    LayerEntry(Average, keras=NOT_SEQUENTIAL, onnx=Operator("Mean")),
+    LayerEntry(Maximum, keras=NOT_SEQUENTIAL, onnx=Operator("Max")),
+    LayerEntry(Concatenate, keras=NOT_SEQUENTIAL, onnx=Operator("Concat", {"axis": "axis"})),
+    LayerEntry(Dot, keras=NOT_SEQUENTIAL, onnx="dot"),
 )
 
 LAYERS: dict[type[Layer], LayerEntry] = {entry.cls: entry for entry in _ENTRIES}

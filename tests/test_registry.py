@@ -11,6 +11,7 @@ from minidl.files import export_onnx
 from minidl.layers import Dense, Layer, ReLU, Sigmoid
 from minidl.registry import ACTIVATIONS, LAYERS, LayerEntry, Operator, entry_of
 from tests.gradcheck.test_table import LAYERS as CHECKED
+from tests.helpers.every_layer import row
 
 REFERENCE = (Path(__file__).parents[1] / "docs" / "reference" / "layers.md").read_text(encoding="utf-8")
 PUBLIC = [getattr(layers, name) for name in layers.__all__]
@@ -82,9 +83,9 @@ def test_a_subclass_has_no_row_of_its_parent():
 )
 def test_the_operator_of_the_row_can_be_exported(tmp_path, cls):
     pytest.importorskip("onnx")
-    rows = [row for row in CHECKED if type(row[0]) is cls]
+    rows = [checked for checked in CHECKED if type(checked[0]) is cls]
     assert rows, f"{cls.__name__} needs a row in tests/gradcheck/test_table.py"
-    layer, shape = rows[0]
+    layer, shape = row(*rows[0])
     model = Sequential([layer.clone()])
     model.build(shape)
     export_onnx(model, tmp_path / "m.onnx")

@@ -10,15 +10,16 @@ _INITIALIZERS = """
     RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
 """
 _LOSSES = """
-    BinaryCrossentropy CategoricalCrossentropy Hinge Huber MeanAbsoluteError MeanSquaredError PenalizedLoss Poisson
-    SparseCategoricalCrossentropy
+    BinaryCrossentropy CategoricalCrossentropy Hinge Huber MeanAbsoluteError MeanSquaredError OutputLosses
+    PenalizedLoss Poisson SparseCategoricalCrossentropy
 """
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives
-    FalsePositives IoU LogCoshError LossMetric MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanSquaredError
-    MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU Precision PrecisionAtRecall R2Score Recall RecallAtPrecision
-    RootMeanSquaredError Scorer SensitivityAtSpecificity SparseCategoricalAccuracy SparseTopKCategoricalAccuracy
-    SpecificityAtSensitivity TopKCategoricalAccuracy TrueNegatives TruePositives Weighted
+    FalsePositives IoU LogCoshError LossMetric MeanAbsoluteError MeanAbsolutePercentageError MeanIoU
+    MeanSquaredError MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU OutputLoss OutputMetric Precision
+    PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError Scorer SensitivityAtSpecificity
+    SparseCategoricalAccuracy SparseTopKCategoricalAccuracy SpecificityAtSensitivity TopKCategoricalAccuracy
+    TrueNegatives TruePositives Weighted
 """
 _OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
 _REGULARIZERS = "BatchL2 L1 L1L2 L2"

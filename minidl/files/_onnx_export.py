@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
-from ..layers import GELU, BatchNormalization, Chain, Dense, Layer, LayerNormalization, Residual
+from ..layers import GELU, BatchNormalization, Chain, Dense, Dot, Graph, Layer, LayerNormalization, Residual
 from ..model import Model
 from ..registry import IDENTITY, Operator, entry_of, reason
 from . import _atomic
@@ -29,11 +30,17 @@ def export_onnx(model: Model, path: str | Path) -> None:
         raise NotBuiltError(f"export_onnx: {model.name} is not built yet; call fit or build first")
     with requires("onnx"):
         from onnx import checker, helper
-    graph = Graph(model.dtype)
-    graph.node("Identity", graph.layer(model.layer, "x"), output="y")
+    graph = OnnxGraph(model.dtype)
     kind = helper.np_dtype_to_tensor_dtype(model.dtype)
-    inputs = [helper.make_tensor_value_info("x", kind, ["rows", *model.input_shape])]
-    outputs = [helper.make_tensor_value_info("y", kind, ["rows", *model.output_shape])]
+    given = dict(model.ports.inputs) or {"x": model.input_shape}
+    results = graph.values(model.layer, list(given)) if model.ports.outputs else [graph.layer(model.layer, *given)]
+    made = model.ports.shapes(model.layer) or {"y": model.output_shape}
+    for result, name in zip(results, made, strict=True):
+        graph.node("Identity", result, output=name)
+    inputs, outputs = (
+        [helper.make_tensor_value_info(name, kind, ["rows", *shape]) for name, shape in ends.items()]
+        for ends in (given, made)
+    )
     whole = helper.make_graph(graph.nodes, model.name, inputs, outputs, graph.constants)
     opset = [helper.make_opsetid("", OPSET)]
     proto = helper.make_model(whole, producer_name="minidl", opset_imports=opset, ir_version=IR_VERSION)
@@ -41,7 +48,7 @@ def export_onnx(model: Model, path: str | Path) -> None:
     _atomic.write(path, proto.SerializeToString(deterministic=True))
 
 
-class Graph:
+class OnnxGraph:
     """The nodes and constants of an ONNX graph. Every method returns the name of its result."""
 
     def __init__(self, dtype: np.dtype) -> None:
@@ -65,37 +72,52 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.array(value, self.dtype), name))
         return name
 
-    def layer(self, layer: Layer, x: str) -> str:
-        """Add a layer that is applied to x."""
+    def values(self, layer: Any, names: Sequence[str]) -> list[str]:
+        """Add a minidl Graph that is applied to its inputs. Return the names of its outputs."""
+        found = dict(zip(layer.input_shapes, names, strict=True))
+        for name, inner, sources in layer.nodes:
+            found[name] = self.layer(inner, *(found[source] for source in sources))
+        return [found[name] for name in layer.output_names]
+
+    def integers(self, values: list[int]) -> str:
+        """Add a vector of integers."""
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def layer(self, layer: Layer, *x: str) -> str:
+        """Add a layer that is applied to x, one input or several."""
         onnx = entry_of(layer).onnx
         if isinstance(onnx, str):
-            return BUILDERS[onnx](self, layer, x)
+            return BUILDERS[onnx](self, layer, *x)
         if not isinstance(onnx, Operator):
             raise SettingError(f"export_onnx: {layer!r} has no counterpart in ONNX{reason(onnx)}")
         constants = [self.constant(layer.parameters[name].value) for name in onnx.parameters]
         settings = onnx.attributes.items()
         attributes = {key: getattr(layer, value) if isinstance(value, str) else value for key, value in settings}
-        return self.node(onnx.name, x, *constants, attributes=attributes)
+        return self.node(onnx.name, *x, *constants, attributes=attributes)
 
 
-def _chain(graph: Graph, chain: Chain, x: str) -> str:
+def _chain(graph: OnnxGraph, chain: Chain, x: str) -> str:
     for layer in chain.layers:
         x = graph.layer(layer, x)
     return x
 
 
-def _residual(graph: Graph, residual: Residual, x: str) -> str:
+def _residual(graph: OnnxGraph, residual: Residual, x: str) -> str:
     return graph.node("Add", x, _chain(graph, residual, x))
 
 
-def _dense(graph: Graph, dense: Dense, x: str) -> str:
+def _dense(graph: OnnxGraph, dense: Dense, x: str) -> str:
     kernel = graph.constant(dense.kernel.value)
     if not dense.use_bias:
         return graph.node("MatMul", x, kernel)
     return graph.node("Gemm", x, kernel, graph.constant(dense.bias.value))
 
 
-def _batch_normalization(graph: Graph, layer: BatchNormalization, x: str) -> str:
+def _batch_normalization(graph: OnnxGraph, layer: BatchNormalization, x: str) -> str:
     # y = a x + b; ONNX's own operator takes the features on the second axis
     scale = layer.gamma.value if layer.scale else 1.0
     a = scale / np.sqrt(layer.moving_variance.astype(np.float64) + layer.epsilon)
@@ -103,7 +125,7 @@ def _batch_normalization(graph: Graph, layer: BatchNormalization, x: str) -> str
     return graph.node("Add", graph.node("Mul", x, graph.constant(a)), graph.constant(b))
 
 
-def _layer_normalization(graph: Graph, layer: LayerNormalization, x: str) -> str:
+def _layer_normalization(graph: OnnxGraph, layer: LayerNormalization, x: str) -> str:
     # ONNX's own operator needs a scale, and some runtimes lack it in float64
     difference = graph.node("Sub", x, _mean(graph, x))
     variance = _mean(graph, graph.node("Mul", difference, difference))
@@ -114,11 +136,11 @@ def _layer_normalization(graph: Graph, layer: LayerNormalization, x: str) -> str
     return graph.node("Add", y, graph.constant(layer.beta.value)) if layer.center else y
 
 
-def _mean(graph: Graph, x: str) -> str:
+def _mean(graph: OnnxGraph, x: str) -> str:
     return graph.node("ReduceMean", x, attributes={"axes": [-1], "keepdims": 1})
 
 
-def _gelu(graph: Graph, layer: GELU, x: str) -> str:
+def _gelu(graph: OnnxGraph, layer: GELU, x: str) -> str:
     if layer.approximate:
         cube = graph.node("Mul", graph.node("Mul", x, x), graph.node("Mul", x, graph.constant(0.044715)))
         u = graph.node("Mul", graph.node("Add", x, cube), graph.constant(math.sqrt(8 / math.pi)))
@@ -128,14 +150,52 @@ def _gelu(graph: Graph, layer: GELU, x: str) -> str:
     return graph.node("Mul", x, gate)
 
 
+def _graph(graph: OnnxGraph, layer: Graph, *x: str) -> str:
+    if layer.several_inputs and len(x) == 1:
+        x = tuple(_apart(graph, x[0], [layer.shapes[name] for name in layer.input_shapes]))
+    values = graph.values(layer, x)
+    if len(values) == 1:
+        return values[0]
+    rows = [graph.node("Flatten", value, attributes={"axis": 1}) for value in values]
+    return graph.node("Concat", *rows, attributes={"axis": 1})
+
+
+def _apart(graph: OnnxGraph, rows: str, shapes: list[tuple[int, ...]]) -> Iterator[str]:
+    end = 0
+    for shape in shapes:
+        start, end = end, end + math.prod(shape)
+        places = (graph.integers([number]) for number in (start, end, 1))
+        # 0: as many rows as there are
+        yield graph.node("Reshape", graph.node("Slice", rows, *places), graph.integers([0, *shape]))
+
+
+def _dot(graph: OnnxGraph, layer: Dot, a: str, b: str) -> str:
+    if layer.normalize:
+        a, b = (_unit(graph, v) for v in (a, b))
+    return _row_sum(graph, graph.node("Mul", a, b))
+
+
+def _unit(graph: OnnxGraph, v: str) -> str:
+    length = graph.node("Sqrt", _row_sum(graph, graph.node("Mul", v, v)))
+    zero = graph.node("Equal", length, graph.constant(0.0))
+    return graph.node("Div", v, graph.node("Where", zero, graph.constant(1.0), length))
+
+
+def _row_sum(graph: OnnxGraph, x: str) -> str:
+    return graph.node("ReduceSum", x, graph.integers([1]), attributes={"keepdims": 1})
+
+
 # The functions that the registry names
-BUILDERS: dict[str, Callable[[Graph, Any, str], str]] = {
+BUILDERS: dict[str, Callable[..., str]] = {
     IDENTITY: lambda graph, layer, x: x,
     "batch_normalization": _batch_normalization,
     "chain": _chain,
     "dense": _dense,
+    "dot": _dot,
     "gelu": _gelu,
+    "graph": _graph,
     "layer_normalization": _layer_normalization,
+    "multiply": lambda graph, layer, *x: reduce(lambda a, b: graph.node("Mul", a, b), x),
     "residual": _residual,
     "silu": lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
 }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from .._recording import LayerPass, record_passes
-from ..layers import Layer
+from ..layers import Layer, side_by_side
 from ..naming import join_path
 from . import _causes
 from ._chain_subject import INPUT, DataLoss
 from ._compare import Settings, compare
-from ._layer_subject import LayerSubject, layer_subject
+from ._layer_subject import LayerSubject, layer_subject, with_one_input
 from ._report import Report
 from ._subjects import LossSubject, PlainSubject
 
@@ -49,16 +50,18 @@ def layer_passes(subject: DataLoss) -> list[LayerPass]:
     return sorted(passes, key=lambda record: order[id(record.layer)], reverse=True)
 
 
-def causes_alone(layer: Layer, x: np.ndarray, settings: Settings) -> dict[str, str | None]:
+def causes_alone(layer: Layer, x: Any, settings: Settings) -> dict[str, str | None]:
     """The wrong gradients of a clone that runs alone in training, with their causes.
 
-    It runs on few random rows, a number that is equal to no other count, so that a factor shows what it is. If it
-    cannot, or returns numbers that are not finite, it runs on the rows x that it has in its network.
+    It runs on few random rows, a number that is equal to no other count, so that a factor shows what it is; on narrow
+    ones if it can. If it returns numbers that are not finite, it runs on the rows x that it has in its network.
     """
+    if isinstance(x, tuple):
+        layer, x = with_one_input(layer, tuple(part.shape[1:] for part in x)), side_by_side(x)
     shape = x.shape[1:]
     small = tuple(min(n, 6) for n in shape) if len(shape) == 1 and type(layer).build is not Layer.build else shape
     m = next(m for m in (5, 7, 11) if m not in small)
-    for features, rows in ((small, None), (shape, x[:m])):
+    for features, rows in ((small, None), (shape, None), (shape, x[:m]))[small == shape :]:
         try:
             with np.errstate(all="ignore"):
                 subject = layer_subject(layer, features, m, True, settings.seed, rows)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..layers import Graph, apart
 from ._chain_subject import INPUT
 from ._differentiation import METHODS, Differentiation
 from ._layer_subject import LayerSubject
@@ -225,6 +226,24 @@ def _made_of_dy(e: Evidence) -> Table:
             yield f"dL/dx = dy @ {path}: its transpose belongs there", dy @ W
 
 
+def _several_inputs(e: Evidence) -> Table:
+    """Of several inputs one has a wrong factor, or two are exchanged."""
+    layer = e.subject.layer
+    if not (isinstance(layer, Graph) and layer.several_inputs):
+        return
+    names, shapes = list(layer.input_shapes), [layer.shapes[name] for name in layer.input_shapes]
+    claimed, derivatives = apart(e.claimed, shapes), apart(e.derivative, shapes)
+    wrong = [i for i in range(len(names)) if not e.same(claimed[i], derivatives[i])]
+    if len(wrong) == 1:
+        r = e.factor(claimed[wrong[0]], derivatives[wrong[0]])
+        sentence = f"dL/dx of {names[wrong[0]]} = {r:.9g} x derivative everywhere, and those of the others are right"
+        yield sentence, not math.isnan(r)
+    if len(wrong) == 2:
+        i, j = wrong
+        exchanged = e.same(claimed[i], derivatives[j]) and e.same(claimed[j], derivatives[i])
+        yield f"dL/dx of {names[i]} and of {names[j]} are exchanged", exchanged
+
+
 def _mask(e: Evidence) -> Table:
     """A gradient that is 0 in the wrong places."""
     zeros, lost = e.derivative == 0, (e.claimed == 0) & (e.derivative != 0)
@@ -308,7 +327,7 @@ OF_PARAMETER = (
     _entries, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _made_of_dy, _lines, _mask, _statistics, _one_side,
-    _rearranged, _entries, _coarse, _stale,
+    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _several_inputs, _made_of_dy, _lines, _mask,
+    _statistics, _one_side, _rearranged, _entries, _coarse, _stale,
 )  # fmt: skip
 OF_LOSS = (_unweighted, _zero, _factor, _rearranged, _lines, _entries)

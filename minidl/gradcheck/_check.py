@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import losses, validation
 from ..errors import GradientError, SettingError
-from ..layers import Layer
+from ..layers import Graph, Layer
 from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..parameters import Penalty
@@ -20,7 +20,7 @@ from ._chain_subject import DataLoss
 from ._compare import TOLERANCE, Settings, compare
 from ._contract import check_contract
 from ._differentiation import METHODS, choose_method
-from ._layer_subject import layer_subject
+from ._layer_subject import layer_subject, with_one_input
 from ._report import Report
 from ._subjects import LossSubject, PlainSubject, penalty_subject, user_function
 
@@ -120,7 +120,7 @@ def _random(interval: Interval, shape: tuple[int, ...], rng: np.random.Generator
 
 def check_layer(
     layer: Layer,
-    input_shape: tuple[int, ...] | int,
+    input_shape: Any,
     *,
     rows: tuple[int, ...] | int = (5, 1),
     method: str = "auto",
@@ -140,10 +140,12 @@ def check_layer(
     if isinstance(input_shape, np.ndarray):
         raise SettingError("check_layer: input_shape must be the shape of a row, got an array; pass x.shape[1:]")
     settings = Settings("all", method, tolerance, seed).check("check_layer")
-    shape, rows = _integers("input_shape", input_shape), _integers("rows", rows)
+    title = type(layer).__name__
+    layer, shape = _of_one_input(layer, input_shape)
+    rows = _integers("rows", rows)
     if not rows:
         raise SettingError("check_layer: rows must be an integer or several of them, got ()")
-    report, wrong = Report(type(layer).__name__, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
+    report, wrong = Report(title, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
     for m in rows:
         for training in (True, False):
             part = compare_layer(layer_subject(layer, shape, m, training, seed), settings)
@@ -160,6 +162,17 @@ def check_layer(
     conditions = {path: _condition(cases, rows) for path, cases in wrong.items()}
     report.notes += [f"{path} is wrong {condition}" for path, condition in conditions.items() if condition]
     return _finish(report, raise_on_failure)
+
+
+def _of_one_input(layer: Layer, input_shape: Any) -> tuple[Layer, tuple[int, ...]]:
+    """The layer and the shape of a row; of several inputs side by side."""
+    if not layer.several_inputs or isinstance(layer, Graph):
+        return layer, _integers("input_shape", input_shape)
+    if not isinstance(input_shape, tuple | list) or not all(isinstance(shape, tuple | list) for shape in input_shape):
+        name = type(layer).__name__
+        raise SettingError(f"check_layer: {name} takes several inputs: pass their shapes, as in ((3,), (3,))")
+    shapes = tuple(_integers("input_shape", shape) for shape in input_shape)
+    return with_one_input(layer, shapes), (sum(math.prod(shape) for shape in shapes),)
 
 
 def _integers(name: str, given: Any) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._recording import Snapshot
 from ..data import Examples
-from ..layers import Chain, Layer, build_layer
+from ..layers import Chain, Graph, Layer, build_layer
 from ..losses import Loss
 from ..parameters import Parameters
 from ._chain_subject import ChainSubject, check_output, other_batch
@@ -64,6 +64,14 @@ class LayerSubject(ChainSubject):
         """The same layer with another input."""
         rows = other_batch(Examples(self._x(v), self.rows.y))
         return np.concatenate([rows.x.ravel(), self._theta(v)])
+
+
+def with_one_input(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Layer:
+    """A layer of several inputs as a graph that takes them side by side in one array."""
+    if isinstance(layer, Graph):
+        return layer
+    inputs = {f"input_{number}": shape for number, shape in enumerate(shapes)}
+    return Graph(inputs, {"output": (layer, *inputs)}, "output")
 
 
 def build_clone(layer: Layer, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> tuple[Any, ...]:

@@ -17,6 +17,16 @@ from ._containers import build_layer as build_layer
 from ._containers import check_layers as check_layers
 from ._dense import Dense as Dense
 from ._dropout import Dropout as Dropout
+from ._graph import Graph as Graph
+from ._graph import apart as apart
+from ._graph import side_by_side as side_by_side
+from ._merging import Add as Add
+from ._merging import Average as Average
+from ._merging import Concatenate as Concatenate
+from ._merging import Dot as Dot
+from ._merging import Maximum as Maximum
+from ._merging import Multiply as Multiply
+from ._merging import Subtract as Subtract
 from ._noise import GaussianNoise as GaussianNoise
 from ._normalization import BatchNormalization as BatchNormalization
 from ._normalization import LayerNormalization as LayerNormalization

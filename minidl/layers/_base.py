@@ -46,6 +46,7 @@ class Layer(Validated):
     # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
     built = False
+    several_inputs = False  # True for layers whose forward takes a tuple of arrays
     row_shape = cast("tuple[int, ...] | None", None)
     _trainable = True
 
@@ -180,4 +181,6 @@ def _cloned(setting: Any) -> Any:
         return setting.clone()
     if isinstance(setting, list | tuple):
         return type(setting)(_cloned(part) for part in setting)
+    if isinstance(setting, dict):
+        return {key: _cloned(part) for key, part in setting.items()}
     return setting

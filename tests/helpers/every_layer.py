@@ -1,15 +1,27 @@
 """Every layer with every option, from the gradient-check table: a new layer is in these tests from its row on."""
 
+import math
 from zlib import crc32
 
 import numpy as np
 
 from minidl import Sequential
+from minidl.gradcheck._layer_subject import with_one_input
 from minidl.layers import Chain, Dense, Flatten
 from minidl.registry import entry_of
 from tests.gradcheck.test_table import LAYERS
 
-ROWS = [(layer, (shape,) if isinstance(shape, int) else shape) for layer, shape in LAYERS]
+
+def row(layer, shape):
+    """Return (layer, shape of its input's rows). A layer of several inputs takes them side by side, in a Graph."""
+    if isinstance(shape, int):
+        return layer, (shape,)
+    if layer.several_inputs and isinstance(shape[0], tuple):
+        return with_one_input(layer, shape), (sum(math.prod(part) for part in shape),)
+    return layer, shape
+
+
+ROWS = [row(layer, shape) for layer, shape in LAYERS]
 FLOAT32 = 4e-6  # other programs add up to 24 terms in another order, each rounded to 6e-8, in two products in a row
 
 
@@ -34,7 +46,7 @@ def around(layer, shape, dtype="float32"):
     """
     seed = crc32(f"{layer} {shape}".encode())
     rng = np.random.default_rng(seed)
-    between = [Dense(*shape)] if len(shape) == 1 else []
+    between = [Flatten(), Dense(*shape)] if len(shape) == 1 else []
     model = Sequential([layer.clone(), *between, Chain(layer.clone()), Flatten(), Dense(2)], seed=seed, dtype=dtype)
     model.build(shape)
     randomize(model, rng)

@@ -14,6 +14,7 @@ from minidl.layers import (
     Chain,
     Dense,
     Dropout,
+    Graph,
     Layer,
     LayerNormalization,
     Parameter,
@@ -52,7 +53,7 @@ def test_a_clone_has_the_settings_but_no_parameters(layer, shape):
     assert repr(twin) == before
     assert not twin.named_parameters()
     wider = (*shape[:-1], shape[-1] + 2)
-    Model(twin).build(shape if isinstance(layer, Residual) else wider)
+    Model(twin).build(shape if isinstance(layer, Residual | Graph) else wider)
     assert layer.named_parameters().keys() == twin.named_parameters().keys()
 
 

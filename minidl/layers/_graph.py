@@ -1,0 +1,255 @@
+"""Layers wired into a directed acyclic graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ..errors import SettingError, ShapeError
+from ..validation import check_integer
+from ._base import Layer
+from ._containers import build_layer, check_layers
+
+Shape = tuple[int, ...]
+
+
+class Node(NamedTuple):
+    """A layer in a graph, and the names of the values that it takes. Its own value has its name."""
+
+    name: str
+    layer: Layer
+    sources: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Graph(Layer):
+    """y = the values of the outputs, where each layer's value is f(values of its sources).
+
+    Graph("x", {"h": (Dense(8), "x"), "r": (ReLU(), "h"), "sum": (Add(), "r", "x")}, "sum") is a residual network.
+
+    inputs   the name of the input; or the names of several with the shapes of their rows, {"a": (4,), "b": (3,)}
+    layers   {name: (layer, name of what it takes, ...)}, each layer after those whose values it takes
+    outputs  the name of the output, or a tuple of names
+
+    The derivative by a value that is used several times is the sum of the derivatives by its uses. A graph with several
+    inputs takes them side by side in rows (m, numbers), or as a tuple of arrays; several outputs it returns side by
+    side. `Model.fit` and `predict` take and return them by name.
+    """
+
+    inputs: str | tuple[str, ...] | Mapping[str, Shape]
+    layers: Mapping[str, tuple[Any, ...]]
+    outputs: str | tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.input_shapes = _input_shapes(self.inputs)
+        self.output_names = _output_names(self.outputs)
+        self.nodes = tuple(_nodes(self.layers))
+        self._check()
+        self.line = self._line()  # the layers, if they run one after the other as in a Chain; else None
+        self.several_inputs = len(self.input_shapes) > 1
+        self.reached = self.nodes[::-1]  # the layers that backward must reach
+
+    def _check(self) -> None:
+        known = dict.fromkeys(self.input_shapes)
+        for name, layer, sources in self.nodes:
+            check_layers("Graph", [layer])
+            if name in known:
+                raise SettingError(f"Graph: two values are called {name!r}")
+            if missing := [source for source in sources if source not in known]:
+                before = ", ".join(known)
+                raise SettingError(f"Graph: {name} takes {missing[0]!r}, which is not among those before it, {before}")
+            if len(sources) > 1 and not layer.several_inputs:
+                raise SettingError(
+                    f"Graph: {name} is a {type(layer).__name__}, which takes one value, got {len(sources)}"
+                )
+            known[name] = None
+        if wrong := [name for name in known if not isinstance(name, str) or not name or "/" in name]:
+            raise SettingError(f"Graph: names must be strings without '/', got {wrong[0]!r}")
+        used = {source for node in self.nodes for source in node.sources} | set(self.output_names)
+        if idle := [name for name in known if name not in used]:
+            raise SettingError(f"Graph: {idle[0]} leads to no output")
+        if missing := [name for name in self.output_names if name not in known]:
+            raise SettingError(f"Graph: there is no value {missing[0]!r} for the output; there are {', '.join(known)}")
+
+    def _line(self) -> tuple[Layer, ...] | None:
+        names = [*self.input_shapes, *(node.name for node in self.nodes)]
+        one = len(self.input_shapes) == len(self.output_names) == 1 and self.output_names[0] == names[-1]
+        chained = all(node.sources == (before,) for before, node in zip(names, self.nodes, strict=False))
+        return tuple(node.layer for node in self.nodes) if one and chained else None
+
+    @property
+    def is_line(self) -> bool:
+        """True if the layers run one after the other, as in a Chain."""
+        return self.line is not None
+
+    @property
+    def children(self) -> dict[str, Layer]:
+        return {node.name: node.layer for node in self.nodes}
+
+    # ---- shapes
+
+    def build(self, input_shape: Any) -> Shape:
+        self.shapes = self._shapes_of_inputs(input_shape)
+        for name, layer, sources in self.nodes:
+            taken: Any = tuple(self.shapes[source] for source in sources)
+            self.shapes[name] = build_layer(layer, taken if len(taken) > 1 else taken[0])
+        shapes = [self.shapes[name] for name in self.output_names]
+        return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
+
+    def _shapes_of_inputs(self, input_shape: Any) -> dict[str, Shape]:
+        names = list(self.input_shapes)
+        if len(names) == 1:
+            wanted = self.input_shapes[names[0]]
+            if wanted is not None and wanted != input_shape:
+                raise ShapeError(f"Graph: {names[0]} has rows of shape {wanted}, got {input_shape}")
+            return {names[0]: input_shape}
+        shapes = {name: shape for name, shape in self.input_shapes.items() if shape is not None}
+        total = (sum(map(math.prod, shapes.values())),)
+        if input_shape not in (total, tuple(shapes.values())):
+            raise ShapeError(f"Graph takes {shapes}, together rows of {total[0]} numbers, got {input_shape}")
+        return shapes
+
+    # ---- forward and backward
+
+    def forward(self, x: Any, training: bool = False) -> np.ndarray:
+        if self.line is not None:
+            for layer in self.line:
+                x = layer.forward(x, training)
+            return x
+        values = self._values(x)
+        for name, layer, sources in self.nodes:
+            taken: Any = values[sources[0]] if len(sources) == 1 else tuple(values[source] for source in sources)
+            values[name] = layer.forward(taken, training)
+        return side_by_side([values[name] for name in self.output_names])
+
+    def _values(self, x: Any) -> dict[str, Any]:
+        """The inputs by name, from a tuple or from rows in which they stand side by side."""
+        if not self.several_inputs:
+            return dict.fromkeys(self.input_shapes, x)
+        parts = x if isinstance(x, tuple) else apart(x, [self.shapes[name] for name in self.input_shapes])
+        self.was_tuple = isinstance(x, tuple)
+        return dict(zip(self.input_shapes, parts, strict=True))
+
+    def backward(self, dy: np.ndarray) -> Any:
+        if self.line is not None and not self.is_first:
+            for layer in reversed(self.line):
+                dy = layer.backward(dy)
+            return dy
+        gradients = dict[str, Any]()
+        for name, part in zip(self.output_names, self._parts_of(dy), strict=True):
+            _add(gradients, name, part)
+        for name, layer, sources in self.reached:
+            taken = layer.backward(gradients.pop(name))
+            if taken is None:  # nothing needs dL/dx of the layer: it is the first one with parameters
+                continue
+            if len(sources) == 1:
+                _add(gradients, sources[0], taken)
+            else:
+                for source, part in zip(sources, taken, strict=True):
+                    _add(gradients, source, part)
+        return None if self.is_first else self._input_gradient(gradients)
+
+    def _parts_of(self, dy: np.ndarray) -> list[np.ndarray]:
+        shapes = [self.shapes[name] for name in self.output_names]
+        return [dy] if len(shapes) == 1 else apart(dy, shapes)
+
+    def _input_gradient(self, gradients: dict[str, Any]) -> Any:
+        parts = tuple(gradients[name] for name in self.input_shapes)
+        if not self.several_inputs:
+            return parts[0]
+        return parts if self.was_tuple else side_by_side(parts)
+
+    # ---- the first layers with parameters
+
+    def mark_first(self) -> None:
+        """Nothing needs dL/dx, so backward ends at the first layers that have parameters."""
+        self.is_first, needed = True, set[str]()
+        for name, layer, sources in self.nodes:
+            if needed.intersection(sources):
+                needed.add(name)
+            elif layer.named_parameters():
+                needed.add(name)
+                layer.mark_first()
+        self.reached = tuple(node for node in reversed(self.nodes) if node.name in needed)
+
+    def unmark_first(self) -> None:
+        self.is_first, self.reached = False, self.nodes[::-1]
+
+    # ---- other graphs of the same layers
+
+    def ending_in(self, outputs: tuple[str, ...]) -> Self:
+        """Return a graph of the same layer objects with other outputs, without the layers that these do not need."""
+        kept = set(outputs)
+        for name, _, sources in reversed(self.nodes):
+            if name in kept:
+                kept.update(sources)
+        layers = {name: entry for name, entry in self.layers.items() if name in kept}
+        graph = type(self)(self.inputs, layers, outputs)
+        graph.shapes = {name: shape for name, shape in self.shapes.items() if name in kept or name in self.input_shapes}
+        return graph
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        """The shapes of the rows of each output, once the graph is built."""
+        return [self.shapes[name] for name in self.output_names]
+
+
+def _input_shapes(inputs: Any) -> dict[str, Shape | None]:
+    names: Any = (inputs,) if isinstance(inputs, str) else inputs
+    shapes: dict[str, Shape | None]
+    if isinstance(names, Mapping):
+        shapes = {name: _row_shape(name, shape) for name, shape in names.items()}
+    elif isinstance(names, tuple | list) and len(names) == 1:
+        shapes = {names[0]: None}
+    else:
+        example = 'Graph({"a": (4,), "b": (3,)}, ...)'
+        raise SettingError(f"Graph: inputs must be a name, or names with shapes as in {example}, got {inputs!r}")
+    if not shapes:
+        raise SettingError("Graph: there must be an input")
+    return shapes
+
+
+def _row_shape(name: str, given: Any) -> Shape:
+    if not isinstance(given, tuple | list):
+        raise SettingError(f"Graph: the input {name} must have the shape of a row, such as (4,), got {given!r}")
+    return tuple(check_integer("Graph", f"the shape of the input {name}", n, 1) for n in given)
+
+
+def _output_names(outputs: Any) -> tuple[str, ...]:
+    names = (outputs,) if isinstance(outputs, str) else outputs
+    if not isinstance(names, tuple | list) or not names or len(set(names)) < len(names):
+        raise SettingError(
+            f"Graph: outputs must be the name of a value, or a tuple of different names, got {outputs!r}"
+        )
+    return tuple(names)
+
+
+def _nodes(layers: Any) -> Iterator[Node]:
+    if not isinstance(layers, Mapping):
+        raise SettingError(f'Graph: layers must be a dict such as {{"h": (Dense(8), "x")}}, got {layers!r}')
+    for name, entry in layers.items():
+        whole = isinstance(entry, tuple | list) and len(entry) > 1
+        if not (whole and all(isinstance(source, str) for source in entry[1:])):
+            raise SettingError(f'Graph: {name} must be a layer and what it takes, as in (Dense(8), "x"), got {entry!r}')
+        yield Node(name, entry[0], tuple(entry[1:]))
+
+
+def _add(gradients: dict[str, Any], name: str, part: Any) -> None:
+    gradients[name] = gradients[name] + part if name in gradients else part
+
+
+def side_by_side(parts: Any) -> np.ndarray:
+    """Join arrays (m, ...) to rows (m, numbers). A single array stays as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+def apart(rows: np.ndarray, shapes: list[Any]) -> list[np.ndarray]:
+    """Cut rows (m, numbers) into arrays (m, *shape): the inverse of `side_by_side`."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    parts = np.split(rows, ends, axis=1)
+    return [part.reshape(len(rows), *shape) for part, shape in zip(parts, shapes, strict=True)]

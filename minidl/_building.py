@@ -9,8 +9,8 @@ import numpy as np
 
 from .data import Adapter, DataSpec
 from .errors import SettingError, ShapeError
-from .layers import Chain, Layer, build_layer
-from .losses import Loss
+from .layers import Chain, Graph, Layer, build_layer
+from .losses import Loss, OutputLosses
 from .naming import join_path
 from .validation import check_integer
 
@@ -35,7 +35,20 @@ def check_row_shape(input_shape: Any, who: str = "build") -> tuple[int, ...]:
 def infer_spec(layer: Layer, loss: Loss, adapter: Adapter, dtype: np.dtype[Any]) -> DataSpec:
     """Infer from the data's shape what a model that is not built expects of it."""
     shapes = fitting_shapes(layer, adapter.row_shape, adapter.stored)
-    return DataSpec(dtype, *shapes, loss.labels, loss.sparse)
+    return make_spec(layer, loss, dtype, *shapes)
+
+
+def make_spec(
+    layer: Layer, loss: Loss, dtype: np.dtype[Any], row_shape: tuple[int, ...], output_shape: tuple[int, ...]
+) -> DataSpec:
+    """Make the spec of a loss, or of the losses of several outputs."""
+    outputs: tuple[tuple[str, DataSpec], ...] = ()
+    if isinstance(loss, OutputLosses) and isinstance(layer, Graph):
+        outputs = tuple(
+            (name, make_spec(layer, part, dtype, row_shape, shape))
+            for name, part, shape in zip(loss.names, loss.losses, layer.output_shapes, strict=True)
+        )
+    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse, outputs)
 
 
 def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from ._tables import align_columns, escape, html_table
-from .layers import Chain, Layer
+from .layers import Chain, Graph, Layer
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
+Shape = tuple[int, ...]
 
 
-def summary_table(
-    name: str, layer: Layer, output_shape: tuple[int, ...] | None, itemsize: int, optimizer_numbers: int
-) -> str:
+def summary_table(name: str, layer: Layer, output_shape: Shape | None, itemsize: int, optimizer_numbers: int) -> str:
     """Return the title, one row for each layer, and the totals. output_shape: None for a model that is not built."""
-    rows = [f"│ {' │ '.join(row)} │" for row in align_columns([HEADER, *_rows(name, layer, output_shape)], "<<>")]
-    rules = ["─" * len(cell) for cell in rows[0].strip("│").split("│")]
+    header, *rows = _with_header(name, layer, output_shape)
+    lines = [f"│ {' │ '.join(row)} │" for row in align_columns([header, *rows], "<<><"[: len(header)])]
+    rules = ["─" * len(cell) for cell in lines[0].strip("│").split("│")]
     top, middle, bottom = (left + cross.join(rules) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘"))
     return "\n".join(
-        [f'Model: "{name}"', top, rows[0], middle, *rows[1:], bottom, *_totals(layer, itemsize, optimizer_numbers)]
+        [f'Model: "{name}"', top, lines[0], middle, *lines[1:], bottom, *_totals(layer, itemsize, optimizer_numbers)]
     )
 
 
-def summary_html(
-    name: str, layer: Layer, output_shape: tuple[int, ...] | None, itemsize: int, optimizer_numbers: int
-) -> str:
+def summary_html(name: str, layer: Layer, output_shape: Shape | None, itemsize: int, optimizer_numbers: int) -> str:
     """Return the same as a table in HTML."""
+    header, *rows = _with_header(name, layer, output_shape)
     totals = "<br>".join(escape(line) for line in _totals(layer, itemsize, optimizer_numbers))
-    return html_table(f"Model: {name}", HEADER, _rows(name, layer, output_shape)) + f"<p>{totals}</p>"
+    return html_table(f"Model: {name}", header, rows) + f"<p>{totals}</p>"
 
 
-def _rows(name: str, layer: Layer, output_shape: tuple[int, ...] | None) -> list[tuple[str, str, str]]:
-    children = layer.children if isinstance(layer, Chain) else {name: layer}
+def _with_header(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str, ...]]:
+    if isinstance(layer, Graph) and not layer.is_line:
+        return [(*HEADER, "Connected to"), *_graph_rows(layer, built=output_shape is not None)]
+    return [HEADER, *_rows(name, layer, output_shape)]
+
+
+def _graph_rows(graph: Graph, *, built: bool) -> Iterator[tuple[str, ...]]:
+    for name, shape in graph.input_shapes.items():
+        yield f"{name} (input)", _shape(graph.shapes[name] if built else shape), "0", "-"
+    for name, layer, sources in graph.nodes:
+        yield *_row(name, layer, graph.shapes[name] if built else None), ", ".join(sources)
+
+
+def _rows(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str, ...]]:
+    children = layer.children if isinstance(layer, Chain | Graph) else {name: layer}
+    shapes: list[Any] = [output_shape]
     if output_shape is None:
-        return [(f"{name} ({type(child).__name__})", "?", "0 (unbuilt)") for name, child in children.items()]
-    shapes = layer.shapes if isinstance(layer, Chain) else [output_shape]
-    rows = []
-    for (name, child), output in zip(children.items(), shapes, strict=True):
-        kind, shape = type(child).__name__, ", ".join(str(n) for n in (None, *output))
-        rows.append((f"{name} ({kind})", f"({shape})", f"{_parameters(child) + _state(child):,}"))
-    return rows
+        shapes = [None] * len(children)
+    elif isinstance(layer, Chain):
+        shapes = layer.shapes
+    elif isinstance(layer, Graph):
+        shapes = [layer.shapes[node.name] for node in layer.nodes]
+    return [_row(name, child, shape) for (name, child), shape in zip(children.items(), shapes, strict=True)]
+
+
+def _row(name: str, layer: Layer, shape: Shape | None) -> tuple[str, ...]:
+    count = "0 (unbuilt)" if shape is None else f"{_parameters(layer) + _state(layer):,}"
+    return f"{name} ({type(layer).__name__})", _shape(shape), count
+
+
+def _shape(shape: Shape | None) -> str:
+    return "?" if shape is None else f"({', '.join(str(n) for n in (None, *shape))})"
 
 
 def _parameters(layer: Layer) -> int:

@@ -196,6 +196,8 @@ def _figures(model: Model, tests: Mapping[str, Any]) -> dict[str, float]:
     for kind, (x, y) in tests.items():
         logs = model.evaluate(x, y, return_dict=True)
         figures[f"{kind}_loss"] = float(logs.get("data_loss", logs["loss"]))
+        if model.ports.outputs:
+            continue  # there is no accuracy of several outputs
         targets, outputs = model.examples("compare", x, y).y, model.predict(x)
         scores = outputs.shape[1] > 1 or bool(((outputs >= 0) & (outputs <= 1)).all())
         if class_labels(targets) is not None and scores:

@@ -10,7 +10,15 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_trainer registers its trainer
-from ._building import check_dtype, check_row_shape, check_shapes, fitting_shapes, infer_output_shape, infer_spec
+from ._building import (
+    check_dtype,
+    check_row_shape,
+    check_shapes,
+    fitting_shapes,
+    infer_output_shape,
+    infer_spec,
+    make_spec,
+)
 from ._lazy import extension
 from ._summary import summary_html, summary_table
 from ._weights import set_weights, weights_of
@@ -24,17 +32,17 @@ from .callbacks import (
     evaluation_progress,
     progress,
 )
-from .data import Adapter, DataSpec, Examples, Source
+from .data import Adapter, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .evaluation import PREDICT_ROWS, Figures, check_out, evaluate, predict
 from .layers import Layer
 from .losses import Loss, PenalizedLoss
-from .metrics import Metric, weighted
-from .metrics import named as named_metrics
+from .metrics import Metric
 from .naming import snake_case
-from .objective import Objective, sequence
+from .objective import Objective
 from .optimizers import SGD, Optimizer
 from .parameters import Changes, Parameters
+from .ports import Ports
 from .seeding import Streams
 from .trainer import FitOptions, Trainer, TrainingState, trainer_for
 from .validation import OwnAttributes, check_integer, check_real
@@ -59,6 +67,7 @@ class Model(OwnAttributes):
         self.layer = layer
         self.seed = None if seed is None else check_integer("Model", "seed", seed, 0)
         self.dtype = check_dtype(dtype)
+        self.ports = Ports.of(layer)
         self.name = name or snake_case(type(self).__name__)
         self.streams = Streams.split(self.seed)
         self.optimizer: Optimizer = SGD(0.01)
@@ -77,6 +86,8 @@ class Model(OwnAttributes):
         self._prepared: Optimizer | None = None  # the optimizer that was built for these parameters
         self._own: Optimizer | None = None  # the same, also after the layers have changed: it starts again
         self._stopped = False
+        if self.ports.row_shape is not None:
+            self._build(self.ports.row_shape, initialize=True)
 
     # ---- build and compile
 
@@ -108,12 +119,13 @@ class Model(OwnAttributes):
         linked, terms = self._objective, self._loss_in_use
         if linked and terms is linked.terms and self._linked_at == Changes.count and linked.rows == self.training_rows:
             return linked
-        terms = terms or self._default_loss(None)
+        terms = self.ports.sized(terms or self._default_loss(None), self.layer)
         if linked is None or linked.terms != terms or not linked.is_current:
             linked = Objective.link(self.layer, terms, self.params, self.streams, self.training_rows)
         elif linked.rows != self.training_rows:
             linked = linked.with_rows(self.training_rows)
         self._objective = linked
+        self.ports.place(self.metrics, terms.loss)
         linked.claim()
         self._linked_at = Changes.count
         return linked
@@ -160,6 +172,7 @@ class Model(OwnAttributes):
         loss: Loss | PenalizedLoss | str | None = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        loss_weights: Any = None,
     ) -> None:
         """Choose how to train. Defaults: SGD(0.01), and the loss that fits the last layer.
 
@@ -167,11 +180,15 @@ class Model(OwnAttributes):
         metrics           Metric or Loss objects, functions such as scikit-learn's, or Keras strings, one or a list;
                           their names are History's keys
         weighted_metrics  the same; these use the weights of rows and classes
+        loss_weights      of the outputs, if there are several; 1 if not given
+
+        If the model has several outputs, each of these is a dict by output, or a list in the order of the outputs.
         """
         optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
-        terms = None if loss is None else losses.get("compile: loss", loss)
-        measured = named_metrics("compile: metrics", metrics)
-        measured |= weighted("compile: weighted_metrics", weighted_metrics, measured)
+        terms = None if loss is None else self.ports.loss("compile: loss", loss, loss_weights)
+        measured = {} if terms is None else self.ports.loss_metrics(terms.loss)
+        measured |= self.ports.metrics("compile: metrics", metrics)
+        measured |= self.ports.weighted_metrics("compile: weighted_metrics", weighted_metrics, measured)
         if optimizer is not self.optimizer:
             _check_unused("compile", optimizer)
         self.optimizer, self.loss, self.metrics, self._loss_in_use = optimizer, terms, measured, terms
@@ -182,9 +199,8 @@ class Model(OwnAttributes):
         """The names of what `evaluate` returns: "loss", then the metrics."""
         return ["loss", *self.metrics]
 
-    def _default_loss(self, targets: np.ndarray | None) -> PenalizedLoss:
-        last = (sequence(self.layer) or [self.layer])[-1]
-        return PenalizedLoss(losses.default_for(last, targets))
+    def _default_loss(self, targets: np.ndarray | None, widths: tuple[int, ...] = ()) -> PenalizedLoss:
+        return self.ports.default_loss(self.layer, targets, widths)
 
     def prepare_optimizer(self, who: str = "fit") -> None:
         """Build the optimizer for the model's parameters, if it is new."""
@@ -241,6 +257,7 @@ class Model(OwnAttributes):
         check_verbose("fit", verbose)
         state, watching = TrainingState.starting_at(initial_epoch), as_list("fit", callbacks)
         split = validation_split if validation_data is None else 0.0
+        self.ports.check_class_weight("fit", class_weight)
         adapter = self._adapt("fit", x, y, sample_weight, None if split else class_weight, steps_per_epoch)
         train, held_out = self._sources(adapter, self.loss, validation_data, validation_steps)
         if split:
@@ -283,6 +300,7 @@ class Model(OwnAttributes):
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Make one update on these rows. Return the loss before it, and the metrics, as `evaluate` does."""
+        self.ports.check_class_weight("train_on_batch", class_weight)
         source = self._source(self._adapt("train_on_batch", x, y, sample_weight, class_weight))
         self.build(source.row_shape)
         self.prepare_optimizer("train_on_batch")
@@ -330,6 +348,7 @@ class Model(OwnAttributes):
         class_weight: Mapping[int, float] | None = None,
         steps: int | None = None,
     ) -> Adapter:
+        x, y, sample_weight = self.ports.pack(who, x, y, sample_weight)
         arrays = (x, y, sample_weight, class_weight, steps)
         return data.adapt(who, *arrays, dtype=self.dtype, row_shape=self.input_shape)
 
@@ -344,16 +363,20 @@ class Model(OwnAttributes):
 
         The targets decide on the loss if none is chosen. Data that cannot be used decide nothing.
         """
-        terms = chosen or self._default_loss(adapter.targets)
+        terms = chosen or self._default_loss(adapter.targets, adapter.widths)
         loss = terms.loss
         if self.input_shape is None:
             spec = infer_spec(self.layer, loss, adapter, self.dtype)
         else:
-            spec = DataSpec(self.dtype, self.input_shape, self.output_shape, loss.labels, loss.sparse)
+            spec = make_spec(self.layer, loss, self.dtype, self.input_shape, self.output_shape)
         train, held_out = adapter.source(spec), None
         if validation_data is not None:
+            validation_data = self.ports.pack_validation(validation_data)
             held_out = data.adapt_validation(validation_data, steps, self.dtype, spec.row_shape).source(spec)
         self._loss_in_use = chosen if adapter.targets is None else terms
+        if chosen is None and self.ports.outputs:
+            measured = self.ports.loss_metrics(loss)
+            self.metrics = measured | {name: metric for name, metric in self.metrics.items() if name not in measured}
         return train, held_out
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any = None) -> Examples:
@@ -426,6 +449,7 @@ class Model(OwnAttributes):
         check_verbose("predict", verbose)
         size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
+        x = self.ports.pack_x("predict", x)
         if not self.built:
             x = self._build_for_inputs(x)
         source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
@@ -435,7 +459,7 @@ class Model(OwnAttributes):
         elif source.rows is not None:
             out = np.empty((source.rows, *self.output_shape), self.dtype)
         try:
-            return predict(self.layer, source, size, out, callback_list)
+            return self.ports.unpack(predict(self.layer, source, size, out, callback_list), self.layer)
         finally:
             callback_list.close_all()
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .data import Examples
-from .layers import Chain, Layer
-from .losses import Loss, PenalizedLoss
+from .layers import Chain, Graph, Layer
+from .losses import Loss, OutputLosses, PenalizedLoss
 from .parameters import Changes, Parameters, Penalty
 from .seeding import Streams
 
@@ -66,10 +66,7 @@ class Objective:
         """Join layers and loss. If the last layer is the activation that belongs to the loss (`Loss.link`), the loss is
         computed from that layer's input, the logits: no clip, no overflow, no gradient lost in a saturated output.
         """
-        leaves, loss, activation = sequence(network), terms.loss, None
-        link = None if loss.from_logits else loss.link
-        if link is not None and leaves and isinstance(leaves[-1], link):
-            loss, activation = loss.on_logits(), leaves.pop()
+        leaves, loss, activation = _without_activation(network, terms.loss)
         frozen = _frozen(network, params)
         trainable = tuple((layer, layer.trainable) for _, layer in network.walk())
         penalties = tuple(_regions(terms, params, frozen))
@@ -176,8 +173,46 @@ class Objective:
         return replace(self, penalties=())
 
 
+def _without_activation(network: Layer, loss: Loss) -> tuple[list[Layer], Loss, Layer | None]:
+    """Leave out the output activations that belong to the loss: the other layers, the loss on logits, and they."""
+    leaves = sequence(network)
+    if isinstance(network, Graph) and leaves == [network]:
+        return _open_outputs(network, loss)
+    if leaves and _contains(loss, leaves[-1]):
+        return leaves[:-1], loss.on_logits(), leaves[-1]
+    return leaves, loss, None
+
+
+def _contains(loss: Loss, layer: Layer) -> bool:
+    """True if the loss can be computed from the input of this output activation."""
+    return loss.link is not None and not loss.from_logits and isinstance(layer, loss.link)
+
+
+def _open_outputs(graph: Graph, loss: Loss) -> tuple[list[Layer], Loss, Layer | None]:
+    """The same for each output of a graph whose activation nothing else uses."""
+    losses = loss.losses if isinstance(loss, OutputLosses) else (loss,)
+    nodes = {node.name: node for node in graph.nodes}
+    used = [source for node in graph.nodes for source in node.sources]
+    outputs, activations, linked = list(graph.output_names), dict[str, tuple[Layer, str]](), list(losses)
+    for place, (name, part) in enumerate(zip(graph.output_names, losses, strict=True)):
+        node = nodes.get(name)
+        if node and _contains(part, node.layer) and name not in used and node.sources[0] not in outputs:
+            outputs[place], linked[place] = node.sources[0], part.on_logits()
+            activations[name] = (node.layer, node.sources[0])
+    if not activations:
+        return [graph], loss, None
+    body = graph.ending_in(tuple(outputs))
+    if not isinstance(loss, OutputLosses):
+        return [body], linked[0], nodes[graph.output_names[0]].layer
+    ends = Graph({name: graph.shapes[name] for name in outputs}, activations, graph.output_names)
+    ends.shapes = {name: graph.shapes[name] for name in (*outputs, *graph.output_names)}
+    return [body], replace(loss, losses=tuple(linked)), ends
+
+
 def sequence(network: Layer) -> list[Layer]:
     """Return the layers that run one after the other: those of a Chain, and of the Chains inside it."""
+    if type(network) is Graph and network.line is not None:
+        return [leaf for inner in network.line for leaf in sequence(inner)]
     if type(network) is not Chain:
         return [network]
     return [leaf for inner in network.layers for leaf in sequence(inner)]

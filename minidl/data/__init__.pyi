@@ -2,13 +2,16 @@ from ._adapters import Adapter as Adapter
 from ._adapters import DataSpec as DataSpec
 from ._adapters import DiskData as DiskData
 from ._adapters import Inputs as Inputs
+from ._adapters import JoinedTargets as JoinedTargets
 from ._adapters import adapt as adapt
 from ._adapters import adapt_inputs as adapt_inputs
 from ._adapters import adapt_validation as adapt_validation
 from ._adapters import peek as peek
+from ._adapters import yields_batches as yields_batches
 from ._batches import BatchStream as BatchStream
 from ._batches import Examples as Examples
 from ._batches import Source as Source
+from ._batches import is_indexed as is_indexed
 from ._batches import split as split
 from ._hdf5 import HDF5Data as HDF5Data
 from ._validation import check_width as check_width
@@ -16,5 +19,6 @@ from ._validation import finite as finite
 from ._validation import inputs as inputs
 from ._validation import numeric as numeric
 from ._validation import row_weights as row_weights
+from ._validation import target_rows as target_rows
 from ._validation import targets as targets
 from ._validation import unpack_batch as unpack_batch

@@ -8,6 +8,7 @@ Here x and y are the arguments of `fit`. `Inputs` are rows of x without y, for `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -15,13 +16,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, ShapeError
 from ..validation import Interval, check_integer
 from ._batches import BatchStream, Examples, Source, is_indexed
-from ._validation import check_width, finite, inputs, row_weights, rows, target_rows, targets, unpack_batch
+from ._validation import (
+    check_width,
+    finite,
+    inputs,
+    output_weights,
+    row_weights,
+    rows,
+    target_rows,
+    targets,
+    unpack_batch,
+)
 
 ClassWeight = Mapping[int, float] | None
 Shape = tuple[int, ...]
+Widths = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,7 @@ class DataSpec:
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that the values of y must lie in
     sparse                   True if a row of y is one class number, not a number for each output
+    outputs                  of a model with several outputs: name and expectations of each; side by side in y
     """
 
     dtype: np.dtype[Any]
@@ -38,17 +51,47 @@ class DataSpec:
     output_shape: Shape
     labels: Interval
     sparse: bool
+    outputs: tuple[tuple[str, DataSpec], ...] = ()
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
         x = inputs(who, x, self.dtype, self.row_shape)
-        return self.join(who, x, target_rows(who, y, x), sample_weight, class_weight)
+        return self.join(who, x, target_rows(who, y, x), widths_of(y), sample_weight, class_weight)
 
-    def join(self, who: str, x: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: ClassWeight) -> Examples:
-        """Check y and the weights, and join them to an x that is checked."""
-        check_width(who, y, self.output_shape, self.sparse)
-        y = targets(who, y, self.labels, self.dtype)
+    def join(
+        self, who: str, x: np.ndarray, y: np.ndarray, widths: Widths, sample_weight: Any, class_weight: ClassWeight
+    ) -> Examples:
+        """Check y and the weights, and join them to an x that is checked. widths: as in `Adapter`."""
+        y = self._targets(who, y, widths)
+        if self.outputs:
+            return Examples(x, y, output_weights(who, sample_weight, y, len(self.outputs)))
         return Examples(x, y, row_weights(who, sample_weight, class_weight, y))
+
+    def _targets(self, who: str, y: np.ndarray, widths: Widths) -> np.ndarray:
+        if not self.outputs:
+            check_width(who, y, self.output_shape, self.sparse)
+            return targets(who, y, self.labels, self.dtype)
+        wanted = [1 if spec.sparse else math.prod(spec.output_shape) for _, spec in self.outputs]
+        if not widths and y.shape[1:] != (sum(wanted),):
+            needs = ", ".join(f"{name} {width}" for (name, _), width in zip(self.outputs, wanted, strict=True))
+            raise ShapeError(
+                f"{who}: y has rows of shape {y.shape[1:]}, the outputs take {sum(wanted)} numbers: {needs}"
+            )
+        parts = np.split(y, np.cumsum(widths or wanted)[:-1], axis=1)
+        pairs = zip(self.outputs, parts, strict=True)
+        checked = [spec._targets(f"{who}: output {name}", part, ()) for (name, spec), part in pairs]
+        return np.concatenate(checked, axis=1)
+
+
+class JoinedTargets(np.ndarray):
+    """The targets of several outputs, side by side (m, numbers).   widths: the columns of each."""
+
+    widths: Widths = ()
+
+
+def widths_of(y: Any) -> Widths:
+    """Return the columns of each output in y; () if y is not made of several parts."""
+    return y.widths if isinstance(y, JoinedTargets) else ()
 
 
 class DiskData:
@@ -80,6 +123,7 @@ class Adapter(NamedTuple):
 
     row_shape  of x as the user passed it
     targets    all of y, or that of the first batch, as (m, outputs); None for a Source
+    widths     the columns in it of each output, if the targets of several outputs were passed by output
     source     makes the source of batches, checked against the DataSpec
     stored     True for a DiskData, whose rows the model can get in another shape
     """
@@ -88,6 +132,7 @@ class Adapter(NamedTuple):
     targets: np.ndarray | None
     source: Callable[[DataSpec], Source]
     stored: bool = False
+    widths: Widths = ()
 
 
 def adapt(
@@ -109,8 +154,9 @@ def adapt(
     if not (isinstance(x, Source) or yields_batches(x)):
         _check_no_steps(who, steps)
         x = inputs(who, x, dtype, row_shape)
-        y = target_rows(who, y, x)
-        return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, sample_weight, class_weight))
+        widths, y = widths_of(y), target_rows(who, y, x)
+        join = (sample_weight, class_weight)
+        return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, widths, *join), widths=widths)
     if y is not None or sample_weight is not None:
         raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
     if isinstance(x, Source):
@@ -136,7 +182,7 @@ def _adapt_stream(
         stream.check(stream.first)
         return stream
 
-    return Adapter(x.shape[1:], target_rows(who, y, x), source)
+    return Adapter(x.shape[1:], target_rows(who, y, x), source, widths=widths_of(y))
 
 
 def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: Shape) -> Adapter:

@@ -70,7 +70,7 @@ class Examples(Source):
         """Return some of the rows: a view for a slice, a copy for an array of indices."""
         if isinstance(part, slice):
             return Examples(self.x[part], self.y[part], None if self.weight is None else self.weight[part])
-        weight = None if self.weight is None else self.weight.take(part)
+        weight = None if self.weight is None else self.weight.take(part, axis=0)
         return Examples(self.x.take(part, axis=0), self.y.take(part, axis=0), weight)
 
     def epoch_order(self, size: int, rng: np.random.Generator) -> np.ndarray | None:
@@ -110,7 +110,8 @@ def split(
     if not 0 < at < len(source):
         raise SettingError(f"{who}: validation_split={fraction} of {len(source)} examples leaves one side empty")
     first, last = source[:at], source[at:]
-    first.weight = row_weights(who, first.weight, class_weight, first.y)
+    if class_weight is not None:
+        first.weight = row_weights(who, first.weight, class_weight, first.y)
     return first, last
 
 

@@ -186,6 +186,14 @@ def row_weights(
     return weight
 
 
+def output_weights(who: str, given: Any, y: np.ndarray, outputs: int) -> np.ndarray | None:
+    """Return the weights of rows for a model with several outputs: (m,), or (m, outputs) if they differ."""
+    if given is None or np.shape(given)[1:] != (outputs,):
+        return row_weights(who, given, None, y)
+    columns = [row_weights(who, column, None, y) for column in np.asarray(given).T]
+    return np.stack([column for column in columns if column is not None], axis=1)
+
+
 def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         raise SettingError(f"{who}: class_weight must be a dict such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")

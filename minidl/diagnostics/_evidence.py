@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from .._recording import LayerPass, record_passes
 from ..data import Examples
 from ..layers import Dropout, GaussianNoise, Layer, Sigmoid
-from ..losses import Loss, Poisson
+from ..losses import Loss, OutputLosses, Poisson
 from ..model import Model
 from ..objective import Objective
 from ..parameters import Parameter
@@ -81,7 +82,7 @@ class Signals:
     @cached_property
     def classes(self) -> np.ndarray | None:
         """The class of each of all rows; None if the targets are not classes (Poisson's are counts)."""
-        return None if isinstance(self.loss_function, Poisson) else class_labels(self.all_rows.y)
+        return None if isinstance(self.loss_function, Poisson | OutputLosses) else class_labels(self.all_rows.y)
 
 
 def collect_signals(model: Model, x: Any, y: Any, rows: int = 300) -> Signals:
@@ -117,7 +118,8 @@ def without_noise(objective: Objective) -> Objective:
 def sequence(objective: Objective) -> list[tuple[str, Layer]]:
     """The layers that the objective runs one after the other, with their paths."""
     paths = {id(layer): path for path, layer in objective.network.walk()}
-    return [(paths[id(layer)], layer) for layer in objective.layers.layers]
+    # the part of a graph without its output activations is not in the network itself
+    return [(paths.get(id(layer), ""), layer) for layer in objective.layers.layers]
 
 
 def is_regularized(objective: Objective) -> bool:
@@ -240,6 +242,8 @@ def class_labels(y: np.ndarray) -> np.ndarray | None:
 
 def chance_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
     """The loss of even odds (ln 2, ln C) if the loss takes probabilities, else `constant_loss`."""
+    if isinstance(loss, OutputLosses):
+        return _summed(chance_loss, loss, y)
     if loss.link is None:
         return constant_loss(loss, y, shape)
     return float(loss.on_logits().value(np.zeros((len(y), *shape), y.dtype), y))
@@ -247,6 +251,8 @@ def chance_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
 
 def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
     """The loss if every prediction is the mean target, or the shares of the classes.   shape: that of one output."""
+    if isinstance(loss, OutputLosses):
+        return _summed(constant_loss, loss, y)
     one_hot = y if y.shape[1:] == shape else (y == np.arange(shape[0])).astype(y.dtype)  # labels in one column
     constant = one_hot.mean(axis=0, dtype=np.float64)
     if loss.link is not None:
@@ -254,3 +260,7 @@ def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
         constant = np.log(p / (1 - p)) if issubclass(loss.link, Sigmoid) else np.log(p)
         loss = loss.on_logits()
     return float(loss.value(np.broadcast_to(constant, (len(y), *shape)).astype(y.dtype), y))
+
+
+def _summed(of_one: Callable[..., float], loss: OutputLosses, y: np.ndarray) -> float:
+    return sum(part.weight * of_one(part.loss, y[:, part.y], (part.p.stop - part.p.start,)) for part in loss.parts())

@@ -6,6 +6,7 @@ from ._crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCro
 from ._lookup import LOSSES as LOSSES
 from ._lookup import default_for as default_for
 from ._lookup import get as get
+from ._outputs import OutputLosses as OutputLosses
 from ._regression import Hinge as Hinge
 from ._regression import Huber as Huber
 from ._regression import MeanAbsoluteError as MeanAbsoluteError

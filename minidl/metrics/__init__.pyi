@@ -30,6 +30,8 @@ from ._means import MeanSquaredError as MeanSquaredError
 from ._means import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
 from ._means import RootMeanSquaredError as RootMeanSquaredError
 from ._means import SparseCategoricalAccuracy as SparseCategoricalAccuracy
+from ._outputs import OutputLoss as OutputLoss
+from ._outputs import OutputMetric as OutputMetric
 from ._overlaps import BinaryIoU as BinaryIoU
 from ._overlaps import IoU as IoU
 from ._overlaps import MeanIoU as MeanIoU

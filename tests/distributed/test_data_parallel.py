@@ -68,6 +68,18 @@ def test_any_number_of_processes_gives_the_weights_of_one_process(tmp_path, proc
 
 
 @mpi
+@pytest.mark.parametrize("processes", [2, 4])
+def test_a_graph_with_several_inputs_and_outputs(tmp_path, processes):
+    model, history = mpi_programs.trained_graph(mpi_programs.clipped())
+    done = start(tmp_path, processes, "graph")
+    assert done.returncode == 0, done.stderr
+    for result in saved(tmp_path, processes):
+        assert np.abs(result["theta"] - model.params.theta).max() < 1e-10
+        for name, values in history.items():
+            assert np.allclose(result[name], values, rtol=0, atol=1e-10), name
+
+
+@mpi
 def test_local_batches_may_differ_in_number_and_size(tmp_path):
     model = mpi_programs.network(Adam(0.05), penalty=mpi_programs.LOCAL_PENALTY)
     model.fit(mpi_programs.local_batches([0, 1, 2]), epochs=3, shuffle=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minidl import Sequential
+from minidl import Model, Sequential
 from minidl.callbacks import BackupAndRestore, Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
 from minidl.distributed import DataParallel
-from minidl.layers import BatchNormalization, Dense, Dropout, Sigmoid, Tanh
+from minidl.layers import BatchNormalization, Concatenate, Dense, Dropout, Graph, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy
 from minidl.metrics import Precision
 from minidl.optimizers import Adam, Clip
@@ -40,6 +40,23 @@ def trained(optimizer, **options):
     model = network(optimizer)
     options |= {"validation_split": 0.1, "sample_weight": WEIGHTS}
     history = model.fit(X, Y, batch_size=10, epochs=4, verbose=2, **options)
+    return model, history.history
+
+
+def trained_graph(optimizer):
+    """Train a graph with two inputs, two outputs, and weights of rows for one of them."""
+    layers = {
+        "h": (Dense(6), "a"),
+        "t": (Tanh(), "h"),
+        "both": (Concatenate(), "t", "b"),
+        "y": (Dense(1), "both"),
+        "l": (Dense(1), "both"),
+        "z": (Sigmoid(), "l"),
+    }
+    model = Model(Graph({"a": (3,), "b": (2,)}, layers, ("y", "z")), seed=3, dtype="float64")
+    model.compile(optimizer, {"y": "mse", "z": BinaryCrossentropy()}, {"z": "accuracy"}, {"y": "mae"}, [1.0, 0.5])
+    data = {"x": {"a": X[:, :3], "b": X[:, 3:]}, "y": {"y": X.sum(axis=1), "z": Y}, "sample_weight": {"y": WEIGHTS}}
+    history = model.fit(**data, batch_size=10, epochs=4, verbose=0, validation_split=0.1)
     return model, history.history
 
 
@@ -119,6 +136,10 @@ class Program:
 
     def same(self):
         model, history = trained(self.parallel(clipped()))
+        self.save(model, **history)
+
+    def graph(self):
+        model, history = trained_graph(self.parallel(clipped()))
         self.save(model, **history)
 
     def unseeded(self):

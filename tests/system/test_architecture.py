@@ -45,6 +45,7 @@ MODULES = [
     "_summary",
     "_weights",
     "_building",
+    "ports",
     "model",
     "sequential",
     "registry",

@@ -48,7 +48,7 @@ def make_spec(
             (name, make_spec(layer, part, dtype, row_shape, shape))
             for name, part, shape in zip(loss.names, loss.losses, layer.output_shapes, strict=True)
         )
-    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse, outputs)
+    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse, outputs, loss.any_width)
 
 
 def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

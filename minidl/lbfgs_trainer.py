@@ -27,6 +27,9 @@ class LBFGSTrainer(Trainer):
         if isinstance(self.source, BatchStream) and self.source.passes_once:
             remedy = "pass arrays, or an object with __len__ and __getitem__"
             raise SettingError(f"fit: LBFGS needs all batches many times, a generator yields them once; {remedy}")
+        if self.objective.limits:
+            remedy = "remove the constraints, or use an optimizer that takes steps, such as Adam()"
+            raise SettingError(f"fit: LBFGS cannot keep constraints such as MaxNorm; {remedy}")
         params, state, logs = self.objective.params, self.state, Figures()
         theta, accepted = params.theta, params.theta.copy()
         evaluated = begun = False  # SciPy evaluates the start first, and makes no iteration if it is good enough

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .constraints import Constraint
 from .data import Examples
 from .layers import Chain, Graph, Layer
 from .losses import Loss, OutputLosses, PenalizedLoss
-from .parameters import Changes, Parameters, Penalty
+from .parameters import Changes, Parameter, Parameters, Penalty
 from .seeding import Streams
 
 Region = slice | np.ndarray  # of theta: a slice, or an array of indices
@@ -44,6 +45,7 @@ class Objective:
     frozen      the indices in theta that training leaves as they are; empty if every layer is trainable
     trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
+    limits      the trainable parameters that have a constraint, each with it
     """
 
     network: Layer
@@ -58,6 +60,7 @@ class Objective:
     frozen: np.ndarray
     trainable: tuple[tuple[Layer, bool], ...]
     stateful: tuple[tuple[Layer, str], ...]
+    limits: tuple[tuple[Parameter, Constraint], ...]
 
     @classmethod
     def link(
@@ -73,7 +76,7 @@ class Objective:
         stateful = tuple((layer, name) for layer, _ in trainable for name in layer.state_names)
         layers = Chain(*leaves)
         settings = (network, terms, layers, activation, loss, penalties, params, streams, rows)
-        linked = cls(*settings, frozen, trainable, stateful)
+        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)))
         linked.mark_first()
         return linked
 
@@ -228,6 +231,13 @@ def _frozen(network: Layer, params: Parameters) -> np.ndarray:
         for parameter in layer.parameters.values()
     ]
     return np.concatenate(parts) if parts else np.empty(0, int)
+
+
+def _limits(network: Layer) -> Iterator[tuple[Parameter, Constraint]]:
+    """Yield the parameters with a constraint, each with it, without those of layers that are not trainable."""
+    for _, layer in network.walk():
+        if layer.trainable:
+            yield from ((p, p.constraint) for p in layer.parameters.values() if p.constraint is not None)
 
 
 def _regions(terms: PenalizedLoss, params: Parameters, frozen: np.ndarray) -> Iterator[tuple[Region, Penalty]]:

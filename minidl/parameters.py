@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from . import validation
+from .constraints import Constraint
 from .errors import NotBuiltError, SettingError, ShapeError
 from .initializers import Initializer, check_initializer
 
@@ -58,6 +59,7 @@ class Parameter:
     penalized    True if the penalties added to the loss apply to it; default: True for matrices (kernels), False for
                  vectors (biases)
     regularizer  a penalty on this parameter alone
+    constraint   puts the value back into a set after every update
     """
 
     def __init__(
@@ -67,13 +69,14 @@ class Parameter:
         *,
         penalized: bool | None = None,
         regularizer: Penalty | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         if not isinstance(shape, tuple | list):
             raise SettingError(f"Parameter: shape must be a tuple such as (3,), got {shape!r}")
         self.shape = tuple(validation.check_integer("Parameter", "each of shape", n, 1) for n in shape)
         self.initializer = check_initializer("Parameter", "initializer", initializer)
         self.penalized = len(self.shape) > 1 if penalized is None else penalized
-        self.regularizer = regularizer
+        self.regularizer, self.constraint = regularizer, constraint
         self.size = math.prod(self.shape)
 
     def __repr__(self) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from . import losses
+from . import losses, metrics  # metrics: its classes are loaded when a model has some
 from .data import DiskData, JoinedTargets, Source, is_indexed, numeric, target_rows, unpack_batch, yields_batches
 from .errors import DataError, SettingError, ShapeError
 from .layers import Graph, Layer, apart, side_by_side
 from .losses import Loss, OutputLosses, PenalizedLoss
-from .metrics import Metric, OutputLoss, OutputMetric, Weighted, weighted
-from .metrics import named as named_metrics
+from .metrics import Metric
 from .objective import sequence
 from .validation import check_real
 
@@ -173,25 +172,28 @@ class Ports:
     def metrics(self, what: str, given: Any) -> dict[str, Metric]:
         """Return the metrics, of each output under names such as "price_mae"."""
         if not self.outputs:
-            return named_metrics(what, given)
-        return {f"{name}_{own}": OutputMetric(metric, place) for name, own, metric, place in self._metrics(what, given)}
+            return metrics.named(what, given)
+        return {
+            f"{name}_{own}": metrics.OutputMetric(metric, place)
+            for name, own, metric, place in self._metrics(what, given)
+        }
 
     def _metrics(self, what: str, given: Any) -> Iterator[tuple[str, str, Metric, int]]:
         """Yield the name of the output, the metric's own name, the metric, and the number of the output."""
         one = not isinstance(given, Mapping | tuple | list)  # for every output, which has a metric of its own
         each = {name: copy.deepcopy(given) for name in self.outputs} if one else given
         for name, items in _in_order(what, "metrics", "outputs", self.outputs, each, partly=True).items():
-            for own, metric in named_metrics(f"{what} of {name}", items).items():
+            for own, metric in metrics.named(f"{what} of {name}", items).items():
                 yield name, own, metric, self.outputs.index(name)
 
     def weighted_metrics(self, what: str, given: Any, taken: Mapping[str, Metric]) -> dict[str, Metric]:
         """Return the same with metrics that use the weights of the rows."""
         if not self.outputs:
-            return weighted(what, given, taken)
+            return metrics.weighted(what, given, taken)
         found = dict[str, Metric]()
         for name, own, metric, place in self._metrics(what, given):
             free = f"{name}_weighted_{own}" if f"{name}_{own}" in taken else f"{name}_{own}"
-            found[free] = OutputMetric(Weighted(metric), place)
+            found[free] = metrics.OutputMetric(metrics.Weighted(metric), place)
         return found
 
     def default_loss(self, layer: Layer, targets: Any, widths: tuple[int, ...] = ()) -> PenalizedLoss:
@@ -209,12 +211,12 @@ class Ports:
         ]
         return PenalizedLoss(OutputLosses(self.outputs, tuple(terms), (1.0,) * len(terms)))
 
-    def place(self, metrics: Mapping[str, Metric], loss: Loss) -> None:
+    def place(self, measured: Mapping[str, Metric], loss: Loss) -> None:
         """Tell the metrics of single outputs their columns."""
         if isinstance(loss, OutputLosses):
             parts = list(loss.parts())
-            for metric in metrics.values():
-                if isinstance(metric, OutputMetric):
+            for metric in measured.values():
+                if isinstance(metric, metrics.OutputMetric):
                     metric.columns = parts[metric.place].y, parts[metric.place].p
 
     def loss_metrics(self, loss: Loss) -> dict[str, Metric]:
@@ -222,7 +224,7 @@ class Ports:
         if not isinstance(loss, OutputLosses):
             return {}
         return {
-            f"{name}_loss": OutputMetric(OutputLoss(part), place)
+            f"{name}_loss": metrics.OutputMetric(metrics.OutputLoss(part), place)
             for place, (name, part) in enumerate(zip(loss.names, loss.losses, strict=True))
         }
 

@@ -18,9 +18,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from ._traced import Traced, backpropagate
 from .errors import SettingError
 from .parameters import Penalty
-from .validation import check_real, hint, real
+from .validation import check_real, hint, real, setting
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,6 +113,38 @@ class L1L2(Penalty):
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         return L1(self.l1, self.m).gradient(w, m) + L2(self.l2, self.m).gradient(w, m)
+
+
+def _check_function(who: str, name: str, value: Any) -> Any:
+    if not callable(value) or isinstance(value, type):
+        raise SettingError(f"{who}: {name} must be a function of the weights, got {value!r}")
+    return value
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionPenalty(Penalty):
+    """R = function(w), whatever the number of rows, w the weights in one vector. dR/dw is found by reverse mode.
+
+    FunctionPenalty(lambda w: 0.01 * np.sum(np.abs(w)))   The functions that may be used are those of `FunctionLoss`.
+    """
+
+    function: Callable[[Any], Any] = setting(_check_function)
+
+    m = 1.0
+
+    def value(self, w: np.ndarray, m: float) -> Any:
+        return self._trace(w)[1].value[()]
+
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
+        source, found = self._trace(w)
+        return backpropagate(found, source, np.ones((), w.dtype))
+
+    def _trace(self, w: np.ndarray) -> tuple[Traced, Traced]:
+        source, name = Traced(w), getattr(self.function, "__name__", "the function")
+        found: Any = self.function(source)
+        if not isinstance(found, Traced) or found.shape != ():
+            raise SettingError(f"FunctionPenalty: {name} must compute one number from the weights, got {found!r}")
+        return source, found
 
 
 # Keras's strings and class names, on Keras's scale

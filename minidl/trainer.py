@@ -295,15 +295,20 @@ class Trainer:
 
 
 def update(objective: Objective, optimizer: Optimizer) -> None:
-    """Let the optimizer change theta. Frozen entries keep their values, even with momentum or weight decay."""
+    """Let the optimizer change theta. Frozen entries keep their values, even with momentum or weight decay.
+
+    Parameters with a constraint are put back into their set.
+    """
     theta, grad, frozen = objective.params.theta, objective.params.grad, objective.frozen
     if not len(frozen):
         optimizer.update(theta, grad)
-        return
-    kept = theta[frozen]
-    grad[frozen] = 0
-    optimizer.update(theta, grad)
-    theta[frozen] = kept
+    else:
+        kept = theta[frozen]
+        grad[frozen] = 0
+        optimizer.update(theta, grad)
+        theta[frozen] = kept
+    for parameter, constraint in objective.limits:
+        parameter.value = constraint(parameter.value)
 
 
 def finish(objective: Objective, optimizer: Optimizer) -> None:

@@ -164,6 +164,11 @@ EXAMPLES = {
 
         def gradient(self, w, m):
             return 4 * w**3 / m""",
+    "Constraint": """a constraint is a class that returns the weights to keep:
+
+    class MyConstraint(Constraint):
+        def __call__(self, w):  # a parameter after an update; do not write into w
+            return np.clip(w, -1, 1)""",
     "Layer": """a layer is a class with an equation and its derivative:
 
     class MyLayer(Layer):
@@ -334,8 +339,8 @@ ELSEWHERE = {
     "input_dim": _SHAPE,
     "batch_input_shape": _SHAPE,
     "batch_size": f"fit takes it; {_SHAPE}",
-    "kernel_constraint": f"minidl's layers have none, {_KERAS}",
-    "bias_constraint": f"minidl's layers have none, {_KERAS}",
+    "kernel_constraint": "Dense takes it",
+    "bias_constraint": "Dense takes it",
     "activity_regularizer": "minidl has penalties on weights alone, such as kernel_regularizer=L2.keras(0.01)",
     "trainable": "set it afterwards: layer.trainable = False",
     "dtype": "the model has one for all its layers: Sequential([...], dtype='float64')",

@@ -44,6 +44,7 @@ class DataSpec:
     labels                   the interval that the values of y must lie in
     sparse                   True if a row of y is one class number, not a number for each output
     outputs                  of a model with several outputs: name and expectations of each; side by side in y
+    any_width                True if a row of y may have as many numbers as the loss likes
     """
 
     dtype: np.dtype[Any]
@@ -52,6 +53,7 @@ class DataSpec:
     labels: Interval
     sparse: bool
     outputs: tuple[tuple[str, DataSpec], ...] = ()
+    any_width: bool = False
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
@@ -69,7 +71,8 @@ class DataSpec:
 
     def _targets(self, who: str, y: np.ndarray, widths: Widths) -> np.ndarray:
         if not self.outputs:
-            check_width(who, y, self.output_shape, self.sparse)
+            if not self.any_width:
+                check_width(who, y, self.output_shape, self.sparse)
             return targets(who, y, self.labels, self.dtype)
         wanted = [1 if spec.sparse else math.prod(spec.output_shape) for _, spec in self.outputs]
         if not widths and y.shape[1:] != (sum(wanted),):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from .. import initializers, losses, metrics, optimizers, regularizers, schedules
+from .. import constraints, initializers, losses, metrics, optimizers, regularizers, schedules
 from ..registry import LAYERS
 
 _INITIALIZERS = """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
-    RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+    RandomNormal RandomUniform Seeded TruncatedNormal VarianceScaling Zeros
 """
 _LOSSES = """
-    BinaryCrossentropy CategoricalCrossentropy Hinge Huber MeanAbsoluteError MeanSquaredError OutputLosses
-    PenalizedLoss Poisson SparseCategoricalCrossentropy
+    BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge
+    CosineSimilarity FunctionLoss
+    Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
+    MeanSquaredLogarithmicError OutputLosses PenalizedLoss Poisson SparseCategoricalCrossentropy SquaredHinge
 """
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives
@@ -21,14 +23,18 @@ _METRICS = """
     SparseCategoricalAccuracy SparseTopKCategoricalAccuracy SpecificityAtSensitivity TopKCategoricalAccuracy
     TrueNegatives TruePositives Weighted
 """
-_OPTIMIZERS = "AMSGrad Adagrad Adam AdamW Clip LBFGS MovingAverage Nadam RMSprop SGD"
-_REGULARIZERS = "BatchL2 L1 L1L2 L2"
+_OPTIMIZERS = """
+    AMSGrad Adadelta Adagrad Adam AdamW Adamax Clip LBFGS Lion MovingAverage Nadam RMSprop SGD WeightDecay
+"""
+_REGULARIZERS = "BatchL2 FunctionPenalty L1 L1L2 L2"
+_CONSTRAINTS = "MaxNorm MinMaxNorm NonNeg UnitNorm"
 _SCHEDULES = """
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay WarmUp
 """
 
 CLASSES: dict[str, type] = {
     **{f"layers.{cls.__name__}": cls for cls in LAYERS},
+    **{f"constraints.{name}": getattr(constraints, name) for name in _CONSTRAINTS.split()},
     **{f"initializers.{name}": getattr(initializers, name) for name in _INITIALIZERS.split()},
     **{f"losses.{name}": getattr(losses, name) for name in _LOSSES.split()},
     **{f"metrics.{name}": getattr(metrics, name) for name in _METRICS.split()},

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..constraints import Constraint
 from ..errors import ModelFileError, SettingError
 from ..initializers import Initializer
 from ..layers import Chain, Layer
@@ -34,7 +35,7 @@ Json = Any  # what json.dumps takes
 Customs = Mapping[str, Any]  # name -> class or function of the user's
 
 SERIES = 8  # longer lists of numbers are stored as arrays
-FAMILIES = (Layer, Initializer, Penalty, Loss, Metric, Optimizer, Schedule)
+FAMILIES = (Layer, Initializer, Penalty, Constraint, Loss, Metric, Optimizer, Schedule)
 
 
 class Encoder:

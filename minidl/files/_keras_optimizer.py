@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ModelFileError
 from ..model import Model
-from ..optimizers import SGD, Adagrad, Adam, AdamW, AMSGrad, Clip, Optimizer, RMSprop
+from ..optimizers import SGD, Adagrad, Adam, AdamW, AMSGrad, Clip, Optimizer, RMSprop, WeightDecay
 from ._hdf5_reader import FLOATS, HDF5Reader
 from ._keras_layout import Setter
 
@@ -46,9 +46,9 @@ def _slots(optimizer: Optimizer) -> Slots | None:
     return [[(name, 1.0)] for name in names if getattr(optimizer, name) is not None]
 
 
-def _without_clip(optimizer: Optimizer) -> Optimizer:
-    # clipping is a setting of Keras's optimizers, and has no state
-    return next(inner for inner in optimizer.walk() if not isinstance(inner, Clip))
+def _without_wrappers(optimizer: Optimizer) -> Optimizer:
+    # clipping and weight decay are settings of Keras's optimizers, and have no state
+    return next(inner for inner in optimizer.walk() if not isinstance(inner, Clip | WeightDecay))
 
 
 def _slot_arrays(model: Model, slots: Slots) -> Iterator[SlotArray]:
@@ -60,7 +60,7 @@ def _slot_arrays(model: Model, slots: Slots) -> Iterator[SlotArray]:
 
 def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
     """Return the arrays by path; none for an optimizer that has not started, or that Keras lacks."""
-    optimizer = _without_clip(model.optimizer)
+    optimizer = _without_wrappers(model.optimizer)
     if not optimizer.built or (slots := _slots(optimizer)) is None:
         return {}
     arrays = [np.array(optimizer.iterations, np.int64)]
@@ -77,7 +77,7 @@ def read_optimizer(file: HDF5Reader, model: Model) -> Setter:
     if not count:
         return lambda: None
     model.prepare_optimizer()
-    optimizer = _without_clip(model.optimizer)
+    optimizer = _without_wrappers(model.optimizer)
     slots = _slots(optimizer)
     arrays = [] if slots is None else list(_slot_arrays(model, slots))
     first = 1 if callable(optimizer.learning_rate) else 2  # Keras writes no rate if a schedule computes it

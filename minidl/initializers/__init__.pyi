@@ -19,3 +19,4 @@ from ._scaled import HeUniform as HeUniform
 from ._scaled import LecunNormal as LecunNormal
 from ._scaled import LecunUniform as LecunUniform
 from ._scaled import VarianceScaling as VarianceScaling
+from ._seeded import Seeded as Seeded

@@ -28,6 +28,7 @@ class Loss(Validated):
 
     labels, outputs  the intervals that y and p must lie in
     sparse           True if y (m, 1) holds class labels 0, ..., k - 1
+    any_width        True if y may have more or fewer columns than p
     exclusive        True if the k outputs are classes of which one is right, so that a vector is one row
     link             the output activation that belongs to the loss; after it, the model computes the loss from the
                      logits, with `on_logits()`
@@ -38,6 +39,7 @@ class Loss(Validated):
     labels: ClassVar[Interval] = REAL_LINE
     outputs: ClassVar[Interval] = REAL_LINE
     sparse: ClassVar[bool] = False
+    any_width: ClassVar[bool] = False
     exclusive: ClassVar[bool] = False
     from_logits: bool = False
 

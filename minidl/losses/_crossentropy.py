@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import DataError, ShapeError
 from ..layers import Sigmoid, Softmax
-from ..ops import log_softmax, relu, row_sums
+from ..ops import log_softmax, relu, row_sums, sigmoid, softmax
 from ..validation import Interval, boolean, real
 from ._base import Loss, divide_by_outputs, mean
 
@@ -120,6 +120,93 @@ class SparseCategoricalCrossentropy(Crossentropy):
         if not one_hot.any(axis=1).all():
             raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
         return CategoricalCrossentropy(self.from_logits)(one_hot, p, sample_weight)
+
+
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """l = sum_j y_j log(y_j / p_j);   dl/dp_j = -y_j / p_j.   y and p probabilities of the k classes.
+
+    Both are clipped to [eps, 1], eps = 1e-7 as in Keras; p is not divided by its sum. (Kullback & Leibler 1951)
+    """
+
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y, q = (np.minimum(np.maximum(a, 1e-7), 1) for a in (y, p))
+        return (y * np.log(y / q)).sum(axis=1), -y / q * (q == p)
+
+
+@dataclass(frozen=True)
+class BinaryFocalCrossentropy(Loss):
+    """l = a (1 - p_t)^gamma BinaryCrossentropy(p, y),   p_t = y p + (1 - y)(1 - p); the mean over the k outputs.
+
+    Entries that are already right count less. (Lin et al. 2017)
+
+    gamma                  at least 0; 0: BinaryCrossentropy
+    apply_class_balancing  False: a = 1; True: a = y alpha + (1 - y)(1 - alpha)
+    from_logits            p are logits, of which the sigmoid is taken
+    label_smoothing        s in [0, 1]: y is replaced by (1 - s) y + s / 2
+    """
+
+    apply_class_balancing: bool = boolean(default=False)
+    alpha: float = real("[0, 1]", default=0.25)
+    gamma: float = real("[0, inf)", default=2.0)
+    from_logits: bool = boolean(default=False)
+    label_smoothing: float = real("[0, 1]", default=0.0)
+
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = _smoothed(y, self.label_smoothing, 2)
+        p = sigmoid(p) if self.from_logits else p
+        q = _clipped(p)
+        entropy = -y * np.log(q) - (1 - y) * np.log(1 - q)
+        slope = (q - y) / (q * (1 - q)) * (q == p)
+        wrong = y + p - 2 * y * p  # 1 - p_t
+        focus = wrong**self.gamma
+        slope = focus * slope + self._focus_slope(wrong, y) * entropy
+        balance = y * self.alpha + (1 - y) * (1 - self.alpha) if self.apply_class_balancing else 1.0
+        slope = slope * p * (1 - p) if self.from_logits else slope
+        return mean(balance * focus * entropy), divide_by_outputs(balance * slope)
+
+    def _focus_slope(self, wrong: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The derivative of (1 - p_t)^gamma along p; entries that are exactly right have none."""
+        base = np.where(wrong == 0, 1, wrong)
+        return self.gamma * base ** (self.gamma - 1) * (1 - 2 * y) * (wrong != 0)
+
+
+@dataclass(frozen=True)
+class CategoricalFocalCrossentropy(Loss):
+    """l = -alpha sum_j (1 - p_j)^gamma y_j log p_j.   Classes that are already right count less. (Lin et al. 2017)
+
+    p is divided by its sum and clipped, as in CategoricalCrossentropy.
+
+    alpha            the weight of all classes, at least 0
+    gamma            at least 0; 0: alpha times CategoricalCrossentropy
+    from_logits      p are logits, of which the softmax is taken
+    label_smoothing  s in [0, 1]: y is replaced by (1 - s) y + s / k
+    """
+
+    alpha: float = real("[0, inf)", default=0.25)
+    gamma: float = real("[0, inf)", default=2.0)
+    from_logits: bool = boolean(default=False)
+    label_smoothing: float = real("[0, 1]", default=0.0)
+
+    labels = Interval("[0, 1]")
+    outputs = Interval("[0, 1]")
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = self.alpha * _smoothed(y, self.label_smoothing, y.shape[1])
+        n = softmax(p) if self.from_logits else p / row_sums(p)
+        q = _clipped(n)
+        focus, log_q = (1 - q) ** self.gamma, np.log(q)
+        slope = y * (self.gamma * focus / (1 - q) * log_q - focus / q) * (q == n)
+        scale = n if self.from_logits else 1 / row_sums(p)
+        return -row_sums(focus * y * log_q)[:, 0], (slope - row_sums(slope * n)) * scale
 
 
 def _smoothed(y: np.ndarray, smoothing: float, classes: int) -> np.ndarray:

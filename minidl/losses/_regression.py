@@ -1,11 +1,15 @@
 """Losses of numbers: distances of outputs and targets, margins, counts."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops import row_sums
 from ..validation import Interval, real
 from ._base import Loss, divide_by_outputs, mean
+
+EPSILON = 1e-7  # as in Keras
 
 
 @dataclass(frozen=True)
@@ -71,3 +75,94 @@ class Poisson(Loss):
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rate = p + 1e-7
         return mean(p - y * np.log(rate)), divide_by_outputs(1 - y / rate)
+
+
+@dataclass(frozen=True)
+class MeanAbsolutePercentageError(Loss):
+    """l = 100 |p - y| / max(|y|, eps), the mean over the k outputs;   dl/dp = 100 sign(p - y) / (k max(|y|, eps)).
+
+    eps = 1e-7 as in Keras: targets near 0 dominate the loss.
+    """
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        difference, scale = p - y, 100 / np.maximum(np.abs(y), EPSILON)
+        return mean(scale * np.maximum(difference, -difference)), divide_by_outputs(scale * np.sign(difference))
+
+
+@dataclass(frozen=True)
+class MeanSquaredLogarithmicError(Loss):
+    """l = d^2, d = log(1 + p) - log(1 + y), the mean over the k outputs;   dl/dp = 2 d / (k (1 + p)).
+
+    p and y below eps = 1e-7 count as eps, as in Keras; there the derivative is 0. y at least 0.
+    """
+
+    labels = Interval("[0, inf)")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        q = np.maximum(p, EPSILON)
+        difference = np.log1p(q) - np.log1p(np.maximum(y, EPSILON))
+        return mean(difference**2), divide_by_outputs(2 * difference / (1 + q) * (q == p))
+
+
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    """l = log cosh(p - y), the mean over the k outputs;   dl/dp = tanh(p - y) / k.
+
+    About (p - y)^2 / 2 near 0 and |p - y| - log 2 far from it, computed without overflow.
+    """
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        difference = p - y
+        distance = np.maximum(difference, -difference)
+        values = distance + np.log1p(np.exp(-2 * distance)) - math.log(2)
+        return mean(values), divide_by_outputs(np.tanh(difference))
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """l = -y . p / (|y| |p|), in [-1, 1];   dl/dp = (-y / |y| - l p / |p|) / |p|.   0 if y or p is 0.
+
+    Squared lengths below eps = 1e-12 count as eps, as in Keras.
+    """
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        direction, square = y / np.sqrt(np.maximum(row_sums(y * y), 1e-12)), row_sums(p * p)
+        length = np.sqrt(np.maximum(square, 1e-12))
+        u = p / length
+        values = -row_sums(direction * u)
+        return values[:, 0], (-direction - values * u * (square > 1e-12)) / length
+
+
+@dataclass(frozen=True)
+class SquaredHinge(Loss):
+    """l = max(1 - y p, 0)^2, the mean over the k outputs;   dl/dp = -2 y max(1 - y p, 0) / k.   y -1 or 1.
+
+    A label 0 counts as -1. The outputs p are margins, without an activation.
+    """
+
+    labels = Interval("[-1, 1]")
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = np.where(y == 0, -1, y)
+        missing = np.maximum(1 - y * p, 0)
+        return mean(missing**2), divide_by_outputs(-2 * y * missing)
+
+
+@dataclass(frozen=True)
+class CategoricalHinge(Loss):
+    """l = max(1 + max_j (1 - y_j) p_j - sum_j y_j p_j, 0): how far the right class is from leading by 1.
+
+    y (m, k) one-hot; the outputs p are margins, without an activation. dl/dp is 1 - y_j at the j of the maximum, minus
+    y, where l is above 0. (Crammer & Singer 2001; the 0 of the right class takes part in the maximum, as in Keras)
+    """
+
+    labels = Interval("[0, 1]")
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        others, rows = (1 - y) * p, np.arange(len(p))
+        best = others.argmax(axis=1)
+        margin = 1 + others[rows, best] - (y * p).sum(axis=1)
+        derivatives = -y
+        derivatives[rows, best] += (1 - y)[rows, best]
+        return np.maximum(margin, 0), derivatives * (margin > 0)[:, None]

@@ -1,7 +1,10 @@
+from ._adaptive import Adadelta as Adadelta
 from ._adaptive import Adagrad as Adagrad
 from ._adaptive import Adam as Adam
+from ._adaptive import Adamax as Adamax
 from ._adaptive import AdamW as AdamW
 from ._adaptive import AMSGrad as AMSGrad
+from ._adaptive import Lion as Lion
 from ._adaptive import Nadam as Nadam
 from ._adaptive import RMSprop as RMSprop
 from ._base import Optimizer as Optimizer
@@ -11,4 +14,5 @@ from ._lookup import get as get
 from ._sgd import SGD as SGD
 from ._wrappers import Clip as Clip
 from ._wrappers import MovingAverage as MovingAverage
+from ._wrappers import WeightDecay as WeightDecay
 from ._wrappers import Wrapper as Wrapper

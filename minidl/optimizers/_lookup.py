@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .. import validation
-from ._adaptive import Adagrad, Adam, AdamW, Nadam, RMSprop
+from ._adaptive import Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
 from ._base import Optimizer
 from ._lbfgs import LBFGS
 from ._sgd import SGD
@@ -15,6 +15,9 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "adam": Adam,
     "adamw": AdamW,
     "nadam": Nadam,
+    "adamax": Adamax,
+    "adadelta": Adadelta,
+    "lion": Lion,
     "lbfgs": LBFGS,
 }
 

@@ -101,6 +101,21 @@ class Clip(Wrapper):
 
 
 @dataclass(eq=False)
+class WeightDecay(Wrapper):
+    """theta <- theta - lr weight_decay theta, then the step of the wrapped optimizer. (Loshchilov & Hutter 2019)
+
+    All parameters decay, biases too, as with `weight_decay` of Keras's optimizers. WeightDecay(Adam()) is AdamW.
+    """
+
+    optimizer: Optimizer
+    weight_decay: float = real("[0, inf)", default=0.004, kw_only=True)
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        theta *= 1 - self.rate * self.weight_decay
+        super().update(theta, grad)
+
+
+@dataclass(eq=False)
 class MovingAverage(Wrapper):
     """The wrapped optimizer, with a moving average of the weights that replaces them at the end of fit.
 

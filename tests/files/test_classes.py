@@ -3,6 +3,7 @@
 import inspect
 
 from minidl import (
+    constraints,
     initializers,
     layers,
     losses,
@@ -14,6 +15,7 @@ from minidl import (
 from minidl.files._classes import CLASSES
 
 PUBLIC = {
+    "constraints": (constraints, constraints.Constraint),
     "initializers": (initializers, initializers.Initializer),
     "layers": (layers, layers.Layer),
     "losses": (losses, losses.Loss | losses.PenalizedLoss),
@@ -25,6 +27,7 @@ PUBLIC = {
 
 
 ABSTRACT = {
+    "Constraint",
     "Initializer",
     "Layer",
     "Loss",

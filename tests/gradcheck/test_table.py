@@ -2,6 +2,7 @@
 
 from dataclasses import MISSING, fields
 
+import numpy as np
 import pytest
 
 from minidl import layers, losses, regularizers
@@ -37,17 +38,27 @@ from minidl.layers import (
 )
 from minidl.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    FunctionLoss,
     Hinge,
     Huber,
+    KLDivergence,
+    LogCosh,
     Loss,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
     OutputLosses,
     Poisson,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
 )
-from minidl.regularizers import L1, L1L2, L2, BatchL2, Penalty
+from minidl.regularizers import L1, L1L2, L2, BatchL2, FunctionPenalty, Penalty
 
 LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it takes several inputs
     (Add(), ((4,), (4,))),
@@ -121,10 +132,20 @@ LOSSES = [  # a loss, and the number of outputs
     (BinaryCrossentropy(from_logits=True), 3),
     (BinaryCrossentropy(label_smoothing=0.1), 3),
     (BinaryCrossentropy(from_logits=True, label_smoothing=1.0), 3),
+    (BinaryFocalCrossentropy(), 1),
+    (BinaryFocalCrossentropy(from_logits=True), 3),
+    (BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.7, gamma=1.5, label_smoothing=0.1), 3),
     (CategoricalCrossentropy(), 3),
     (CategoricalCrossentropy(label_smoothing=0.1), 3),
     (CategoricalCrossentropy(from_logits=True), 3),
     (CategoricalCrossentropy(from_logits=True, label_smoothing=0.1), 3),
+    (CategoricalFocalCrossentropy(), 3),
+    (CategoricalFocalCrossentropy(alpha=0.7, gamma=1.5, label_smoothing=0.1), 3),
+    (CategoricalFocalCrossentropy(from_logits=True), 3),
+    (CategoricalHinge(), 3),
+    (CosineSimilarity(), 1),
+    (CosineSimilarity(), 3),
+    (FunctionLoss(lambda y, p: np.mean(np.square(p - y), axis=-1)), 3),
     (Hinge(), 1),
     (Hinge(), 3),
     (Huber(), 1),
@@ -133,20 +154,30 @@ LOSSES = [  # a loss, and the number of outputs
     (MeanAbsoluteError(), 3),
     (MeanSquaredError(), 1),
     (MeanSquaredError(), 3),
+    (KLDivergence(), 3),
+    (LogCosh(), 1),
+    (LogCosh(), 3),
+    (MeanAbsolutePercentageError(), 1),
+    (MeanAbsolutePercentageError(), 3),
+    (MeanSquaredLogarithmicError(), 1),
+    (MeanSquaredLogarithmicError(), 3),
     (MeanSquaredError() + L2(0.7) + L1(0.3), 2),
     (OutputLosses(("a",), (Huber(),), (0.3,), sizes=(2,)), 2),
     (OutputLosses(("a", "b"), (MeanSquaredError(), BinaryCrossentropy(from_logits=True)), (1.0, 0.3), sizes=(2, 1)), 3),
     (Poisson(), 1),
     (Poisson(), 3),
+    (SquaredHinge(), 1),
+    (SquaredHinge(), 3),
     (SparseCategoricalCrossentropy(), 3),
     (SparseCategoricalCrossentropy(from_logits=True), 3),
 ]
 
 PENALTIES = [L1(0.3), L1(1e4), L1L2(0.3), L1L2(l2=0.7), L1L2(1e4, 1e4), L2(0.7), L2(1e4)]
+PENALTIES += [FunctionPenalty(lambda w: 0.3 * np.sum(np.abs(w) + np.square(w)))]
 PENALTIES += [L1.keras(0.3), L2.keras(0.3), L1L2.keras(0.3, 0.7), L2.pytorch(0.3), BatchL2(0.7), BatchL2(0.7, m=3)]
 
-# settings of initial values, names and penalties, which do not change forward and backward
-ELSEWHERE = ("name", "_initializer", "_regularizer")
+# settings of initial values, names, penalties and constraints, which do not change forward and backward
+ELSEWHERE = ("name", "_initializer", "_regularizer", "_constraint")
 
 
 @pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=repr)

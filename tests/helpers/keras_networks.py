@@ -55,6 +55,10 @@ KERAS_OPTIMIZERS = {
     ),
     "Adagrad": (lambda o: o.Adagrad(0.1), lambda k: k.optimizers.Adagrad(0.1)),
     "clipped": (lambda o: o.Clip(o.Adam(0.02), value=0.1), lambda k: k.optimizers.Adam(0.02, clipvalue=0.1)),
+    "decayed": (
+        lambda o: o.WeightDecay(o.SGD(0.1, 0.9), weight_decay=0.1),
+        lambda k: k.optimizers.SGD(0.1, momentum=0.9, weight_decay=0.1),
+    ),
     "schedule": (
         lambda o: o.Adam(ExponentialDecay(0.1, 3, 0.5)),
         lambda k: k.optimizers.Adam(k.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)),

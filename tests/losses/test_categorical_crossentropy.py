@@ -9,6 +9,9 @@ from minidl import DataError, SettingError, ShapeError
 from minidl.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    KLDivergence,
     Loss,
     SparseCategoricalCrossentropy,
 )
@@ -146,6 +149,7 @@ def test_a_vector_is_one_row_of_classes():
     assert CategoricalCrossentropy()([0, 1, 0], [0.1, 0.8, 0.1]) == pytest.approx(-np.log(0.8), rel=1e-6)
 
 
-def test_the_two_losses_of_exclusive_classes_say_so():
+def test_the_losses_of_exclusive_classes_say_so():
     exclusive = {type(loss) for loss, _ in LOSSES if isinstance(loss, Loss) and loss.exclusive}
-    assert exclusive == {CategoricalCrossentropy, SparseCategoricalCrossentropy}
+    one_class = {CategoricalCrossentropy, SparseCategoricalCrossentropy, CategoricalFocalCrossentropy}
+    assert exclusive == one_class | {KLDivergence, CategoricalHinge}

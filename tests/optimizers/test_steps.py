@@ -13,14 +13,18 @@ from minidl import Sequential
 from minidl.layers import Dense, ReLU
 from minidl.optimizers import (
     SGD,
+    Adadelta,
     Adagrad,
     Adam,
+    Adamax,
     AdamW,
     AMSGrad,
     Clip,
+    Lion,
     MovingAverage,
     Nadam,
     RMSprop,
+    WeightDecay,
 )
 from minidl.schedules import CosineDecay, ExponentialDecay
 from tests.helpers.builders import vector
@@ -97,6 +101,13 @@ AS_IN_KERAS = {
     "adamw decay": lambda: AdamW(0.01, weight_decay=0.1),
     "nadam": lambda: Nadam(0.01),
     "nadam betas": lambda: Nadam(0.01, beta_1=0.7, beta_2=0.99),
+    "adamax": lambda: Adamax(0.01),
+    "adamax betas": lambda: Adamax(0.01, beta_1=0.7, beta_2=0.99, epsilon=1e-4),
+    "adadelta": lambda: Adadelta(1.0),
+    "adadelta rho": lambda: Adadelta(0.5, rho=0.8, epsilon=1e-4),
+    "lion": lambda: Lion(0.001),
+    "lion betas": lambda: Lion(0.001, beta_1=0.7, beta_2=0.9),
+    "weight decay": lambda: WeightDecay(SGD(0.05, momentum=0.9), weight_decay=0.1),
     "clip value": lambda: Clip(SGD(0.05, momentum=0.9), value=0.02),
     "clip norm": lambda: Clip(SGD(0.05, momentum=0.9), norm=0.1),
     "clip global norm": lambda: Clip(Adam(0.01), global_norm=0.1),
@@ -118,6 +129,8 @@ AS_IN_TORCH = {
     "adagrad": lambda: Adagrad(0.1, epsilon=TINY),
     "adam": lambda: Adam(0.01, epsilon=TINY),
     "adamw": lambda: AdamW(0.01, epsilon=TINY, weight_decay=0.1),
+    "adamax": lambda: Adamax(0.01, epsilon=TINY),
+    "adadelta": lambda: Adadelta(1.0),
     "nadam": lambda: Nadam(0.01, epsilon=TINY),
 }
 

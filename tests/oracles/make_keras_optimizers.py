@@ -40,6 +40,13 @@ def keras_optimizers():
         "adamw decay": k.AdamW(0.01, weight_decay=0.1),
         "nadam": k.Nadam(0.01),
         "nadam betas": k.Nadam(0.01, beta_1=0.7, beta_2=0.99),
+        "adamax": k.Adamax(0.01),
+        "adamax betas": k.Adamax(0.01, beta_1=0.7, beta_2=0.99, epsilon=1e-4),
+        "adadelta": k.Adadelta(1.0),
+        "adadelta rho": k.Adadelta(0.5, rho=0.8, epsilon=1e-4),
+        "lion": k.Lion(0.001),
+        "lion betas": k.Lion(0.001, beta_1=0.7, beta_2=0.9),
+        "weight decay": k.SGD(0.05, momentum=0.9, weight_decay=0.1),
         "clip value": k.SGD(0.05, momentum=0.9, clipvalue=0.02),
         "clip norm": k.SGD(0.05, momentum=0.9, clipnorm=0.1),
         "clip global norm": k.Adam(0.01, global_clipnorm=0.1),
@@ -63,6 +70,8 @@ def torch_optimizers(parameters):
         "adam": o.Adam(parameters, 0.01, eps=TINY),
         "amsgrad": None,  # PyTorch takes the maximum of the bias-corrected averages
         "adamw": o.AdamW(parameters, 0.01, weight_decay=0.1, eps=TINY),
+        "adamax": o.Adamax(parameters, 0.01, eps=TINY),
+        "adadelta": o.Adadelta(parameters, 1.0, rho=0.95, eps=1e-7),
         "nadam": o.NAdam(parameters, 0.01, momentum_decay=1.0, eps=TINY),
     }
 

@@ -109,7 +109,17 @@ def test_attributes_of_models_and_layers_that_a_page_names_exist(page, built):
 
 
 def test_the_counterparts_for_readers_of_other_libraries_exist(built):
-    packages = ("callbacks", "initializers", "layers", "losses", "metrics", "optimizers", "regularizers", "schedules")
+    packages = (
+        "callbacks",
+        "constraints",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "regularizers",
+        "schedules",
+    )
     known = {*dir(minidl), *dir(built["model"])}
     known |= {public for package in packages for public in dir(importlib.import_module(f"minidl.{package}"))}
     text = (TOP / "docs" / "coming-from.md").read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
 from . import callbacks as callbacks
+from . import constraints as constraints
 from . import datasets as datasets
 from . import diagnostics as diagnostics
 from . import distributed as distributed
@@ -7,6 +8,7 @@ from . import estimators as estimators
 from . import files as files
 from . import gradcheck as gradcheck
 from . import initializers as initializers
+from . import keras as keras
 from . import layers as layers
 from . import losses as losses
 from . import metrics as metrics

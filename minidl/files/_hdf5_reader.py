@@ -32,8 +32,13 @@ STRINGS_BYTES = 2**28  # at most, of an attribute
 Handle = Any  # a group or dataset of h5py's low-level interface, which has no types
 
 
-def to_hdf5(arrays: Mapping[str, np.ndarray], userblock: int = 0) -> bytearray:
-    """Make an HDF5 file in memory: a user block of zeros, then the arrays at their paths. Always the same bytes."""
+def to_hdf5(
+    arrays: Mapping[str, np.ndarray], userblock: int = 0, attributes: Mapping[str, Mapping[str, Any]] | None = None
+) -> bytearray:
+    """Make an HDF5 file in memory: a user block of zeros, then the arrays at their paths. Always the same bytes.
+
+    attributes  of groups, by path: strings, or lists of ASCII names
+    """
     import h5py
 
     content = io.BytesIO()
@@ -41,6 +46,10 @@ def to_hdf5(arrays: Mapping[str, np.ndarray], userblock: int = 0) -> bytearray:
         for path, array in arrays.items():
             little = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
             file.create_dataset(path, data=little, track_times=False)
+        for path, values in (attributes or {}).items():
+            for name, value in values.items():
+                held = value if isinstance(value, str) else np.array([part.encode() for part in value], "S")
+                file.require_group(path or "/").attrs[name] = held
     return bytearray(content.getbuffer())
 
 
@@ -102,6 +111,22 @@ class HDF5Reader:
         found = np.empty(held.shape, held.dtype)
         held.read(found)
         return [name.decode("utf-8", "replace") for name in found.tolist()]
+
+    def text(self, path: str, attribute: str) -> str | None:
+        """Return the attribute of a group that is one string; None if it is missing."""
+        group, h5a = self._group(path), self.h5py.h5a
+        if group is None or not h5a.exists(group, attribute.encode()):
+            return None
+        held = h5a.open(group, attribute.encode())
+        kind = held.get_type()
+        if held.shape != () or kind.get_class() != self.h5py.h5t.STRING:
+            raise ModelFileError(f"{path or '/'} has an attribute {attribute} that is not a string")
+        if (self._largest_heap if kind.is_variable_str() else kind.get_size()) > STRINGS_BYTES:
+            raise ModelFileError(f"{path or '/'} has an attribute {attribute} of more than {STRINGS_BYTES} bytes")
+        found = np.empty((), held.dtype)
+        held.read(found)
+        value = found.item()
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
     @cached_property
     def _largest_heap(self) -> int:

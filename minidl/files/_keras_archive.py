@@ -40,11 +40,14 @@ def encode_model(model: Model) -> bytes:
     if model.input_shape is None:
         raise NotBuiltError(f"save: {model.name} is not built yet; call fit or build first")
     check_names(model.name, model.layer)
-    parts = {
-        METADATA: _strict_json.dump({"keras_version": "3.0.0"}),
-        CONFIG: _strict_json.dump(_sequential_node(model.layer, model.name, model.input_shape, model.dtype.name)),
-        WEIGHTS: bytes(to_hdf5(finite_arrays(weights_by_path(model.layer)))),
-    }
+    config = _sequential_node(model.layer, model.name, model.input_shape, model.dtype.name)
+    return pack(config, bytes(to_hdf5(finite_arrays(weights_by_path(model.layer)))))
+
+
+def pack(config: Json, weights: bytes) -> bytes:
+    """Make the bytes of an archive of a model's config and of its weights in HDF5."""
+    metadata, described = _strict_json.dump({"keras_version": "3.0.0"}), _strict_json.dump(config)
+    parts = {METADATA: metadata, CONFIG: described, WEIGHTS: weights}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as file:
         for name, part in parts.items():
@@ -96,10 +99,8 @@ def _node(class_name: str, config: Settings, module: str = "keras.layers") -> Js
 
 def decode_model(content: bytes) -> Sequential:
     """Make the model in an archive, without compile settings."""
-    parts = _read_parts(content)
-    if len(parts[CONFIG]) > CONFIG_BYTES:
-        raise ModelFileError(f"{CONFIG} has {len(parts[CONFIG])} bytes, more than {CONFIG_BYTES}")
-    class_name, config = _checked_node(_strict_json.parse(CONFIG, parts[CONFIG]))
+    described, weights = unpack(content)
+    class_name, config = _checked_node(described)
     if class_name != "Sequential":
         raise ModelFileError(f"it holds a {abbreviate(class_name)}; minidl reads Keras's Sequential")
     try:
@@ -112,8 +113,16 @@ def decode_model(content: bytes) -> Sequential:
         allocate(model, shape, len(content))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ModelFileError(str(error)) from None
-    set_weights(model, parts[WEIGHTS], optimizer=False)
+    set_weights(model, weights, optimizer=False)
     return model
+
+
+def unpack(content: bytes) -> tuple[Json, bytes]:
+    """Return the config of the model in an archive, and its weights in HDF5."""
+    parts = _read_parts(content)
+    if len(parts[CONFIG]) > CONFIG_BYTES:
+        raise ModelFileError(f"{CONFIG} has {len(parts[CONFIG])} bytes, more than {CONFIG_BYTES}")
+    return _strict_json.parse(CONFIG, parts[CONFIG]), parts[WEIGHTS]
 
 
 def _read_parts(content: bytes) -> dict[str, bytes]:

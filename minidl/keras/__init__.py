@@ -1,0 +1,11 @@
+"""Keras's names, arguments and functional API over minidl's objects: `import minidl.keras as keras`.
+
+No mathematics is here: every name builds objects of the core, and `model.core` is a minidl model. The public names
+stand in `__init__.pyi`; the modules have the names of Keras's.
+"""
+
+from .._lazy import attach
+
+__version__ = "3.15.1"  # of Keras, whose names and defaults these are: scripts ask for it
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

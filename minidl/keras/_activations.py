@@ -1,0 +1,252 @@
+"""Activations: names, functions and layers of Keras, and the core's layers that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Unpack
+
+import numpy as np
+
+from .. import layers as core
+from ..errors import SettingError
+from . import _names, constraints, regularizers
+from ._compositions import COMPOSITIONS, limited
+from ._functions import FunctionLayer
+from ._layer import Common, Layer, only
+from ._operation import Operation, classes
+from ._translation import core_of, initializer
+
+Made = list[core.Layer]
+
+
+class Activation(Layer):
+    """The layer of a function: its name, `keras.activations.relu`, or a layer."""
+
+    def __init__(self, activation: Any, **common: Unpack[Common]) -> None:
+        self.activation = get(activation)
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return made_of(self.activation)
+
+
+class ReLU(Layer):
+    """y = x if x > 0, else negative_slope x."""
+
+    def __init__(
+        self, max_value: Any = None, negative_slope: Any = 0.0, threshold: Any = 0.0, **common: Unpack[Common]
+    ) -> None:
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return rectified("ReLU", self.negative_slope, self.max_value, self.threshold)
+
+
+class LeakyReLU(Layer):
+    """y = x if x > 0, else negative_slope x. `alpha` is Keras 2's name of the slope."""
+
+    def __init__(self, negative_slope: float = 0.3, alpha: float | None = None, **common: Unpack[Common]) -> None:
+        self.negative_slope = negative_slope if alpha is None else alpha
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.LeakyReLU(self.negative_slope)]
+
+    not_in_config = ("alpha",)
+
+    @property
+    def alpha(self) -> float:
+        return self.negative_slope
+
+
+class ELU(Layer):
+    """y = x if x > 0, else alpha (exp(x) - 1)."""
+
+    def __init__(self, alpha: float = 1.0, **common: Unpack[Common]) -> None:
+        self.alpha = alpha
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.ELU(self.alpha)]
+
+
+class PReLU(Layer):
+    """y = x if x > 0, else alpha x, where alpha is learned."""
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **common: Unpack[Common],
+    ) -> None:
+        self.alpha_initializer = initializer(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint, self.shared_axes = constraints.get(alpha_constraint), shared_axes
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        only("PReLU", "alpha_constraint", self.alpha_constraint, None)
+        start, penalty = core_of(self.alpha_initializer), core_of(self.alpha_regularizer)
+        return [core.PReLU(alpha_initializer=start, alpha_regularizer=penalty, shared_axes=self.shared_axes)]
+
+
+class Softmax(Layer):
+    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis."""
+
+    def __init__(self, axis: Any = -1, **common: Unpack[Common]) -> None:
+        self.axis = axis
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        only("Softmax", "axis", self.axis, -1, [-1], (-1,))
+        return [core.Softmax()]
+
+
+# ---- functions: called on arrays they return numbers, on symbolic tensors a symbolic tensor
+
+
+def linear(x: Any) -> Any:
+    """y = x."""
+    return _applied("linear", [], x)
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: float = 0.0) -> Any:
+    """y = x if x > 0, else negative_slope x."""
+    return _applied("relu", rectified("relu", negative_slope, max_value, threshold), x)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """y = x if x > 0, else negative_slope x."""
+    return _applied("leaky_relu", [core.LeakyReLU(negative_slope)], x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """y = x if x > 0, else alpha (exp(x) - 1)."""
+    return _applied("elu", [core.ELU(alpha)], x)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """y = x g(x), g the distribution function of N(0, 1)."""
+    return _applied("gelu", [core.GELU(approximate=approximate)], x)
+
+
+def sigmoid(x: Any) -> Any:
+    """y = 1 / (1 + exp(-x))."""
+    return _applied("sigmoid", [core.Sigmoid()], x)
+
+
+def silu(x: Any) -> Any:
+    """y = x sigmoid(x)."""
+    return _applied("silu", [core.SiLU()], x)
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis."""
+    only("softmax", "axis", axis, -1)
+    return _applied("softmax", [core.Softmax()], x)
+
+
+def softplus(x: Any) -> Any:
+    """y = log(1 + exp(x))."""
+    return _applied("softplus", [core.Softplus()], x)
+
+
+def tanh(x: Any) -> Any:
+    """y = tanh(x)."""
+    return _applied("tanh", [core.Tanh()], x)
+
+
+class Applied(Layer):
+    """A function of this package applied to a symbolic tensor."""
+
+    def __init__(self, layers: Made, **common: Unpack[Common]) -> None:
+        self.layers = layers
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return self.layers
+
+
+def _applied(name: str, layers: Made, x: Any) -> Any:
+    return Applied(layers, name=_names.numbered(name))(x)
+
+
+def rectified(who: str, negative_slope: Any, max_value: Any, threshold: Any) -> Made:
+    """Return the core's ReLU or LeakyReLU."""
+    if max_value is not None or threshold:
+        settings = float(negative_slope), max_value, float(threshold or 0)
+        return [FunctionLayer(partial(limited, negative_slope=settings[0], max_value=max_value, threshold=settings[2]))]
+    return [core.LeakyReLU(float(negative_slope))] if negative_slope else [core.ReLU()]
+
+
+# Keras's functions by name, and the core's layers for them
+MAKERS: dict[str, Callable[[], Made]] = {
+    "linear": lambda: [],
+    "relu": lambda: [core.ReLU()],
+    "leaky_relu": lambda: [core.LeakyReLU(0.2)],
+    "elu": lambda: [core.ELU()],
+    "gelu": lambda: [core.GELU()],
+    "sigmoid": lambda: [core.Sigmoid()],
+    "silu": lambda: [core.SiLU()],
+    "softmax": lambda: [core.Softmax()],
+    "softplus": lambda: [core.Softplus()],
+    "tanh": lambda: [core.Tanh()],
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (linear, relu, leaky_relu, elu, gelu, sigmoid, silu, softmax, softplus, tanh)
+}
+FUNCTIONS |= COMPOSITIONS | {"swish": silu}
+
+
+def get(identifier: Any) -> Any:
+    """Return the function that a string names; None is `linear`; functions of this package and layers as they are."""
+    if identifier is None:
+        return linear
+    if isinstance(identifier, dict):
+        return _from_config(identifier)
+    if isinstance(identifier, str):
+        name = identifier.lower() if identifier.lower() in FUNCTIONS else identifier
+        if name not in FUNCTIONS:
+            raise SettingError(f"unknown activation {identifier!r}; minidl has {', '.join(FUNCTIONS)}")
+        return FUNCTIONS[name]
+    if isinstance(identifier, Operation | core.Layer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Layer):
+        raise SettingError(f"activation is a class: write {identifier.__name__}()")
+    return _function(identifier)
+
+
+def _from_config(config: dict[str, Any]) -> Any:
+    """Return the layer that a config describes, or the function that it names."""
+    kind, settings = classes.get(config.get("class_name", "")), config.get("config")
+    return get(settings) if kind is None or not isinstance(settings, dict) else kind.from_config(settings)
+
+
+def _function(given: Any) -> Any:
+    """Return the function of this package for one that computes the same, such as `ops.relu`; others as they are."""
+    name = getattr(given, "__name__", "")
+    if not callable(given):
+        raise SettingError(f"an activation is a name, a function or a layer, got {given!r}")
+    ours = str(getattr(given, "__module__", "")).startswith(__package__) or given is np.tanh
+    return FUNCTIONS[name] if ours and name in FUNCTIONS else given
+
+
+def made_of(activation: Any) -> Made:
+    """Return the core's layers of what `get` returned."""
+    if isinstance(activation, core.Layer):
+        return [activation]
+    if isinstance(activation, Operation):
+        return list(activation.core_layers)
+    known = FUNCTIONS.get(getattr(activation, "__name__", "")) is activation
+    make = MAKERS.get(activation.__name__) if known else None
+    return make() if make else [FunctionLayer(activation)]
+
+
+def serialize(activation: Any) -> Any:
+    """Return the name of a function, or a layer's config."""
+    return getattr(activation, "__name__", None) or activation

@@ -1,0 +1,82 @@
+"""The settings of `compile`, and what the core receives of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import losses as core_losses
+from ..errors import SettingError
+from ..model import Model as CoreModel
+from . import losses, metrics, optimizers
+from ._translation import core_of
+
+
+@dataclass
+class Compiled:
+    """The arguments of `compile`. `optimizer` is an object, made of a string if need be."""
+
+    optimizer: Any
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+
+    def apply(self, core: CoreModel, outputs: Sequence[str]) -> None:
+        """Compile the core's model, whose outputs have these names."""
+        loss, metrics, weighted = (_each(get, given) for get, given in self._given())
+        weights = self.loss_weights
+        if len(outputs) == 1:
+            loss, metrics, weighted, weights = (
+                _of_one_output(outputs[0], g) for g in (loss, metrics, weighted, weights)
+            )
+            if weights not in (None, 1):
+                raise SettingError("compile: loss_weights weigh several outputs against each other; there is one")
+            weights = None
+        core.compile(core_of(self.optimizer), loss, metrics, weighted, weights)
+
+    def _given(self) -> list[tuple[Any, Any]]:
+        return [(_loss, self.loss), (_metric, self.metrics), (_metric, self.weighted_metrics)]
+
+    def check(self, who: str) -> None:
+        """Raise SettingError if there is nothing to minimise."""
+        if self.loss is None:
+            raise SettingError(f"{who}: there is no loss to compute; give one to compile, as in compile(loss='mse')")
+
+
+def optimizer_of(given: Any) -> Any:
+    """Return an optimizer for an object, a string or a config."""
+    return optimizers.get(given)
+
+
+def _each(get: Any, given: Any) -> Any:
+    """Apply `get` to an object, or to each in a list or dict, at any depth."""
+    if isinstance(given, dict) and "class_name" not in given:
+        return {name: _each(get, value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_each(get, value) for value in given]
+    return None if given is None else get(given)
+
+
+def _loss(given: Any) -> Any:
+    get = getattr(losses, "get", lambda g: core_losses.get("compile: loss", g))
+    return core_of(get(given))
+
+
+def _metric(given: Any) -> Any:
+    if isinstance(given, str):
+        return given  # the core keeps the string as the name in History
+    get = getattr(metrics, "get", lambda g: g)
+    return core_of(get(given))
+
+
+def _of_one_output(name: str, given: Any) -> Any:
+    """Return what belongs to the only output: of {name: it}, of [it], of [[it, ...]]."""
+    if isinstance(given, dict):
+        if set(given) - {name}:
+            raise SettingError(f"compile: there is one output, {name!r}, got {', '.join(map(repr, given))}")
+        given = given.get(name)
+    while isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    return given

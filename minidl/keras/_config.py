@@ -1,0 +1,157 @@
+"""Configs of models: their layers and wires as Keras writes them, and models made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import SettingError
+from ._encoding import Config, node, policy
+from ._operation import Operation, classes
+from ._tensors import KerasTensor, Node
+
+MODELS = ("Functional", "Sequential", "Model")
+
+
+def layer_config(layer: Operation) -> Config:
+    """Return the node of a layer or a model."""
+    kind = layer.kind_of_name()
+    module = "keras" if kind == "Sequential" else "keras.src.models.functional" if kind in MODELS else "keras.layers"
+    return node(module, kind, layer.get_config())
+
+
+def layer_from(config: Config, custom_objects: Any = None) -> Any:
+    """Return the layer or model of a node."""
+    name, settings = config.get("class_name"), config.get("config")
+    known = classes | dict(custom_objects or {})
+    if name not in known or not isinstance(settings, dict):
+        raise SettingError(f"there is no layer {name!r} in minidl.keras; there are {', '.join(sorted(known))}")
+    return known[name].from_config(settings, custom_objects)
+
+
+# ---- to a config
+
+
+def sequential_config(model: Any) -> Config:
+    """Return the config of a Sequential."""
+    first = [layer_config(x.node.operation) for x in model.inputs]
+    config = _general(model) | {"layers": [*first, *map(layer_config, model.layers)]}
+    return config | ({"build_input_shape": model.inputs[0].shape} if model.inputs else {})
+
+
+def functional_config(model: Any) -> Config:
+    """Return the config of a model of inputs and outputs."""
+    inner = {id(node) for node in model.inner_nodes}
+    layers = []
+    for layer in model.layers:
+        calls = [node for node in layer.nodes if id(node) in inner and node.inputs]
+        inbound = [{"args": _arguments(model, call), "kwargs": {}} for call in calls]
+        layers.append(layer_config(layer) | {"name": layer.name, "inbound_nodes": inbound})
+    ends = {"input_layers": [_history(model, x) for x in model.inputs]}
+    outputs = [_history(model, x) for x in model.outputs]
+    named = dict(zip(model.output_names, outputs, strict=True)) if model.has_named_outputs else outputs
+    return _general(model) | {"layers": layers} | ends | {"output_layers": named}
+
+
+def _general(model: Any) -> Config:
+    return {"name": model.name, "trainable": model.trainable, "dtype": policy(model.dtype)}
+
+
+def _arguments(model: Any, call: Node) -> tuple[Any, ...]:
+    tensors = [
+        {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": x.shape, "dtype": x.dtype, "keras_history": _history(model, x)},
+        }
+        for x in call.inputs
+    ]
+    return (tensors,) if call.joined else (tensors[0],)
+
+
+def _history(model: Any, x: KerasTensor) -> list[Any]:
+    """Return [name of the layer, number of its call in this model, number of the output]."""
+    inner = {id(node) for node in model.inner_nodes}
+    calls = [node for node in x.node.operation.nodes if id(node) in inner]
+    return [x.node.operation.name, calls.index(x.node), x.node.outputs.index(x)]
+
+
+# ---- from a config
+
+
+def model_from(cls: Any, config: Config, custom_objects: Any = None) -> Any:
+    """Return a model of the config of a Sequential, or of inputs and outputs."""
+    wired = "input_layers" in config
+    model = _functional_from(cls, config, custom_objects) if wired else _sequential_from(cls, config, custom_objects)
+    if config.get("trainable") is False:
+        model.trainable = False
+    return model
+
+
+def _sequential_from(cls: Any, config: Config, custom_objects: Any) -> Any:
+    model = cls(name=config.get("name"))
+    for layer in config["layers"]:
+        model.add(layer_from(layer, custom_objects))
+    if (shape := config.get("build_input_shape")) and model.layers:
+        model.build(shape)
+    return model
+
+
+def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
+    layers = {entry["name"]: layer_from(entry, custom_objects) for entry in config["layers"]}
+    tensors: dict[tuple[str, int, int], KerasTensor] = {}
+    for name, layer in layers.items():
+        if layer.kind_of_name() == "InputLayer":
+            tensors[name, 0, 0] = layer.nodes[0].outputs[0]
+    calls = [(entry["name"], number, call) for entry in config["layers"] for number, call in _numbered(entry)]
+    while calls:
+        ready = [call for call in calls if all(place in tensors for place in _places(call[2]))]
+        if not ready:
+            raise SettingError("from_config: the layers of the config do not follow from its inputs")
+        for name, number, call in ready:
+            given = [tensors[place] for place in _places(call)]
+            made = layers[name].symbolic(given if isinstance(call["args"][0], list) else given[0])
+            outputs = made if isinstance(made, list) else [made]
+            tensors |= {(name, number, index): tensor for index, tensor in enumerate(outputs)}
+        calls = [call for call in calls if call not in ready]
+    inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
+    return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+
+
+def _numbered(entry: Config) -> Iterator[tuple[int, Config]]:
+    return enumerate(entry["inbound_nodes"])
+
+
+def _places(call: Config) -> list[tuple[str, int, int]]:
+    given = call["args"][0]
+    entries = given if isinstance(given, list) else [given]
+    return [tuple(entry["config"]["keras_history"]) for entry in entries]
+
+
+def _ends(places: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
+    if isinstance(places, dict):
+        return {name: _ends(place, tensors) for name, place in places.items()}
+    if isinstance(places[0], str):
+        return tensors[tuple(places)]
+    found = [tensors[tuple(place)] for place in places]
+    return found if len(found) > 1 else found[0]
+
+
+# ---- as text
+
+
+def to_json(model: Any) -> str:
+    """Return the node of a model as JSON."""
+    return json.dumps(layer_config(model))
+
+
+def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
+    """Return a model of what `to_json` or Keras's `to_json` returned, with new weights."""
+    return layer_from(json.loads(json_string), custom_objects)
+
+
+def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None) -> Any:
+    """Return a model of new layers with the same settings and new weights."""
+    if input_tensors is not None or clone_function is not None:
+        raise SettingError("clone_model: input_tensors and clone_function are not in minidl.keras")
+    return type(model).from_config(model.get_config())

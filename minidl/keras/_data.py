@@ -1,0 +1,72 @@
+"""Arguments and results of `fit`, `evaluate` and `predict`, between Keras's forms and those of the core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# of the core's History: Keras counts the penalties in the loss alone
+OWN_FIGURES = ("data_loss", "penalty")
+
+
+# ---- to the core
+
+
+def inputs(model: Any, x: Any) -> Any:
+    """Return x without the list or dict around a single input. One number per row becomes one column."""
+    if len(model.inputs) > 1:
+        return x
+    if isinstance(x, dict) and set(x) == set(model.input_names):
+        return in_columns(x[model.input_names[0]])
+    single = isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) == len(model.inputs[0].shape)
+    return in_columns(x[0] if single else x)
+
+
+def in_columns(x: Any) -> Any:
+    """Return an array of one number per row as one column, as Keras does."""
+    return np.asarray(x)[:, None] if len(getattr(x, "shape", ())) == 1 else x
+
+
+def targets(model: Any, y: Any) -> Any:
+    """Return y without the list or dict around the targets of a single output."""
+    if len(model.outputs) > 1:
+        return y
+    if isinstance(y, dict) and set(y) == set(model.output_names):
+        return y[model.output_names[0]]
+    single = isinstance(y, list | tuple) and len(y) == 1 and np.ndim(y[0]) > 0
+    return y[0] if single else y
+
+
+def validation(model: Any, given: Any) -> Any:
+    """Return validation_data of arrays as the core takes it; anything else as it is."""
+    if not (isinstance(given, tuple | list) and len(given) in (2, 3)):
+        return given
+    return (inputs(model, given[0]), targets(model, given[1]), *given[2:])
+
+
+# ---- from the core
+
+
+def outputs(model: Any, given: Any) -> Any:
+    """Return the core's outputs in the form in which the model was given its own: one, a list or a dict."""
+    if len(model.outputs) == 1:
+        return given
+    named = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
+    return named if model.has_named_outputs else [named[name] for name in model.output_names]
+
+
+def figures(model: Any, found: dict[str, Any], return_dict: bool) -> Any:
+    """Return figures as Keras does: a dict by name, [loss, metric, ...], or the loss alone."""
+    if return_dict:
+        return {name: found[name] for name in sorted(found) if not name.endswith(OWN_FIGURES)}
+    values = [found[name] for name in model.metrics_names]
+    return values if len(values) > 1 else values[0]
+
+
+def in_order(history: dict[str, Any], measured: list[str]) -> dict[str, Any]:
+    """Return the figures in Keras's order: by name, those of the validation after the others."""
+    begun = sorted(name for name in history if name in measured)
+    validated = sorted(name for name in history if name.removeprefix("val_") in measured and name not in begun)
+    others = [name for name in history if name not in (*begun, *validated) and not name.endswith(OWN_FIGURES)]
+    return {name: history[name] for name in (*begun, *validated, *others)}

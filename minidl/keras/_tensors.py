@@ -1,0 +1,160 @@
+"""Symbolic tensors of the functional API, and the order of the layers between inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..errors import SettingError
+
+if TYPE_CHECKING:
+    from ._operation import Operation
+
+Shape = tuple[int | None, ...]  # with the batch axis, which is None
+
+
+@dataclass(eq=False)
+class Node:
+    """One call of a layer or a model on symbolic tensors."""
+
+    operation: Operation
+    inputs: tuple[KerasTensor, ...]
+    outputs: tuple[KerasTensor, ...] = ()
+    joined: bool = False  # True if the call was made on a list
+
+
+@dataclass(eq=False, repr=False)
+class KerasTensor:
+    """A value that a functional model will compute. It has a shape, and no numbers."""
+
+    shape: Shape
+    node: Node
+    name: str
+    dtype: str = field(default="float32")
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    # ---- arithmetic: a layer for each operation
+
+    apply: ClassVar[Callable[..., Any]]  # (function, its inputs, name): set by the module of these layers
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__" or options:
+            raise SettingError(f"np.{ufunc.__name__} takes symbolic tensors without further arguments")
+        return self.apply(ufunc, list(inputs), ufunc.__name__)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        name = function.__name__
+        if isinstance(args[0], list | tuple):  # np.concatenate and others of a list
+            return self.apply(lambda *parts: function(list(parts), *args[1:], **options), list(args[0]), name)
+        return self.apply(lambda *given: function(*given, **options), list(args), name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise SettingError(f"{self!r} has no numbers: use a layer, or a function of keras.ops")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise SettingError(f"{self!r} cannot be unpacked: it has no numbers; several inputs go into a list")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.apply(lambda x: x[index], [self], "get_item")
+
+    def __add__(self, other: Any) -> Any:
+        return np.add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return np.add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return np.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return np.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return np.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return np.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return np.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return np.divide(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return np.power(self, other)
+
+    def __neg__(self) -> Any:
+        return np.negative(self)
+
+
+def as_tensors(who: str, given: Any) -> tuple[KerasTensor, ...]:
+    """Return symbolic tensors from one, from a list or tuple, or from a dict of them."""
+    values = list(given.values()) if isinstance(given, dict) else given
+    values = values if isinstance(values, list | tuple) else [values]
+    for value in values:
+        if not isinstance(value, KerasTensor):
+            raise SettingError(f"{who} takes symbolic tensors, as keras.Input(shape=(4,)) makes them, got {value!r}")
+    return tuple(values)
+
+
+def has_tensors(given: Any) -> bool:
+    """Return True if a symbolic tensor is among the values."""
+    values = given.values() if isinstance(given, dict) else given if isinstance(given, list | tuple) else [given]
+    return any(isinstance(value, KerasTensor) for value in values)
+
+
+def search(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
+    """Return the nodes that compute the outputs, those of the inputs among them, each after those that it needs.
+
+    Raise SettingError if an output depends on an input that is not among `inputs`.
+    """
+    found: dict[int, Node] = {}
+    for tensor in outputs:
+        _visit(tensor, {id(x) for x in inputs}, found)
+    for node in found.values():
+        if not node.inputs and node.outputs[0] not in inputs:
+            given = ", ".join(x.name for x in inputs)
+            missing = node.outputs[0].name
+            raise SettingError(f"Model: the outputs depend on the input {missing!r}, which is not in inputs: {given}")
+    return list(found.values())
+
+
+def _visit(tensor: KerasTensor, given: set[int], found: dict[int, Node]) -> None:
+    node = tensor.node
+    if id(node) in found or (node.inputs and id(tensor) in given):
+        return
+    for x in node.inputs:
+        _visit(x, given, found)
+    found[id(node)] = node
+
+
+def by_depth(nodes: Sequence[Node], outputs: Sequence[KerasTensor]) -> list[Node]:
+    """Return the nodes as Keras lists a model's layers: those farthest from the outputs first.
+
+    Of those equally far, the one comes first that a search from the outputs meets first.
+    """
+    depth, met = {id(node): 0 for node in nodes}, dict[int, int]()
+    for node in reversed(nodes):
+        for x in node.inputs:
+            if id(x.node) in depth:
+                depth[id(x.node)] = max(depth[id(x.node)], depth[id(node)] + 1)
+    for tensor in outputs:
+        _meet(tensor.node, depth, met)
+    return sorted(nodes, key=lambda node: (-depth[id(node)], met[id(node)]))
+
+
+def _meet(node: Node, depth: dict[int, int], met: dict[int, int]) -> None:
+    if id(node) in depth and id(node) not in met:
+        met[id(node)] = len(met)
+        for x in node.inputs:
+            _meet(x.node, depth, met)

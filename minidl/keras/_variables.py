@@ -1,0 +1,104 @@
+"""Weights of layers, which scripts read and assign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..errors import ShapeError
+from ..layers import Layer, Parameter
+
+
+class Array(np.ndarray):
+    """An array with the methods that scripts call on a tensor."""
+
+    def numpy(self) -> np.ndarray:
+        """Return the array as a plain one of NumPy."""
+        return np.asarray(self)
+
+
+def as_tensor(value: Any) -> Any:
+    """Return an array as an `Array`."""
+    return np.asarray(value).view(Array)
+
+
+@dataclass(eq=False, repr=False)
+class Variable(NDArrayOperatorsMixin):
+    """A weight: a parameter of the core, or an attribute that holds learned state such as a moving mean.
+
+    It is a view: whatever trains the layer changes it.
+    """
+
+    holder: Parameter | Layer
+    attribute: str
+    name: str
+    path: str
+    layer: Any  # of this package
+
+    @property
+    def value(self) -> np.ndarray:
+        array: np.ndarray = getattr(self.holder, self.attribute)
+        return array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.value.dtype.name
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return int(self.value.size)
+
+    @property
+    def trainable(self) -> bool:
+        """True if training changes the weight."""
+        return self.is_parameter and self.layer.trainable
+
+    @property
+    def is_parameter(self) -> bool:
+        return isinstance(self.holder, Parameter)
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the weight."""
+        return self.value.copy()
+
+    def assign(self, value: Any) -> None:
+        """Set the weight."""
+        array = np.asarray(value)
+        if array.shape != self.shape:
+            raise ShapeError(f"{self.path} has shape {self.shape}, got a value of shape {array.shape}")
+        setattr(self.holder, self.attribute, array.astype(self.value.dtype))
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the weight."""
+        self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the weight."""
+        self.assign(self.value - np.asarray(value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        arrays = [given.value if isinstance(given, Variable) else given for given in inputs]
+        return getattr(ufunc, method)(*arrays, **settings)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.value[index]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"

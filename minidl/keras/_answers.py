@@ -14,7 +14,7 @@ OWN_LAYERS = """layers of your own are written in minidl's terms, an equation an
 
 minidl.check_layer(Square(), x) checks the derivative, and `keras.layers.Core(Square())` puts the layer into a model"""
 
-WRITE_A_MODEL = """minidl has no automatic derivative, so a model is made of layers:
+WRITE_A_MODEL = """minidl derives no Python code of layers, so a model is made of layers:
 
     x = keras.Input(shape=(4,))
     y = keras.layers.Dense(1)(keras.layers.Dense(8, activation="relu")(x))

@@ -47,7 +47,7 @@ class Layer(Operation):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "call" in vars(cls):
-            raise SettingError(f"{cls.__name__}: minidl has no automatic derivative, so {OWN_LAYERS}")
+            raise SettingError(f"{cls.__name__}: minidl derives no Python code of layers, so {OWN_LAYERS}")
 
     def __init__(self, **common: Unpack[Common]) -> None:
         self._check(common)

@@ -261,7 +261,7 @@ def test_what_cannot_be_is_said(make, message):
 
 
 def test_a_layer_with_call_is_answered_with_how_to_write_it_here():
-    with pytest.raises(SettingError, match=r"Square: minidl has no automatic derivative[\s\S]*def backward"):
+    with pytest.raises(SettingError, match=r"Square: minidl derives no Python code of layers[\s\S]*def backward"):
 
         class Square(layers.Layer):
             def call(self, inputs):

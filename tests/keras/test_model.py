@@ -312,7 +312,7 @@ def test_former_names_are_answered():
 
 
 def test_a_model_with_call_is_answered_with_how_to_write_it_here():
-    with pytest.raises(SettingError, match=r"Mine: minidl has no automatic derivative[\s\S]*outputs=y"):
+    with pytest.raises(SettingError, match=r"Mine: minidl derives no Python code of layers[\s\S]*outputs=y"):
 
         class Mine(keras.Model):
             def call(self, inputs):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from minidl import Sequential, SettingError, check_model, initializers, layers, losses, metrics, optimizers, validation
 from minidl.callbacks import Callback, LambdaCallback
+from minidl.constraints import Constraint
 from minidl.initializers import HeNormal, Initializer
 from minidl.layers import Dense, Dropout, Layer
 from minidl.losses import BinaryCrossentropy, Loss
@@ -159,10 +160,13 @@ def test_a_function_instead_of_an_object_is_answered_with_how_one_is_written(kin
 
 def test_the_examples_in_messages_are_right():
     names = {"Callback": Callback, "Layer": Layer, "Loss": Loss, "Optimizer": Optimizer, "Penalty": Penalty}
-    names |= {"Initializer": Initializer, "Schedule": Schedule}
+    names |= {"Initializer": Initializer, "Schedule": Schedule, "Constraint": Constraint, "np": np}
     for kind in set(validation.EXAMPLES) - {"Callback"}:
         exec(textwrap.dedent(validation.EXAMPLES[kind].partition(":\n")[2]), names)
-    mine = [names["MyLayer"](), Dense(1, kernel_initializer=names["MyInitializer"]())]
+    mine = [
+        names["MyLayer"](),
+        Dense(1, kernel_initializer=names["MyInitializer"](), kernel_constraint=names["MyConstraint"]()),
+    ]
     model = Sequential(mine, seed=0)
     model.compile(names["MyOptimizer"](names["MySchedule"]()), names["MyLoss"]() + names["MyPenalty"]())
     x = np.random.default_rng(0).normal(size=(6, 3))

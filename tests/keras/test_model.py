@@ -95,6 +95,43 @@ def outputs_by_name(keras, weights):
     return history, model.predict({"x": X}, verbose=0)
 
 
+def departments(keras):
+    x = keras.Input((4,), name="x")
+    h = keras.layers.Dense(3, "tanh", name="h")(x)
+    priority = keras.layers.Dense(1, "sigmoid", name="first")(h)
+    department = keras.layers.Dense(3, "softmax", name="second")(keras.layers.Dense(2, name="inner")(h))
+    return keras.Model(x, {"priority": priority, "department": department}, name="tickets")
+
+
+def outputs_by_keys_that_are_not_sorted(keras, weights):
+    model = departments(keras)
+    weights(model)
+    losses = {"priority": "mse", "department": "sparse_categorical_crossentropy"}
+    model.compile("sgd", losses, metrics={"priority": ["mse", "mae"], "department": ["accuracy"]})
+    y = {"priority": TARGET, "department": CLASSES}
+    history = model.fit(X, y, epochs=2, **QUIET).history
+    names = [weight.path.split("/")[-2] for weight in model.weights]
+    return history, names, model.evaluate(X, y, verbose=0), model.predict(X, verbose=0), model.get_weights()
+
+
+def figures_of_two_outputs(keras, weights):
+    x = keras.Input((4,))
+    h = keras.layers.Dense(3, "tanh")(x)
+    outputs = [keras.layers.Dense(1, name="score")(h), keras.layers.Dense(3, "softmax", name="class_output")(h)]
+    model = keras.Model(x, outputs)
+    weights(model)
+    figures = []
+    for metrics, weighted in [
+        ([["mse", "mae"], ["accuracy"]], None),
+        ({"class_output": ["accuracy"], "score": ["mae"]}, {"score": ["mse"], "class_output": ["accuracy"]}),
+        ([[], ["accuracy"]], [["mae"], []]),
+    ]:
+        model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], metrics=metrics, weighted_metrics=weighted)
+        figures.append(model.evaluate(X, [TARGET, CLASSES], verbose=0))
+        figures.append(model.test_on_batch(X, [TARGET, CLASSES]))
+    return figures, model.train_on_batch(X, [TARGET, CLASSES])
+
+
 def one_loss_for_all(keras, weights):
     x = keras.Input((4,))
     shared = keras.layers.Dense(3, "tanh")(x)
@@ -118,8 +155,17 @@ def nested_and_functional(keras, weights):
     return history, block.predict(X, verbose=0), model.get_weights(), [w.shape[0] for w in model.trainable_weights]
 
 
+PROGRAMS = [
+    outputs_by_name,
+    outputs_by_keys_that_are_not_sorted,
+    figures_of_two_outputs,
+    one_loss_for_all,
+    nested_and_functional,
+]
+
+
 @pytest.mark.peers
-@pytest.mark.parametrize("program", [outputs_by_name, one_loss_for_all, nested_and_functional])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_gives_the_same_numbers_as_on_keras(program):
     assert_same(*both(program))
 

@@ -18,7 +18,7 @@ from ._owners import own
 from ._summary import print_summary
 from ._tensors import KerasTensor, Shape, as_tensors, by_depth, search
 from ._variables import Variable
-from ._wiring import core_model
+from ._wiring import core_model, plan_of
 
 
 class Model(Operation):
@@ -40,6 +40,7 @@ class Model(Operation):
         super().__init__(name)
         self._form = outputs
         self._connect(as_tensors("Model: inputs", inputs), as_tensors("Model: outputs", outputs))
+        plan_of(self.inputs, self.outputs)  # raises SettingError where a layer is called twice
         if not trainable:
             self.trainable = False
 

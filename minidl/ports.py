@@ -296,6 +296,8 @@ def _last(layer: Layer) -> Layer:
 
 def _target(who: str, given: Any) -> np.ndarray:
     array = numeric(who, "y", given)
+    if array.ndim == 0:
+        raise DataError(f"{who}: got the number {array}; y of several outputs is a list with an array for each of them")
     return target_rows(who, array, array)
 
 

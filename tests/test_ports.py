@@ -276,6 +276,7 @@ def test_images_among_the_inputs():
             "different numbers of examples: price has 60, kind has 5",
         ),
         (ROWS[:5], (PRICE, KIND), DataError, "fit: x has 5 examples, y has 60"),
+        (ROWS, (PRICE, 1.0), DataError, "fit: output kind: got the number 1.0; y of several outputs is a list with"),
         (ROWS, (TARGETS, KIND), ShapeError, "fit: output price: y has 2 numbers in a row, the model has 1 outputs"),
         (ROWS, (PRICE, np.eye(3)[KIND]), ShapeError, "fit: output kind: y has 3 numbers in a row, this loss takes one"),
         (ROWS, (PRICE, KIND + 1), DataError, "fit: output kind: y holds 3; the model has 3 classes, numbered 0 to 2"),

@@ -4,8 +4,16 @@ No mathematics is here: every name builds objects of the core, and `model.core` 
 stand in `__init__.pyi`; the modules have the names of Keras's.
 """
 
+from typing import Any
+
 from .._lazy import attach
+from ._absent import TOP, absent
 
 __version__ = "3.15.1"  # of Keras, whose names and defaults these are: scripts ask for it
 
-__getattr__, __dir__, __all__ = attach(__name__, __file__)
+_public, __dir__, __all__ = attach(__name__, __file__)
+_absent = absent(__name__, TOP)
+
+
+def __getattr__(name: str) -> Any:
+    return _public(name) if name in __all__ else _absent(name)

@@ -6,6 +6,41 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+_NUMPY = "minidl computes with NumPy alone"
+_TAPE = "minidl has no gradient tape and no graph of operations; model.core.backpropagate computes a gradient"
+
+# names of the package itself
+TOP = {
+    **dict.fromkeys(
+        ("distribution", "device", "StatelessScope", "SymbolicScope", "remat", "RematScope", "src"), _NUMPY
+    ),
+    **dict.fromkeys(("Function", "KerasTensor", "Operation", "Variable", "name_scope"), _TAPE),
+    **dict.fromkeys(("DTypePolicy", "FloatDTypePolicy"), 'pass dtype="float32" or "float64", or use keras.config'),
+    **dict.fromkeys(
+        ("Quantizer", "quantizers", "dtype_policies", "mixed_precision"), "it has float32 and float64 alone"
+    ),
+    "Initializer": "use keras.initializers.Initializer",
+    "InputSpec": "keras.Input gives the shape of the rows",
+    "Loss": "use keras.losses.Loss",
+    "Metric": "use keras.metrics.Metric",
+    "Optimizer": "use keras.optimizers.Optimizer",
+    "Regularizer": "use keras.regularizers.Regularizer",
+    "applications": "it has no networks for images and no trained weights",
+    "datasets": "minidl downloads nothing; use sklearn.datasets, or read files with NumPy or pandas",
+    "distillation": "train the second network on predict(x) of the first",
+    "export": "use minidl.export_onnx",
+    "legacy": "use the names without legacy",
+    "preprocessing": "prepare the data with NumPy, pandas or scikit-learn; keras.utils has to_categorical",
+    "random": "use numpy.random.default_rng(seed); keras.utils.set_random_seed sets the seed of models",
+    "tree": "use Python's lists and dicts",
+    "version": "keras.__version__ has it",
+    "visualization": "use matplotlib; keras.utils.plot_model draws a model",
+    "wrappers": "use minidl.estimators, which are estimators of scikit-learn",
+    "np_utils": "use keras.utils.to_categorical",
+    "engine": "use keras.layers and keras.models",
+    "Graph": "use keras.Model(inputs, outputs)",
+}
+
 
 def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module: {name of Keras: reason that it is not here}.

@@ -27,7 +27,9 @@ class Compiled:
         """Compile the core's model, whose outputs have these names."""
         loss, metrics, weighted = (_each(get, given) for get, given in self._given())
         weights = self.loss_weights
-        if len(outputs) == 1:
+        if len(outputs) > 1:
+            _check_losses(outputs, loss)
+        else:
             loss, metrics, weighted, weights = (
                 _of_one_output(outputs[0], g) for g in (loss, metrics, weighted, weights)
             )
@@ -43,6 +45,16 @@ class Compiled:
         """Raise SettingError if there is nothing to minimise."""
         if self.loss is None:
             raise SettingError(f"{who}: there is no loss to compute; give one to compile, as in compile(loss='mse')")
+
+
+def _check_losses(outputs: Sequence[str], given: Any) -> None:
+    """Raise SettingError if one of several outputs has no loss."""
+    by_name = dict(zip(outputs, given, strict=False)) if isinstance(given, list) else given
+    if not isinstance(by_name, dict) or set(by_name) - set(outputs):
+        return  # one loss for all; of other names the core says more
+    if without := [name for name in outputs if by_name.get(name) is None]:
+        remedy = 'give it one, and loss_weights={"name of the output": 0} if it is not to be trained'
+        raise SettingError(f"compile: every output needs a loss; without one: {', '.join(without)}; {remedy}")
 
 
 def optimizer_of(given: Any) -> Any:

@@ -64,6 +64,16 @@ def figures(model: Any, found: dict[str, Any], return_dict: bool) -> Any:
     return values if len(values) > 1 else values[0]
 
 
+def names_of_figures(measured: list[str], outputs: list[str]) -> list[str]:
+    """Return the names in Keras's order: losses in that of the outputs, then metrics, those of several outputs sorted.
+
+    Keras takes the outputs in the order of the losses if both are dicts.
+    """
+    losses = [name for name in ("loss", *(f"{output}_loss" for output in outputs)) if name in measured]
+    others = [name for name in measured if name not in losses]
+    return losses + (sorted(others) if len(outputs) > 1 else others)
+
+
 def in_order(history: dict[str, Any], measured: list[str]) -> dict[str, Any]:
     """Return the figures in Keras's order: by name, those of the validation after the others."""
     begun = sorted(name for name in history if name in measured)

@@ -18,7 +18,7 @@ from ._owners import own
 from ._summary import print_summary
 from ._tensors import KerasTensor, Shape, as_tensors, by_depth, search
 from ._variables import Variable
-from ._wiring import core_model
+from ._wiring import core_model, plan_of
 
 
 class Model(Operation):
@@ -40,6 +40,7 @@ class Model(Operation):
         super().__init__(name)
         self._form = outputs
         self._connect(as_tensors("Model: inputs", inputs), as_tensors("Model: outputs", outputs))
+        plan_of(self.inputs, self.outputs)  # raises SettingError where a layer is called twice
         if not trainable:
             self.trainable = False
 
@@ -118,9 +119,9 @@ class Model(Operation):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the outputs: keys of a dict of outputs, else the names of their layers."""
+        """The names of the outputs: sorted keys of a dict of outputs, else the names of their layers."""
         if isinstance(self._form, dict):
-            return list(self._form)
+            return sorted(self._form)
         return [x.name if x in self.inputs else x.node.operation.name for x in self.outputs]
 
     @property
@@ -218,14 +219,13 @@ class Model(Operation):
     @property
     def metrics(self) -> list[Any]:
         """The core's metrics, in the order of `metrics_names`."""
-        return list(self.core.metrics.values())
+        return [self.core.metrics[name] for name in self.metrics_names if name in self.core.metrics]
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of what `evaluate` returns."""
-        losses = ["loss", *(f"{name}_loss" for name in self.output_names)]
-        measured = self.core.metrics_names
-        return [name for name in losses if name in measured] + [name for name in measured if name not in losses]
+        """The names of what `evaluate` returns: the losses, then the metrics, of several outputs by their names."""
+        by_loss = self.has_named_outputs and isinstance(self.loss, dict)
+        return _data.names_of_figures(self.core.metrics_names, list(self.loss) if by_loss else self.output_names)
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""

@@ -98,8 +98,8 @@ class KerasTensor:
 
 
 def as_tensors(who: str, given: Any) -> tuple[KerasTensor, ...]:
-    """Return symbolic tensors from one, from a list or tuple, or from a dict of them."""
-    values = list(given.values()) if isinstance(given, dict) else given
+    """Return symbolic tensors from one, from a list or tuple, or from a dict of them, in the order of its keys."""
+    values = [given[key] for key in sorted(given)] if isinstance(given, dict) else given
     values = values if isinstance(values, list | tuple) else [values]
     for value in values:
         if not isinstance(value, KerasTensor):

@@ -29,7 +29,8 @@ class Plan:
     def add(self, name: str, layer: CoreLayer, sources: list[str]) -> str:
         """Let the layer take the values. Return the name of what it makes."""
         if place := next((path for path, (other, _) in self.layers.items() if other is layer), None):
-            remedy = "minidl's layers have one place in a model; make a second layer"
+            remedy = "a layer has one place in a model, so siamese networks are not in minidl.keras"
+            remedy += "; a second layer instead has weights of its own, which are not shared"
             raise SettingError(f"{self.prefix}{name} is called twice in one model, as {place} too: {remedy}")
         value = unique(self.prefix + name, [*self.inputs, *self.layers])
         self.layers[value] = (layer, sources)
@@ -64,12 +65,17 @@ class Plan:
         return len(self.inputs) == 1 and taken == [[name] for name in names[:-1]]
 
 
+def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[Plan, list[str]]:
+    """Return the core's layers between the tensors, and the names of the values that are the outputs."""
+    plan = Plan(inputs=[x.name for x in inputs])
+    return plan, plan.run(inputs, plan.inputs, outputs)
+
+
 def core_model(
     name: str, dtype: str, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], output_names: Sequence[str]
 ) -> CoreModel:
     """Make the core's model of what lies between the tensors. It is built, with the weights that the layers have."""
-    plan = Plan(inputs=[x.name for x in inputs])
-    made = plan.run(inputs, plan.inputs, outputs)
+    plan, made = plan_of(inputs, outputs)
     if plan.is_line and len(made) == 1 and made[0] == [*plan.inputs, *plan.layers][-1]:
         return _sequential(name, dtype, row_shape(name, inputs[0].shape), plan)
     return _graph(name, dtype, inputs, plan, _named_outputs(plan, made, output_names))

@@ -113,9 +113,13 @@ class Ones(Initializer):
 
 @dataclass(eq=False)
 class Constant(Initializer):
-    """w = value."""
+    """w = value, a number or an array of one."""
 
-    value: float = 0.0
+    value: Any = 0.0
+
+    def __post_init__(self) -> None:
+        if np.size(self.value) == 1:
+            self.value = np.asarray(self.value).item()
 
     @property
     def plain(self) -> core.Initializer:

@@ -163,6 +163,8 @@ __getattr__ = absent(
             ),
             _FILES,
         ),
+        **dict.fromkeys(("np_utils", "generic_utils"), "Keras 2's name; its functions are in keras.utils itself"),
+        **dict.fromkeys(("bounding_boxes", "legacy"), "it is for images, or for old files"),
         "Config": "use a dataclass",
         "FeatureSpace": "use sklearn.compose.ColumnTransformer",
         "Progbar": "fit(verbose=1) shows a bar",

@@ -57,6 +57,17 @@ def several(keras, weights):
     return history.history, listed, named, model.predict([A, B], verbose=0), numbers, model.get_weights()
 
 
+def inputs_by_keys_that_are_not_sorted(keras, weights):
+    b, a = keras.Input((2,), name="b"), keras.Input((2,), name="a")
+    h = [keras.layers.Dense(3, "tanh", name="first")(b), keras.layers.Dense(3, "tanh", name="second")(a)]
+    model = keras.Model({"b": b, "a": a}, keras.layers.Dense(1, name="y")(keras.layers.Concatenate()(h)))
+    weights(model)
+    model.compile("sgd", "mse")
+    history = model.fit({"a": A, "b": B}, TARGET, epochs=2, **QUIET).history
+    shapes = [x.name for x in model.inputs], [layer.name for layer in model.layers]
+    return history, shapes, model.predict({"b": B, "a": A}, verbose=0), model.get_weights()
+
+
 def one_of_several(keras, weights):
     a, b = keras.Input((2,)), keras.Input((2,))
     both_sides = [keras.layers.Dense(3, "tanh")(a), keras.layers.Dense(3, "tanh")(b)]
@@ -98,7 +109,7 @@ def transfer(keras, weights):
     return first, second, base.get_weights(), len(model.trainable_weights)
 
 
-PROGRAMS = [chain, skip, several, one_of_several, autoencoder, transfer]
+PROGRAMS = [chain, skip, several, inputs_by_keys_that_are_not_sorted, one_of_several, autoencoder, transfer]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

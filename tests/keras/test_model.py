@@ -95,6 +95,43 @@ def outputs_by_name(keras, weights):
     return history, model.predict({"x": X}, verbose=0)
 
 
+def departments(keras):
+    x = keras.Input((4,), name="x")
+    h = keras.layers.Dense(3, "tanh", name="h")(x)
+    priority = keras.layers.Dense(1, "sigmoid", name="first")(h)
+    department = keras.layers.Dense(3, "softmax", name="second")(keras.layers.Dense(2, name="inner")(h))
+    return keras.Model(x, {"priority": priority, "department": department}, name="tickets")
+
+
+def outputs_by_keys_that_are_not_sorted(keras, weights):
+    model = departments(keras)
+    weights(model)
+    losses = {"priority": "mse", "department": "sparse_categorical_crossentropy"}
+    model.compile("sgd", losses, metrics={"priority": ["mse", "mae"], "department": ["accuracy"]})
+    y = {"priority": TARGET, "department": CLASSES}
+    history = model.fit(X, y, epochs=2, **QUIET).history
+    names = [weight.path.split("/")[-2] for weight in model.weights]
+    return history, names, model.evaluate(X, y, verbose=0), model.predict(X, verbose=0), model.get_weights()
+
+
+def figures_of_two_outputs(keras, weights):
+    x = keras.Input((4,))
+    h = keras.layers.Dense(3, "tanh")(x)
+    outputs = [keras.layers.Dense(1, name="score")(h), keras.layers.Dense(3, "softmax", name="class_output")(h)]
+    model = keras.Model(x, outputs)
+    weights(model)
+    figures = []
+    for metrics, weighted in [
+        ([["mse", "mae"], ["accuracy"]], None),
+        ({"class_output": ["accuracy"], "score": ["mae"]}, {"score": ["mse"], "class_output": ["accuracy"]}),
+        ([[], ["accuracy"]], [["mae"], []]),
+    ]:
+        model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], metrics=metrics, weighted_metrics=weighted)
+        figures.append(model.evaluate(X, [TARGET, CLASSES], verbose=0))
+        figures.append(model.test_on_batch(X, [TARGET, CLASSES]))
+    return figures, model.train_on_batch(X, [TARGET, CLASSES])
+
+
 def one_loss_for_all(keras, weights):
     x = keras.Input((4,))
     shared = keras.layers.Dense(3, "tanh")(x)
@@ -118,8 +155,17 @@ def nested_and_functional(keras, weights):
     return history, block.predict(X, verbose=0), model.get_weights(), [w.shape[0] for w in model.trainable_weights]
 
 
+PROGRAMS = [
+    outputs_by_name,
+    outputs_by_keys_that_are_not_sorted,
+    figures_of_two_outputs,
+    one_loss_for_all,
+    nested_and_functional,
+]
+
+
 @pytest.mark.peers
-@pytest.mark.parametrize("program", [outputs_by_name, one_loss_for_all, nested_and_functional])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_gives_the_same_numbers_as_on_keras(program):
     assert_same(*both(program))
 
@@ -298,9 +344,47 @@ def test_settings_of_outputs_that_do_not_exist_are_refused():
 
 def test_a_shared_layer_in_two_places_of_one_model_is_refused():
     a, b, layer = keras.Input((4,)), keras.Input((4,)), layers.Dense(2, name="twice")
-    model = keras.Model([a, b], layers.Add()([layer(a), layer(b)]))
-    with pytest.raises(SettingError, match="twice is called twice in one model"):
-        model.predict([X, X])
+    with pytest.raises(SettingError, match=r"twice is called twice in one model.*which are not shared"):
+        keras.Model([a, b], layers.Add()([layer(a), layer(b)]))
+
+
+def test_a_shared_model_in_two_places_of_one_model_is_refused():
+    x, a, b = keras.Input((4,)), keras.Input((4,)), keras.Input((4,))
+    encoder = keras.Model(x, layers.Dense(2, name="code")(x), name="encoder")
+    for shared in (encoder, keras.Sequential([layers.Dense(2, name="code")], name="encoder")):
+        with pytest.raises(SettingError, match="encoder_code is called twice in one model, as encoder_code too"):
+            keras.Model([a, b], layers.subtract([shared(a), shared(b)]))
+
+
+def test_every_output_needs_a_loss():
+    model = departments(keras)
+    for loss, without in [
+        ([None, "mse"], "department"),
+        (["mse", None], "priority"),
+        ([None, None], "department, priority"),
+        ({"department": "mse"}, "priority"),
+        ({"priority": None, "department": "mse"}, "priority"),
+    ]:
+        with pytest.raises(SettingError, match=f"every output needs a loss; without one: {without}; "):
+            model.compile("sgd", loss)
+    for loss, message in [(["mse"] * 3, "got 3 of them"), ({"other": "mse"}, "'other' is not one of them")]:
+        with pytest.raises(SettingError, match=message):
+            model.compile("sgd", loss)
+    for loss in (keras.losses.MeanSquaredError(), "mse", None):
+        model.compile("sgd", loss)
+        assert model.compiled
+    model.compile("sgd", {"priority": "mse", "department": "mse"}, loss_weights={"priority": 0})
+    before = model.get_layer("first").get_weights()
+    model.fit(X, {"priority": TARGET, "department": X[:, :3]}, verbose=0)
+    np.testing.assert_array_equal(model.get_layer("first").get_weights()[0], before[0])
+
+
+def test_targets_of_one_output_for_two_are_refused():
+    model = departments(keras)
+    model.compile("sgd", ["mse", "mse"])
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(DataError, match=r"output department: got the number 0\.0; y of several outputs is a list"):
+            call([[0.0] * 4] * 2, [0.0, 1.0], verbose=0)
 
 
 def test_former_names_are_answered():

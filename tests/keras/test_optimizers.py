@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 import minidl
@@ -112,6 +113,22 @@ def test_a_config_makes_the_same_optimizer(make):
     assert type(again) is type(optimizer)
     assert again.name == optimizer.name
     assert repr(copy.deepcopy(optimizer).core) == repr(optimizer.core)
+
+
+@pytest.mark.parametrize("settings", [{}, {"clipnorm": 1.0}, {"use_ema": True}])
+def test_a_rate_of_0_is_taken_and_set_later(settings):
+    optimizer = optimizers.SGD(learning_rate=0.0, **settings)
+    assert optimizer.learning_rate == 0.0
+    assert optimizers.SGD.from_config(optimizer.get_config()).learning_rate == 0.0
+    model = minidl.Sequential([minidl.layers.Dense(2)], seed=0)
+    model.compile(optimizer.core, "mse")
+    model.build((4,))
+    before = model.params.theta.copy()
+    model.fit(X, NUMBERS, epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.params.theta, before)
+    optimizer.learning_rate = 0.1
+    model.fit(X, NUMBERS, epochs=1, verbose=0)
+    assert not np.allclose(model.params.theta, before)
 
 
 def test_variables_are_the_number_of_steps_the_rate_and_arrays():

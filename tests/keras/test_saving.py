@@ -25,6 +25,13 @@ def functional(keras):
     return keras.Model(x, keras.layers.Dense(2, activation=keras.activations.softplus)(joined), name="net")
 
 
+def named_outputs(keras):
+    x = keras.Input((4,), name="x")
+    h = keras.layers.Dense(3, "tanh", name="h")(x)
+    outputs = {"z": keras.layers.Dense(2, name="first")(h), "a": keras.layers.Dense(2, name="second")(h)}
+    return keras.Model({"x": x}, outputs, name="net")
+
+
 def trained(keras, make):
     model = make(keras)
     model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
@@ -99,6 +106,42 @@ def test_weights_go_to_keras_and_back(make, tmp_path):
     ours.save_weights(tmp_path / "ours.weights.h5")
     theirs.load_weights(tmp_path / "ours.weights.h5")
     np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), atol=1e-5)
+
+
+def agree(ours, theirs):
+    """Compare weights, outputs and figures of two models with outputs by name."""
+    for array, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(array, other, atol=1e-6)
+    predicted, expected = ours.predict(X, verbose=0), theirs.predict(X, verbose=0)
+    assert list(predicted) == list(expected) == ["a", "z"]
+    for name in predicted:
+        np.testing.assert_allclose(predicted[name], expected[name], atol=1e-5)
+    y = {"a": NUMBERS, "z": -NUMBERS}
+    figures = [model.evaluate(X, y, verbose=0) for model in (ours, theirs)]
+    np.testing.assert_allclose(*figures, rtol=1e-4)
+
+
+def compiled(keras):
+    model = named_outputs(keras)
+    losses = {"z": "mse", "a": keras.losses.MeanAbsoluteError()}
+    model.compile(keras.optimizers.Adam(0.01), losses, metrics={"z": ["mae"], "a": ["mse"]})
+    model.fit(X, {"a": NUMBERS, "z": -NUMBERS}, **QUIET)
+    return model
+
+
+@pytest.mark.peers
+@ignored
+def test_outputs_by_name_go_to_keras_and_back(tmp_path):
+    for writer, reader in [(peer(), keras), (keras, peer())]:
+        model, other = compiled(writer), compiled(reader)
+        model.save(tmp_path / "model.keras")
+        agree(reader.models.load_model(tmp_path / "model.keras"), model)
+        model.save_weights(tmp_path / "model.weights.h5")
+        other.load_weights(tmp_path / "model.weights.h5")
+        agree(other, model)
+        model.set_weights([array + 0.1 for array in model.get_weights()])
+        other.set_weights(model.get_weights())
+        agree(other, model)
 
 
 @pytest.mark.parametrize("make", MODELS)

@@ -84,6 +84,13 @@ def test_initializers_by_name_config_and_array():
     assert initializers.get(None) is None
 
 
+@pytest.mark.parametrize("value", [np.array([0.5]), np.array(0.5), [0.5], np.float32(0.5)])
+def test_a_constant_may_be_an_array_of_one_number(value):
+    constant = initializers.Constant(value)
+    np.testing.assert_array_equal(constant((2, 3)), np.full((2, 3), 0.5))
+    assert constant.get_config() == {"value": 0.5}
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -147,6 +147,10 @@ def test_settings_are_read_and_set():
         (lambda: config.set_backend("jax"), ImportError, "minidl computes with NumPy alone"),
         (lambda: utils.get_file, ImportError, "minidl downloads nothing"),
         (lambda: backend.function, ImportError, "no graphs to compile"),
+        (lambda: keras.datasets, ImportError, "keras.datasets is not in minidl.keras: minidl downloads nothing"),
+        (lambda: keras.wrappers, ImportError, "minidl.estimators"),
+        (lambda: keras.utils.np_utils, ImportError, "its functions are in keras.utils itself"),
+        (lambda: keras.Modell, AttributeError, "has no attribute 'Modell'; there are .*Model"),
         (lambda: ops.while_loop, ImportError, "write Python's own loops"),
         (lambda: ops.meen, AttributeError, "has no attribute 'meen'"),
     ],
@@ -154,6 +158,21 @@ def test_settings_are_read_and_set():
 def test_what_is_not_there_is_answered(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_name_that_is_imported_is_answered_too():
+    with pytest.raises(ImportError, match=r"keras\.random is not in minidl\.keras: use numpy\.random"):
+        from minidl.keras import random  # noqa: F401
+
+
+@pytest.mark.peers
+def test_every_public_name_of_keras_is_there_or_answered():
+    theirs = peer()
+    for name in (name for name in dir(theirs) if not name.startswith("_")):
+        try:
+            getattr(keras, name)
+        except ImportError as error:
+            assert f"keras.{name} is not in minidl.keras: " in str(error)
 
 
 def test_clear_session_begins_names_again():

@@ -72,7 +72,10 @@ class Optimizer(Configured):
         if len(clips) > 1:
             raise SettingError(f"{who}: only one of clipnorm, clipvalue and global_clipnorm can be set, got {clips}")
         self.name = self.name or snake_case(who)
-        self.core = self._wrapped(self.rule(self._first_rate()))
+        rate = self._first_rate()
+        self.core = self._wrapped(self.rule(1.0 if rate == 0 else rate))
+        if rate == 0:  # the core begins with a rate above 0, and takes any later
+            self.set_rate(rate)
 
     def _first_rate(self) -> Any:
         given, short = vars(self).pop("learning_rate"), vars(self).pop("lr")

@@ -25,6 +25,8 @@ INTERNAL = {
     "minidl.callbacks.check_verbose",
     "minidl.callbacks.evaluation_progress",
     "minidl.callbacks.progress",
+    "minidl.files.StoredWeight",
+    "minidl.files.keras_parts",
 }
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)
 FORMULA = re.compile(r" (=|<-|->|~) ")
@@ -78,6 +80,10 @@ def process_docstring(app, what, name, thing, options, lines):
 
 def process_signature(app, what, name, thing, options, signature, result):
     """Write default values that have no Python spelling so that Sphinx can parse the signature."""
+    if what == "class" and (signature or "").startswith("(*arguments"):  # Validated.__new__, which checks the names
+        from sphinx.util import inspect as sphinx_inspect
+
+        signature = sphinx_inspect.stringify_signature(sphinx_inspect.signature(thing.__init__, bound_method=True))
     if signature:
         signature = re.sub(r"<built-in function (\w+)>", r"\1", signature).replace("<factory>", "...")
     return signature, result

@@ -143,6 +143,7 @@ def public_names():
     things = {name: getattr(minidl, name) for name in minidl.__all__}
     packages = {name: thing for name, thing in things.items() if isinstance(thing, ModuleType)}
     named = {name: thing for name, thing in things.items() if name not in packages}
+    del packages["keras"]  # its names are Keras's, and docs/keras.md says which there are
     yield from named.items()
     for package in packages.values():
         if package.__name__ not in {thing.__module__ for thing in named.values()}:

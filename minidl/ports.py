@@ -66,9 +66,7 @@ class Ports:
             return self.pack_batches(who, x)
         parts = _in_order(who, "x", "inputs", tuple(self.inputs), x)
         arrays = [_input(who, name, part, self.inputs[name]) for name, part in parts.items()]
-        if len({len(array) for array in arrays}) > 1:
-            lengths = ", ".join(f"{name} has {len(array)}" for name, array in zip(parts, arrays, strict=True))
-            raise DataError(f"{who}: the inputs have different numbers of examples: {lengths}")
+        _check_lengths(f"{who}: the inputs", dict(zip(parts, arrays, strict=True)))
         return side_by_side(arrays)
 
     def _y(self, who: str, y: Any) -> Any:
@@ -76,9 +74,7 @@ class Ports:
             return y
         parts = _in_order(who, "y", "outputs", self.outputs, y)
         arrays = [_target(f"{who}: output {name}", part) for name, part in parts.items()]
-        if len({len(array) for array in arrays}) > 1:
-            lengths = ", ".join(f"{name} has {len(array)}" for name, array in zip(parts, arrays, strict=True))
-            raise DataError(f"{who}: the targets have different numbers of examples: {lengths}")
+        _check_lengths(f"{who}: the targets", dict(zip(parts, arrays, strict=True)))
         joined = side_by_side(arrays).view(JoinedTargets)
         joined.widths = tuple(array.shape[1] for array in arrays)
         return joined
@@ -91,9 +87,7 @@ class Ports:
             return weight
         given = _in_order(who, "sample_weight", "outputs", self.outputs, weight, partly=True)
         columns = {name: numeric(who, f"sample_weight[{name!r}]", part).reshape(-1) for name, part in given.items()}
-        if len({len(column) for column in columns.values()}) > 1:
-            lengths = ", ".join(f"{name} has {len(column)}" for name, column in columns.items())
-            raise DataError(f"{who}: the weights have different numbers of examples: {lengths}")
+        _check_lengths(f"{who}: the weights", columns)
         ones = np.ones(len(next(iter(columns.values()), ())))
         return np.stack([columns.get(name, ones) for name in self.outputs], axis=1) if columns else None
 
@@ -138,11 +132,9 @@ class Ports:
 
     def shapes(self, layer: Layer) -> dict[str, Shape]:
         """Return the shapes of the rows of several outputs; {} for a single one."""
-        return (
-            dict(zip(self.outputs, layer.output_shapes, strict=True))
-            if isinstance(layer, Graph) and self.outputs
-            else {}
-        )
+        if not (self.outputs and isinstance(layer, Graph)):
+            return {}
+        return dict(zip(self.outputs, layer.output_shapes, strict=True))
 
     # ---- loss and metrics
 
@@ -265,6 +257,13 @@ class IndexedBatches(SizedBatches):
 
     def __getitem__(self, number: int) -> Any:
         return self.pack(self.batches[number])
+
+
+def _check_lengths(what: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise DataError if the arrays have different numbers of rows."""
+    if len({len(array) for array in arrays.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(array)}" for name, array in arrays.items())
+        raise DataError(f"{what} have different numbers of examples: {lengths}")
 
 
 def _in_order(

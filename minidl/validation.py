@@ -159,7 +159,7 @@ EXAMPLES = {
     "Penalty": """a penalty is a class that returns a number and its derivative:
 
     class MyPenalty(Penalty):
-        def value(self, w, m):  # the weights in one vector, and the number of rows in the batch
+        def value(self, w, m):  # the weights in one vector, and the rows of the training
             return (w**4).sum() / m
 
         def gradient(self, w, m):

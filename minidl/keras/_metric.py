@@ -7,56 +7,26 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .. import metrics as core
 from ..naming import snake_case
 from . import initializers
 from ._rows import same_rank
+from ._variables import Assignable
 
 
-class State(NDArrayOperatorsMixin):
+class State(Assignable):
     """An array of a metric that its methods change."""
 
     def __init__(self, value: np.ndarray, name: str) -> None:
         self.value, self.name = value, name
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.value.shape
-
-    @property
-    def dtype(self) -> str:
-        return self.value.dtype.name
-
-    def numpy(self) -> np.ndarray:
-        """Return a copy of the array."""
-        return self.value.copy()
-
     def assign(self, value: Any) -> None:
         """Set the array."""
         self.value = np.broadcast_to(np.asarray(value, self.value.dtype), self.value.shape).copy()
 
-    def assign_add(self, value: Any) -> None:
-        """Add to the array."""
-        self.assign(self.value + np.asarray(value))
-
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the array."""
-        self.assign(self.value - np.asarray(value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
-        arrays = [given.value if isinstance(given, State) else given for given in inputs]
-        return getattr(ufunc, method)(*arrays, **settings)
-
     def __float__(self) -> float:
         return float(self.value)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.value[index]
 
     def __repr__(self) -> str:
         return f"<State name={self.name}, value={self.value}>"

@@ -25,8 +25,47 @@ def as_tensor(value: Any) -> Any:
     return np.asarray(value).view(Array)
 
 
+class Assignable(NDArrayOperatorsMixin):
+    """What has an array as `value` and computes as it does. A subclass writes `value` and assign(value)."""
+
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.value.dtype.name
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the array."""
+        return self.value.copy()
+
+    def assign(self, value: Any) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must write assign(value)")
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the array."""
+        self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the array."""
+        self.assign(self.value - np.asarray(value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        arrays = [given.value if isinstance(given, Assignable) else given for given in inputs]
+        return getattr(ufunc, method)(*arrays, **settings)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.value[index]
+
+
 @dataclass(eq=False, repr=False)
-class Variable(NDArrayOperatorsMixin):
+class Variable(Assignable):
     """A weight: a parameter of the core, or an attribute that holds learned state such as a moving mean.
 
     It is a view: whatever trains the layer changes it.
@@ -42,14 +81,6 @@ class Variable(NDArrayOperatorsMixin):
     def value(self) -> np.ndarray:
         array: np.ndarray = getattr(self.holder, self.attribute)
         return array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.value.shape
-
-    @property
-    def dtype(self) -> str:
-        return self.value.dtype.name
 
     @property
     def ndim(self) -> int:
@@ -68,34 +99,12 @@ class Variable(NDArrayOperatorsMixin):
     def is_parameter(self) -> bool:
         return isinstance(self.holder, Parameter)
 
-    def numpy(self) -> np.ndarray:
-        """Return a copy of the weight."""
-        return self.value.copy()
-
     def assign(self, value: Any) -> None:
         """Set the weight."""
         array = np.asarray(value)
         if array.shape != self.shape:
             raise ShapeError(f"{self.path} has shape {self.shape}, got a value of shape {array.shape}")
         setattr(self.holder, self.attribute, array.astype(self.value.dtype))
-
-    def assign_add(self, value: Any) -> None:
-        """Add to the weight."""
-        self.assign(self.value + np.asarray(value))
-
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the weight."""
-        self.assign(self.value - np.asarray(value))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
-        arrays = [given.value if isinstance(given, Variable) else given for given in inputs]
-        return getattr(ufunc, method)(*arrays, **settings)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.value[index]
 
     def __len__(self) -> int:
         return len(self.value)

@@ -43,7 +43,8 @@ def set_weights(layer: Layer, arrays: list[Any]) -> None:
     """Set all weights, in the order of `weights_of`. All arrays are checked before the first weight is set."""
     weights = weights_of(layer)
     if len(arrays) != len(weights):
-        raise ShapeError(f"set_weights: got {len(arrays)} arrays for {len(weights)} weights: {', '.join(weights)}")
+        there = ", ".join(weights) or "it has none, or is not built yet"
+        raise ShapeError(f"set_weights: got {len(arrays)} arrays for {len(weights)} weights: {there}")
     checked = []
     for (path, weight), given in zip(weights.items(), arrays, strict=True):
         array, shape = numeric("set_weights", path, given), weight.array.shape

@@ -130,8 +130,13 @@ def _object_of(kind: type) -> str:
 def hint(given: Any, kind: type) -> str:
     """A remedy for a class or a function that was given instead of an object of the class; "" for other values."""
     if isinstance(given, type):
-        return f"; write {given.__name__}()" if issubclass(given, kind) else ""
+        return f"; write {given.__name__}({'...' if _needs_settings(given) else ''})" if issubclass(given, kind) else ""
     return f"; {EXAMPLES[kind.__name__]}" if callable(given) and kind.__name__ in EXAMPLES else ""
+
+
+def _needs_settings(cls: type) -> bool:
+    settings = getattr(cls, "__dataclass_fields__", {}).values()
+    return any(s.init and s.default is MISSING and s.default_factory is MISSING for s in settings)
 
 
 # How an object of each kind is written, for those who give a function

@@ -123,6 +123,13 @@ def test_a_layer_accepts_only_penalties_as_regularizers(given):
             Dense(1, **{name: given})
 
 
+def test_a_class_of_penalties_is_answered_with_how_it_is_called():
+    with pytest.raises(SettingError, match=r"or None, got <class '.*L2'>; write L2\(\.\.\.\)$"):
+        Dense(1, kernel_regularizer=L2)
+    with pytest.raises(SettingError, match=r"; write L1L2\(\)$"):
+        Dense(1, kernel_regularizer=L1L2)
+
+
 def test_a_penalty_of_0_changes_nothing():
     x, y = np.random.default_rng(0).normal(size=(8, 3)), np.arange(8) % 2
     weights = []

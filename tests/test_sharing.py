@@ -365,3 +365,9 @@ def test_weights_of_a_layer_are_got_and_set():
     with pytest.raises(ShapeError, match=r"set_weights: kernel has shape \(4, 3\), got \(3,\)"):
         dense.set_weights([bias, kernel])
     assert np.array_equal(dense.kernel.value, 2 * kernel)
+
+
+def test_a_layer_that_is_not_built_has_no_weights_to_set():
+    assert Dense(3).get_weights() == []
+    with pytest.raises(ShapeError, match="got 1 arrays for 0 weights: it has none, or is not built yet"):
+        Dense(3).set_weights([np.ones(3)])

@@ -385,7 +385,7 @@ class Model(OwnAttributes):
         if not isinstance(source, Examples):
             raise DataError(f"{who} takes arrays x and y, got {type(x).__name__}")
         self.build(source.row_shape)
-        return source
+        return source.in_dtype()
 
     # ---- evaluate and predict
 

@@ -10,10 +10,12 @@ from ._adapters import peek as peek
 from ._adapters import yields_batches as yields_batches
 from ._batches import BatchStream as BatchStream
 from ._batches import Examples as Examples
+from ._batches import IntegerExamples as IntegerExamples
 from ._batches import Source as Source
 from ._batches import is_indexed as is_indexed
 from ._batches import split as split
 from ._hdf5 import HDF5Data as HDF5Data
+from ._validation import array_inputs as array_inputs
 from ._validation import check_width as check_width
 from ._validation import finite as finite
 from ._validation import inputs as inputs

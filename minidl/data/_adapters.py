@@ -18,8 +18,9 @@ import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
 from ..validation import Interval, check_integer
-from ._batches import BatchStream, Examples, Source, is_indexed
+from ._batches import BatchStream, Examples, IntegerExamples, Source, is_indexed
 from ._validation import (
+    array_inputs,
     check_width,
     finite,
     inputs,
@@ -63,11 +64,13 @@ class DataSpec:
     def join(
         self, who: str, x: np.ndarray, y: np.ndarray, widths: Widths, sample_weight: Any, class_weight: ClassWeight
     ) -> Examples:
-        """Check y and the weights, and join them to an x that is checked. widths: as in `Adapter`."""
+        """Check y and the weights, and join them to an x from `array_inputs`. widths: as in `Adapter`."""
         y = self._targets(who, y, widths)
         if self.outputs:
-            return Examples(x, y, output_weights(who, sample_weight, y, len(self.outputs)))
-        return Examples(x, y, row_weights(who, sample_weight, class_weight, y))
+            weight = output_weights(who, sample_weight, y, len(self.outputs))
+        else:
+            weight = row_weights(who, sample_weight, class_weight, y)
+        return Examples(x, y, weight) if x.dtype == self.dtype else IntegerExamples(x, y, weight, dtype=self.dtype)
 
     def _targets(self, who: str, y: np.ndarray, widths: Widths) -> np.ndarray:
         if not self.outputs:
@@ -156,7 +159,7 @@ def adapt(
     steps = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     if not (isinstance(x, Source) or yields_batches(x)):
         _check_no_steps(who, steps)
-        x = inputs(who, x, dtype, row_shape)
+        x = array_inputs(who, x, dtype, row_shape)
         widths, y = widths_of(y), target_rows(who, y, x)
         join = (sample_weight, class_weight)
         return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, widths, *join), widths=widths)
@@ -217,7 +220,7 @@ class Inputs(NamedTuple):
 def peek(who: str, x: Any, dtype: np.dtype[Any]) -> tuple[Any, Shape, bool]:
     """Return x, the shape of its rows, and whether they are stored. Of a generator, a new one with all batches."""
     if not yields_batches(x):
-        return x, inputs(who, x, dtype).shape[1:], False
+        return x, array_inputs(who, x, dtype).shape[1:], False
     if isinstance(x, DiskData):
         return x, x.row_shape, True
     first = x[0] if is_indexed(x) else next(iter(x), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -95,6 +95,31 @@ class Examples(Source):
     @property
     def row_shape(self) -> tuple[int, ...]:
         return self.x.shape[1:]
+
+    def in_dtype(self) -> Examples:
+        """Return these examples with x in the model's dtype."""
+        return self
+
+
+@dataclass
+class IntegerExamples(Examples):
+    """Examples whose x stays in small integers, such as the pixels of images: each batch is converted as it is read.
+
+    dtype  that of the model, which the batches get
+    """
+
+    dtype: np.dtype[Any] = field(kw_only=True)
+
+    def __getitem__(self, part: Any) -> IntegerExamples:
+        rows = super().__getitem__(part)
+        return IntegerExamples(rows.x, rows.y, rows.weight, dtype=self.dtype)
+
+    def batches(self, size: int, order: np.ndarray | None = None, start: int = 0) -> Iterator[Examples]:
+        for batch in super().batches(size, order, start):
+            yield batch.in_dtype()
+
+    def in_dtype(self) -> Examples:
+        return Examples(self.x.astype(self.dtype), self.y, self.weight)
 
 
 def split(

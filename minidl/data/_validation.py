@@ -105,6 +105,17 @@ def inputs(who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None
     return finite(who, "x", rows(who, x, shape), dtype)
 
 
+def array_inputs(who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return x, checked; integers that need less memory than the dtype as they are, to be converted by batch."""
+    array = rows(who, x, shape)
+    return array if _are_small(array, dtype) else finite(who, "x", array, dtype)
+
+
+def _are_small(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    """Return True for integers of fewer bytes than the dtype: they are finite, and a conversion would copy them."""
+    return array.dtype.kind in "biu" and array.dtype.itemsize < dtype.itemsize
+
+
 def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
     """Return y as an array (m, numbers). A y of shape (m,) becomes (m, 1), so that no loss ever broadcasts."""
     if y is None:

@@ -28,7 +28,7 @@ class Shard(Source):
             return
         for first in range(start * size, len(order), size):  # copy the rows of this process only
             numbers = order[first : first + size]
-            yield self.whole[numbers[self._rows(len(numbers))]]
+            yield self.whole[numbers[self._rows(len(numbers))]].in_dtype()
 
     def _rows(self, rows: int) -> slice:
         return slice(rows * self.rank // self.size, rows * (self.rank + 1) // self.size)

@@ -28,6 +28,11 @@ from .layers import (
     Maximum,
     Multiply,
     PReLU,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
     ReLU,
     Residual,
     Sigmoid,
@@ -97,6 +102,7 @@ class LayerEntry:
 ACTIVATION = KerasLayer(class_name="Activation")
 NOT_SEQUENTIAL = Unsupported("a Sequential runs its layers one after the other")
 IDENTITY = "identity"  # predictions leave the layer out
+FILLING = ("fill_mode", "interpolation", "fill_value")
 
 _POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 
@@ -134,6 +140,12 @@ _ENTRIES = (
     LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),
     LayerEntry(Flatten, keras=KerasLayer(), onnx=Operator("Flatten", {"axis": 1})),
+    # augmentation
+    LayerEntry(RandomFlip, keras=KerasLayer(("mode",)), onnx=IDENTITY),
+    LayerEntry(RandomTranslation, keras=KerasLayer(("height_factor", "width_factor", *FILLING)), onnx=IDENTITY),
+    LayerEntry(RandomRotation, keras=KerasLayer(("factor", *FILLING)), onnx=IDENTITY),
+    LayerEntry(RandomZoom, keras=KerasLayer(("height_factor", "width_factor", *FILLING)), onnx=IDENTITY),
+    LayerEntry(RandomContrast, keras=KerasLayer(("factor", "value_range")), onnx=IDENTITY),
     # containers
     LayerEntry(Chain, keras=KerasLayer(class_name="Sequential"), onnx="chain"),
     LayerEntry(Residual, keras=Unsupported("a Sequential does not add its input"), onnx="residual"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._recording import LayerPass, record_passes
 from ..data import Examples
-from ..layers import Dropout, GaussianNoise, Layer, Sigmoid
+from ..layers import AUGMENTATIONS, Dropout, GaussianNoise, Layer, Sigmoid
 from ..losses import Loss, OutputLosses, Poisson
 from ..model import Model
 from ..objective import Objective
@@ -105,13 +105,15 @@ def sample_rows(m: int, count: int) -> np.ndarray:
 
 
 def without_noise(objective: Objective) -> Objective:
-    """Return a copy of the objective with dropout and noise switched off."""
+    """Return a copy of the objective with dropout, noise and augmentation switched off."""
     quiet = objective.copy()
     for _, layer in quiet.network.walk():
         if isinstance(layer, Dropout):
             layer.rate = 0.0
         if isinstance(layer, GaussianNoise):
             layer.stddev = 0.0
+        if isinstance(layer, AUGMENTATIONS):
+            layer.active = False
     return quiet
 
 

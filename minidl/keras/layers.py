@@ -2,6 +2,7 @@
 
 from ._absent import absent
 from ._activations import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from ._augmentation import RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom
 from ._dense import Dense
 from ._functions import Lambda, Rescaling, Reshape
 from ._layer import Layer
@@ -47,6 +48,11 @@ __all__ = [
     "Maximum",
     "Multiply",
     "PReLU",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "Rescaling",
     "Reshape",
@@ -83,11 +89,11 @@ _REASONS = {
         StackedRNNCells TimeDistributed""",
     _PREPARATION: """
         AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix
-        Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram MixUp
-        Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast
-        RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue
-        RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-        RandomTranslation RandomZoom Resizing STFTSpectrogram Solarization StringLookup TextVectorization""",
+        Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram
+        MixUp Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+        RandomCrop RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue
+        RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Resizing
+        STFTSpectrogram Solarization StringLookup TextVectorization""",
     "minidl computes without them": "FlaxLayer InputSpec JaxLayer TFSMLayer TorchModuleWrapper Wrapper",
     "penalties apply to weights": "ActivityRegularization",
     "minidl has no such layer": """

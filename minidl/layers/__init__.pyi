@@ -10,6 +10,12 @@ from ._activations import SiLU as SiLU
 from ._activations import Softmax as Softmax
 from ._activations import Softplus as Softplus
 from ._activations import Tanh as Tanh
+from ._augmentation import AUGMENTATIONS as AUGMENTATIONS
+from ._augmentation import RandomContrast as RandomContrast
+from ._augmentation import RandomFlip as RandomFlip
+from ._augmentation import RandomRotation as RandomRotation
+from ._augmentation import RandomTranslation as RandomTranslation
+from ._augmentation import RandomZoom as RandomZoom
 from ._base import Layer as Layer
 from ._containers import Chain as Chain
 from ._containers import Residual as Residual

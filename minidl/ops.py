@@ -59,6 +59,18 @@ def column_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return _constant(1, x.shape[:1], x.dtype).dot(x, out=out)
 
 
+def column_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(a * b).sum(axis=0) of two matrices, without the matrix of the products."""
+    products: np.ndarray = np.einsum("ij,ij->j", a, b)
+    return products
+
+
+def row_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(a * b).sum(axis=-1, keepdims=True) of two matrices, without the matrix of the products."""
+    products: np.ndarray = np.einsum("ij,ij->i", a, b)
+    return products[:, None]
+
+
 def mean_weights(m: int, dtype: np.dtype[Any]) -> np.ndarray:
     """The vector (1/m, ..., 1/m), read-only: `losses.dot(mean_weights(m, dtype))` is the mean of m losses."""
     return _constant(1 / m, (m,), dtype)

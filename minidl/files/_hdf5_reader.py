@@ -27,7 +27,7 @@ HDF5_TYPES = {
     "int64": "STD_I64LE",
     "uint8": "STD_U8LE",
 }
-FLOATS = ("float32", "float64")
+FLOATS, INTEGERS = ("float32", "float64"), ("int32", "int64")
 STRINGS_BYTES = 2**28  # at most, of an attribute
 Handle = Any  # a group or dataset of h5py's low-level interface, which has no types
 

@@ -19,7 +19,7 @@ from ..errors import ModelFileError, NonFiniteError, SettingError
 from ..layers import Chain, Layer
 from ..model import Model
 from ..naming import join_path, snake_case, unique
-from ._hdf5_reader import FLOATS, HDF5Reader
+from ._hdf5_reader import FLOATS, INTEGERS, HDF5Reader
 from ._untrusted import abbreviate
 
 Weights = Mapping[str, "StoredWeight"]
@@ -76,7 +76,7 @@ def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) ->
     kinds = {}
     for path, weight in weights.items():  # all are checked before the first gets memory
         of_layer = isinstance(weight.holder, Layer)
-        held = _checked_type(file, path, weight, FLOATS if of_layer else dtypes)
+        held = _checked_type(file, path, weight, state_types(weight) if of_layer else dtypes)
         kinds[path] = held if of_layer else weight.array.dtype
     arrays = {}
     for path, weight in weights.items():
@@ -90,6 +90,11 @@ def read_weights(file: HDF5Reader, weights: Weights, dtypes: tuple[str, ...]) ->
             weight.set(arrays[path])
 
     return assign
+
+
+def state_types(weight: Weight) -> tuple[str, ...]:
+    """Return the types that a layer's state may have in a file: floats, or integers for a count."""
+    return INTEGERS if weight.array.dtype.kind == "i" else FLOATS
 
 
 def _checked_type(file: HDF5Reader, path: str, weight: StoredWeight, dtypes: tuple[str, ...]) -> str:
@@ -111,13 +116,19 @@ def _check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, .
         for inner in layer.layers:
             shape = _check_size(inner, shape, size)
     else:
-        if layer.state_names and math.prod(shape) > size:
+        if layer.state_names and _largest_state(layer, shape) > size:
             name = type(layer).__name__
             raise ModelFileError(f"{name} on rows of shape {shape} has more weights than the file has bytes")
         shape = layer.build(shape)
     if sum(parameter.size for parameter in layer.named_parameters().values()) > size:
         raise ModelFileError(f"{type(layer).__name__} has more weights than the file has bytes")
     return shape
+
+
+def _largest_state(layer: Layer, row_shape: tuple[int, ...]) -> int:
+    """Return the most numbers that an array of the layer's state can have: along one axis, or along all of them."""
+    along_one = isinstance(getattr(layer, "axis", None), int)
+    return max(row_shape, default=1) if along_one else math.prod(row_shape)
 
 
 def check_names(model_name: str, layer: Layer) -> None:

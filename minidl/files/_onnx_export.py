@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
-from ..layers import GELU, BatchNormalization, Chain, Dense, Dot, Graph, Layer, LayerNormalization, Residual
+from ..layers import (
+    GELU,
+    BatchNormalization,
+    Chain,
+    Dense,
+    Dot,
+    Graph,
+    GroupNormalization,
+    Layer,
+    LayerNormalization,
+    Normalization,
+    Residual,
+)
 from ..model import Model
 from ..registry import IDENTITY, Operator, entry_of, reason
 from . import _atomic
@@ -122,22 +134,54 @@ def _batch_normalization(graph: OnnxGraph, layer: BatchNormalization, x: str) ->
     scale = layer.gamma.value if layer.scale else 1.0
     a = scale / np.sqrt(layer.moving_variance.astype(np.float64) + layer.epsilon)
     b = (layer.beta.value if layer.center else 0.0) - layer.moving_mean * a
+    return _affine(graph, x, *(_along(layer, values) for values in (a, b)))
+
+
+def _affine(graph: OnnxGraph, x: str, a: Any, b: Any) -> str:
     return graph.node("Add", graph.node("Mul", x, graph.constant(a)), graph.constant(b))
+
+
+def _along(layer: BatchNormalization | LayerNormalization | GroupNormalization, values: np.ndarray) -> np.ndarray:
+    """Return values of the layer's axes in the shape of a row that has length 1 along the others."""
+    row, axes = layer.row_shape or (), layer.unfolding.axes
+    return values.reshape([n if axis in axes else 1 for axis, n in enumerate(row, start=1)])
 
 
 def _layer_normalization(graph: OnnxGraph, layer: LayerNormalization, x: str) -> str:
     # ONNX's own operator needs a scale, and some runtimes lack it in float64
-    difference = graph.node("Sub", x, _mean(graph, x))
-    variance = _mean(graph, graph.node("Mul", difference, difference))
-    deviation = graph.node("Sqrt", graph.node("Add", variance, graph.constant(layer.epsilon)))
-    y = graph.node("Div", difference, deviation)
-    if layer.scale:
-        y = graph.node("Mul", y, graph.constant(layer.gamma.value))
-    return graph.node("Add", y, graph.constant(layer.beta.value)) if layer.center else y
+    return _scaled(graph, layer, _standardized(graph, x, list(layer.unfolding.axes), layer.epsilon))
 
 
-def _mean(graph: OnnxGraph, x: str) -> str:
-    return graph.node("ReduceMean", x, attributes={"axes": [-1], "keepdims": 1})
+def _group_normalization(graph: OnnxGraph, layer: GroupNormalization, x: str) -> str:
+    # ONNX's own operator takes the channels on the second axis, and came later
+    row, (axis,) = layer.row_shape or (), layer.unfolding.axes
+    split = [*row[: axis - 1], layer.group_count, row[axis - 1] // layer.group_count, *row[axis:]]
+    grouped = graph.node("Reshape", x, graph.integers([0, *split]))  # 0: as many rows as there are
+    axes = [number for number in range(1, len(split) + 1) if number != axis]
+    h = graph.node("Reshape", _standardized(graph, grouped, axes, layer.epsilon), graph.integers([0, *row]))
+    return _scaled(graph, layer, h)
+
+
+def _standardized(graph: OnnxGraph, x: str, axes: list[int], epsilon: float) -> str:
+    difference = graph.node("Sub", x, _mean(graph, x, axes))
+    variance = _mean(graph, graph.node("Mul", difference, difference), axes)
+    return graph.node("Div", difference, graph.node("Sqrt", graph.node("Add", variance, graph.constant(epsilon))))
+
+
+def _scaled(graph: OnnxGraph, layer: LayerNormalization | GroupNormalization, h: str) -> str:
+    y = graph.node("Mul", h, graph.constant(_along(layer, layer.gamma.value))) if layer.scale else h
+    return graph.node("Add", y, graph.constant(_along(layer, layer.beta.value))) if layer.center else y
+
+
+def _mean(graph: OnnxGraph, x: str, axes: list[int]) -> str:
+    return graph.node("ReduceMean", x, attributes={"axes": axes, "keepdims": 1})
+
+
+def _normalization(graph: OnnxGraph, layer: Normalization, x: str) -> str:
+    mean, deviation = layer.moments(np.float64)
+    if layer.invert:
+        return _affine(graph, x, deviation, mean)
+    return graph.node("Div", graph.node("Sub", x, graph.constant(mean)), graph.constant(deviation))
 
 
 def _gelu(graph: OnnxGraph, layer: GELU, x: str) -> str:
@@ -194,8 +238,11 @@ BUILDERS: dict[str, Callable[..., str]] = {
     "dot": _dot,
     "gelu": _gelu,
     "graph": _graph,
+    "group_normalization": _group_normalization,
     "layer_normalization": _layer_normalization,
     "multiply": lambda graph, layer, *x: reduce(lambda a, b: graph.node("Mul", a, b), x),
+    "normalization": _normalization,
+    "rescaling": lambda graph, layer, x: _affine(graph, x, layer.scale, layer.offset),
     "residual": _residual,
     "silu": lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
 }

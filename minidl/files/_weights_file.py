@@ -13,7 +13,7 @@ from ..model import Model
 from ..parameters import Parameter
 from . import _atomic, _minidl_format
 from ._hdf5_reader import FLOATS, HDF5Reader, open_hdf5, to_hdf5
-from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, weights_by_path
+from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, state_types, weights_by_path
 from ._keras_legacy import legacy_weights
 from ._keras_optimizer import optimizer_arrays, read_optimizer
 from ._optional import requires
@@ -133,7 +133,7 @@ def _set_from_safetensors(model: Model, content: bytes) -> None:
 
 def _checked(weight: StoredWeight, array: np.ndarray) -> np.ndarray:
     """The array for a weight: a parameter takes the model's dtype, the state of a layer the one it was saved in."""
-    if array.shape != weight.array.shape or array.dtype.name not in FLOATS:
+    if array.shape != weight.array.shape or array.dtype.name not in state_types(weight):
         kind = f"{array.dtype} {array.shape}"
         raise ModelFileError(f"{weight.name} is {kind}, wanted {weight.array.dtype} {weight.array.shape}")
     with np.errstate(over="ignore"):

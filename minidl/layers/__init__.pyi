@@ -35,6 +35,9 @@ from ._merging import Multiply as Multiply
 from ._merging import Subtract as Subtract
 from ._noise import GaussianNoise as GaussianNoise
 from ._normalization import BatchNormalization as BatchNormalization
+from ._normalization import GroupNormalization as GroupNormalization
 from ._normalization import LayerNormalization as LayerNormalization
 from ._prelu import PReLU as PReLU
+from ._preprocessing import Normalization as Normalization
+from ._preprocessing import Rescaling as Rescaling
 from ._reshaping import Flatten as Flatten

@@ -1,66 +1,90 @@
-"""Layers that normalize their input to mean 0 and variance 1, then scale and shift it by learned parameters."""
+"""Layers that give their input mean 0 and variance 1, then scale and shift it by learned parameters."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..parameters import Parameter
-from ..validation import boolean, real
+from ..constraints import Constraint, check_constraint
+from ..errors import ShapeError
+from ..initializers import Initializer, Ones, Zeros, check_initializer
+from ..ops import column_products, column_sums, mean_weights, row_products, row_sums
+from ..parameters import Parameter, Penalty
+from ..regularizers import check_penalty
+from ..validation import boolean, check_integer, real, setting
+from ._axes import Axes, Unfolding, check_axes, check_axis, places
 from ._base import Layer
 
 
 @dataclass(eq=False)
-class Normalization(Layer):
-    """y = gamma h + beta,   h = (x - mean) / sqrt(variance + epsilon).   x (m, ..., n) -> y;  gamma, beta (n,).
+class Standardization(Layer):
+    """y = gamma h + beta,   h = (x - mean) / sqrt(variance + epsilon).   gamma and beta begin with 1 and 0.
 
-    A subclass chooses mean and variance in forward and backward.
+    A subclass chooses mean and variance, and passes arrays whose last axis is that of gamma and beta.
 
-    epsilon  above 0; it avoids a division by 0 if a feature is constant
-    center   False: no beta
-    scale    False: no gamma
+    epsilon            above 0; it avoids a division by 0 if x is constant
+    center             False: no beta
+    scale              False: no gamma
+    beta_initializer   an Initializer or a Keras string; default: Zeros
+    gamma_initializer  the same for gamma; default: Ones
+    beta_regularizer   a penalty on beta; penalties added to the loss leave beta and gamma out
+    gamma_regularizer  a penalty on gamma
+    beta_constraint    puts beta back into a set after every update
+    gamma_constraint   the same for gamma
     """
 
     epsilon: float = real("(0, inf)", default=1e-3, kw_only=True)
     center: bool = boolean(default=True, kw_only=True)
     scale: bool = boolean(default=True, kw_only=True)
+    beta_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
+    gamma_initializer: Initializer | str = setting(check_initializer, default=Ones(), kw_only=True)
+    beta_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    gamma_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    beta_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
+    gamma_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
-    def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def make_parameters(self, shape: tuple[int, ...]) -> None:
+        """Make gamma and beta of the shape, unless the settings leave them out."""
         if self.scale:
-            self.gamma = Parameter(input_shape[-1:], "ones")
+            penalty, limit = self.gamma_regularizer, self.gamma_constraint
+            self.gamma = Parameter(
+                shape, self.gamma_initializer, penalized=False, regularizer=penalty, constraint=limit
+            )
         if self.center:
-            self.beta = Parameter(input_shape[-1:], "zeros")
-        return input_shape
+            penalty, limit = self.beta_regularizer, self.beta_constraint
+            self.beta = Parameter(shape, self.beta_initializer, penalized=False, regularizer=penalty, constraint=limit)
 
-    def _affine(self, h: np.ndarray) -> np.ndarray:
-        y = h * self.gamma.value if self.scale else h
-        return y + self.beta.value if self.center else y
-
-    def _affine_backward(self, dy: np.ndarray, h: np.ndarray) -> np.ndarray:
-        """Set the gradients of gamma and beta, return dL/dh."""
-        rows = tuple(range(dy.ndim - 1))
-        if self.center:
-            self.beta.grad = dy.sum(axis=rows)
+    def affine(self, h: np.ndarray) -> np.ndarray:
+        """Return gamma h + beta. Rows of h may hold several rows of features side by side."""
         if not self.scale:
-            return dy
-        self.gamma.grad = (dy * h).sum(axis=rows)
-        return dy * self.gamma.value
+            return h + repeated(self.beta.value, h) if self.center else h
+        y = h * repeated(self.gamma.value, h)
+        if self.center:
+            y += repeated(self.beta.value, h)
+        return y
+
+    def set_gradients(self, beta_grad: np.ndarray, gamma_grad: np.ndarray) -> None:
+        """Set the gradients of beta and gamma, if the layer has them."""
+        if self.center:
+            self.beta.grad = beta_grad.reshape(self.beta.shape)
+        if self.scale:
+            self.gamma.grad = gamma_grad.reshape(self.gamma.shape)
 
 
-def _moments(x: np.ndarray, axis: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance. np.var would take the absolute value of complex numbers."""
-    mean = x.mean(axis=axis, keepdims=True)
-    return mean, ((x - mean) ** 2).mean(axis=axis, keepdims=True)
+def repeated(v: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the vector as often, one after the other, as it fits into a row."""
+    v = v.reshape(-1)
+    return v if v.size == rows.shape[-1] else np.tile(v, rows.shape[-1] // v.size)
 
 
-def _through_moments(dh: np.ndarray, h: np.ndarray, axis: Any) -> np.ndarray:
-    """Return sqrt(variance + epsilon) dL/dx for mean and variance that are functions of x."""
-    return dh - dh.mean(axis=axis, keepdims=True) - h * (dh * h).mean(axis=axis, keepdims=True)
+def feature_sums(sums: np.ndarray, n: int) -> np.ndarray:
+    """Return the sums for each of n features from those of the columns, which hold the features several times."""
+    return sums if sums.size == n else sums.reshape(-1, n).sum(axis=0)
 
 
 @dataclass(eq=False)
-class BatchNormalization(Normalization):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature (of the last axis) alone.
+class BatchNormalization(Standardization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each feature alone: along all axes but one.
 
     x (m, ..., n) -> y of the same shape;  gamma, beta (n,);  state moving_mean, moving_variance (n,).
 
@@ -69,58 +93,183 @@ class BatchNormalization(Normalization):
     (PyTorch divides by m - 1). Otherwise mean and variance are the moving averages; also in training if trainable is
     False, as in Keras. (Ioffe & Szegedy 2015)
 
-    momentum  in [0, 1]; Keras's default, 0.99 (PyTorch's momentum is 1 - momentum)
-    epsilon   above 0; it avoids a division by 0 if a feature is constant
-    center    False: no beta
-    scale     False: no gamma
+    axis                         of the features, counted as in Keras: 1 is the first after the batch, -1 the last
+    momentum                     in [0, 1]; Keras's default, 0.99 (PyTorch's momentum is 1 - momentum)
+    epsilon                      above 0; it avoids a division by 0 if a feature is constant
+    center                       False: no beta
+    scale                        False: no gamma
+    beta_initializer             an Initializer or a Keras string; default: Zeros
+    gamma_initializer            the same for gamma; default: Ones
+    beta_regularizer             a penalty on beta; penalties added to the loss leave beta and gamma out
+    gamma_regularizer            a penalty on gamma
+    beta_constraint              puts beta back into a set after every update
+    gamma_constraint             the same for gamma
+    moving_mean_initializer      the first moving mean; default: Zeros. A random one draws the same numbers each time
+    moving_variance_initializer  the first moving variance; default: Ones
     """
 
+    axis: int = setting(check_axis, default=-1)
     momentum: float = real("[0, 1]", default=0.99, kw_only=True)
+    moving_mean_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
+    moving_variance_initializer: Initializer | str = setting(check_initializer, default=Ones(), kw_only=True)
 
     state_names = ("moving_mean", "moving_variance")
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        self.moving_mean = np.zeros(input_shape[-1:], np.float32)
-        self.moving_variance = np.ones(input_shape[-1:], np.float32)
-        return super().build(input_shape)
+        self.unfolding = Unfolding.of(input_shape, places(type(self).__name__, self.axis, input_shape))
+        shape = (self.unfolding.size,)
+        self.make_parameters(shape)
+        self.moving_mean = _first_state(self.moving_mean_initializer, shape)
+        self.moving_variance = _first_state(self.moving_variance_initializer, shape)
+        return input_shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        training = training and self.trainable
-        axis = tuple(range(x.ndim - 1)) if training else None
-        mean, variance = self.moving_mean, self.moving_variance
-        if training:
-            mean, variance = _moments(x, axis)
-            self.moving_mean = self._update_moving_average(self.moving_mean, mean)
-            self.moving_variance = self._update_moving_average(self.moving_variance, variance)
+        rows, n, of_batch = self.unfolding.wide_matrix(x), self.unfolding.size, training and self.trainable
+        if of_batch:
+            mean = feature_sums(column_sums(rows), n) * (n / rows.size)
+            h = rows - repeated(mean, rows)
+            variance = feature_sums(column_products(h, h), n) * (n / rows.size)
+            self.moving_mean = self._moved(self.moving_mean, mean)
+            self.moving_variance = self._moved(self.moving_variance, variance)
+        else:
+            h = rows - repeated(self.moving_mean.astype(x.real.dtype), rows)
+            variance = self.moving_variance.astype(x.real.dtype)
         deviation = np.sqrt(variance + self.epsilon)
-        h = (x - mean) / deviation
-        self.axis, self.h, self.deviation = axis, h, deviation
-        return self._affine(h)
+        h *= repeated(1 / deviation, rows)
+        self.h, self.deviation, self.of_batch = h, deviation, of_batch
+        return self.unfolding.fold(self.affine(h), x.shape)
 
-    def _update_moving_average(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
-        return moving + (1 - self.momentum) * (batch.reshape(moving.shape) - moving)
+    def _moved(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
+        return moving + (1 - self.momentum) * (batch - moving)
 
     def backward(self, dy: np.ndarray) -> Any:
-        dh = self._affine_backward(dy, self.h)
-        return (dh if self.axis is None else _through_moments(dh, self.h, self.axis)) / self.deviation
+        rows, n, h = self.unfolding.wide_matrix(dy), self.unfolding.size, self.h
+        sums, products = feature_sums(column_sums(rows), n), feature_sums(column_products(rows, h), n)
+        self.set_gradients(sums, products)
+        slope = repeated((self.gamma.value if self.scale else 1) / self.deviation, rows)
+        if not self.of_batch:
+            return self.unfolding.fold(rows * slope, dy.shape)
+        dx = rows - repeated(sums * (n / rows.size), rows)
+        dx -= h * repeated(products * (n / rows.size), rows)
+        dx *= slope
+        return self.unfolding.fold(dx, dy.shape)
 
 
-class LayerNormalization(Normalization):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of each row (the last axis).
+def _first_state(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    # the generators of the model come after build
+    return np.asarray(initializer(shape, np.random.default_rng(0)), np.float32)
 
-    x (m, ..., n) -> y of the same shape;  gamma, beta (n,). The same in training and prediction. (Ba et al. 2016)
 
-    epsilon  above 0; Keras's default, 1e-3 (PyTorch's is 1e-5)
-    center   False: no beta
-    scale    False: no gamma
+@dataclass(eq=False)
+class LayerNormalization(Standardization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with the mean and variance of each row.
+
+    x (m, ..., n) -> y of the same shape;  gamma, beta (n,). The mean and variance are those along the axis, or along
+    several axes, whose lengths are then the shape of gamma and beta: axis=(1, 2, 3) takes whole images. The same in
+    training and prediction. (Ba et al. 2016)
+
+    axis               one or several axes of x, counted as in Keras: 1 is the first after the batch, -1 the last
+    epsilon            above 0; Keras's default, 1e-3 (PyTorch's is 1e-5)
+    center             False: no beta
+    scale              False: no gamma
+    beta_initializer   an Initializer or a Keras string; default: Zeros
+    gamma_initializer  the same for gamma; default: Ones
+    beta_regularizer   a penalty on beta; penalties added to the loss leave beta and gamma out
+    gamma_regularizer  a penalty on gamma
+    beta_constraint    puts beta back into a set after every update
+    gamma_constraint   the same for gamma
     """
 
+    axis: Axes = setting(check_axes, default=-1)
+
+    def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        self.unfolding = Unfolding.of(input_shape, places(type(self).__name__, self.axis, input_shape))
+        axes = sorted(self.axis) if isinstance(self.axis, tuple) else [self.axis]  # in the order of Keras
+        self.make_parameters(tuple((0, *input_shape)[axis] for axis in axes))
+        return input_shape
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        mean, variance = _moments(x, -1)
-        deviation = np.sqrt(variance + self.epsilon)
-        h = (x - mean) / deviation
+        rows, n = self.unfolding.matrix(x), self.unfolding.size
+        h = rows - row_sums(rows) / n
+        deviation = np.sqrt(row_products(h, h) / n + self.epsilon)
+        h *= 1 / deviation
         self.h, self.deviation = h, deviation
-        return self._affine(h)
+        return self.unfolding.fold(self.affine(h), x.shape)
 
     def backward(self, dy: np.ndarray) -> Any:
-        return _through_moments(self._affine_backward(dy, self.h), self.h, -1) / self.deviation
+        rows, n, h = self.unfolding.matrix(dy), self.unfolding.size, self.h
+        self.set_gradients(column_sums(rows), column_products(rows, h))
+        dh = rows * self.gamma.value.reshape(-1) if self.scale else rows
+        dx = dh - row_sums(dh) / n
+        dx -= h * (row_products(dh, h) / n)
+        dx *= 1 / self.deviation
+        return self.unfolding.fold(dx, dy.shape)
+
+
+def _check_groups(who: str, name: str, value: Any) -> int:
+    return -1 if value == -1 else check_integer(who, f"{name}, if not -1,", value, 1)
+
+
+@dataclass(eq=False)
+class GroupNormalization(Standardization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each row's groups of channels.
+
+    x (m, ..., channels) -> y of the same shape;  gamma, beta (channels,). A group are channels / groups neighbouring
+    channels, at all places of a row. The same in training and prediction. (Wu & He 2018)
+
+    groups             divides the channels; 1 takes all channels together, -1 each alone (instance normalization)
+    axis               of the channels, counted as in Keras: 1 is the first after the batch, -1 the last
+    epsilon            above 0; Keras's default, 1e-3 (PyTorch's is 1e-5)
+    center             False: no beta
+    scale              False: no gamma
+    beta_initializer   an Initializer or a Keras string; default: Zeros
+    gamma_initializer  the same for gamma; default: Ones
+    beta_regularizer   a penalty on beta; penalties added to the loss leave beta and gamma out
+    gamma_regularizer  a penalty on gamma
+    beta_constraint    puts beta back into a set after every update
+    gamma_constraint   the same for gamma
+    """
+
+    groups: int = setting(_check_groups, default=32)
+    axis: int = setting(check_axis, default=-1)
+
+    def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        self.unfolding = Unfolding.of(input_shape, places(type(self).__name__, self.axis, input_shape))
+        channels = self.unfolding.size
+        self.group_count = channels if self.groups == -1 else self.groups
+        if channels % self.group_count:
+            remedy = f"choose groups that divide {channels}, or groups=-1 for each channel alone"
+            raise ShapeError(f"GroupNormalization: {channels} channels do not make {self.groups} groups; {remedy}")
+        self.make_parameters((channels,))
+        return input_shape
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        rows = self._places(x)
+        h = rows - self._means(mean_weights(rows.shape[1], rows.dtype) @ rows)
+        variance = self._means(np.einsum("msc,msc->mc", h, h) / rows.shape[1])
+        deviation = np.sqrt(variance + self.epsilon)
+        h *= 1 / deviation
+        self.h, self.deviation = h, deviation
+        return self.unfolding.fold(self.affine(h), x.shape)
+
+    def backward(self, dy: np.ndarray) -> Any:
+        rows, h, places = self._places(dy), self.h, 1 / self.h.shape[1]
+        sums, products = rows.sum(axis=1), np.einsum("msc,msc->mc", rows, h)
+        self.set_gradients(sums.sum(axis=0), products.sum(axis=0))
+        gamma = self.gamma.value if self.scale else 1
+        dx = rows * gamma if self.scale else rows.copy()
+        dx -= self._means(gamma * sums * places)
+        dx -= h * self._means(gamma * products * places)
+        dx *= 1 / self.deviation
+        return self.unfolding.fold(dx, dy.shape)
+
+    def _places(self, x: np.ndarray) -> np.ndarray:
+        """Return (m, places, channels)."""
+        return self.unfolding.matrix(x).reshape(len(x), -1, self.unfolding.size)
+
+    def _means(self, channels: np.ndarray) -> np.ndarray:
+        """Return the means over the groups of channels, for each channel: (m, channels) -> (m, 1, channels)."""
+        m, n = channels.shape
+        size = n // self.group_count
+        means = channels.reshape(m, self.group_count, size).mean(axis=-1)
+        return np.repeat(means, size, axis=1)[:, None]

@@ -16,7 +16,6 @@ from minidl.layers import (
     Dropout,
     Graph,
     Layer,
-    LayerNormalization,
     Parameter,
     PReLU,
     ReLU,
@@ -62,7 +61,10 @@ REPRS = [
     (Dropout(0.5, name="half"), "Dropout(rate=0.5)"),
     (Chain(ReLU(), ELU(0.5)), "Chain(ReLU(), ELU(alpha=0.5))"),
     (Residual(GELU()), "Residual(GELU(approximate=False))"),
-    (LayerNormalization(), "LayerNormalization(epsilon=0.001, center=True, scale=True)"),
+    (
+        PReLU(),
+        "PReLU(alpha_initializer=Zeros(), alpha_regularizer=None, shared_axes=())",
+    ),
 ]
 
 
@@ -74,7 +76,7 @@ def test_the_repr_is_the_settings(layer, text):
 def test_settings_that_are_easily_confused_are_keyword_only():
     for make in (
         lambda: Dense(3, False),
-        lambda: BatchNormalization(1e-3),
+        lambda: BatchNormalization(-1, 0.9),
         lambda: ReLU("first"),
         lambda: PReLU("zeros"),
     ):

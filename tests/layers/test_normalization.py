@@ -5,9 +5,25 @@ import copy
 import numpy as np
 import pytest
 
-from minidl import Sequential, SettingError, check_layer, check_model
-from minidl.layers import BatchNormalization, Dense, LayerNormalization, ReLU, Residual, Sigmoid, Softmax
+from minidl import Sequential, SettingError, ShapeError, check_layer, check_model
+from minidl.constraints import NonNeg
+from minidl.initializers import Constant
+from minidl.layers import (
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    LayerNormalization,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Softmax,
+)
+from minidl.regularizers import L2
+from tests.helpers import keras_layers
+from tests.helpers.keras_layers import assert_same_as_keras
 from tests.oracles.make_keras_numbers import PATH
+
+KINDS = [BatchNormalization, LayerNormalization, GroupNormalization]
 
 
 def rows(m=40, n=3, seed=0):
@@ -111,7 +127,171 @@ def test_layer_normalization_goes_along_the_last_axis():
     assert np.allclose(deep.beta.grad, flat.beta.grad, rtol=1e-12)
 
 
-# ---- both
+# ---- against Keras and PyTorch, with random settings
+
+
+def drawn(seed):
+    """Return (kind, settings, shape of a row): 1 to 3 axes, of which any is normalized, and a list of several."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in rng.integers(1, 5, rng.integers(1, 4)) * 2)
+    ndim = len(shape)
+    axis = int(rng.integers(1, ndim + 1)) if rng.random() < 0.5 else -int(rng.integers(1, ndim + 1))
+    settings = {"axis": axis, "epsilon": float(rng.uniform(0.1, 1))}
+    settings |= {name: bool(rng.random() < 0.7) for name in ("center", "scale")}
+    kind = KINDS[rng.integers(3)]
+    if kind is LayerNormalization and ndim > 1 and rng.random() < 0.5:
+        axes = rng.permutation(np.arange(1, ndim + 1))[: rng.integers(2, ndim + 1)]
+        settings["axis"] = [int(axis) for axis in axes]
+    if kind is GroupNormalization:
+        channels = shape[axis - 1 if axis > 0 else axis]
+        settings["groups"] = int(rng.choice([n for n in range(1, channels + 1) if channels % n == 0] + [-1]))
+    if kind is BatchNormalization:
+        settings["momentum"] = float(rng.random())
+    return kind, settings, shape
+
+
+def can_keras(axis, ndim):
+    """Return False for neighbouring axes before the last: Keras 3.15 on PyTorch takes the last ones in their place."""
+    given = axis if isinstance(axis, list) else [axis]
+    last = sorted(axis % (ndim + 1) for axis in given) == list(range(ndim + 1 - len(given), ndim + 1))
+    return last and all(axis > 0 for axis in given)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("hundred", range(5))
+def test_random_settings_agree_with_keras(hundred):
+    theirs = keras_layers.keras_layers()
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        kind, settings, shape = drawn(seed)
+        if kind is LayerNormalization and not can_keras(settings["axis"], len(shape)):
+            continue
+        layer = getattr(theirs, kind.__name__)(**settings)
+        rng = np.random.default_rng(seed)
+        assert_same_as_keras(kind(**settings), layer, shape, rng, training=seed % 3 > 0)
+
+
+def by_torch(kind, layer, x, dy):
+    """Return y, dL/dx, dL/dgamma and dL/dbeta by torch.nn.functional, which takes the channels on the second axis."""
+    import torch
+    from torch.nn import functional
+
+    axes = layer.unfolding.axes
+    places = range(-len(axes), 0) if kind is LayerNormalization else [1]
+    given = torch.tensor(np.moveaxis(x, axes, places), requires_grad=True)
+    gamma, beta = (torch.tensor(p.value, requires_grad=True) for p in (layer.gamma, layer.beta))
+    if kind is BatchNormalization:
+        y = functional.batch_norm(given, None, None, gamma, beta, training=True, eps=layer.epsilon)
+    elif kind is GroupNormalization:
+        y = functional.group_norm(given, layer.group_count, gamma, beta, layer.epsilon)
+    else:
+        shape = given.shape[-len(axes) :]
+        y = functional.layer_norm(given, shape, gamma.reshape(shape), beta.reshape(shape), layer.epsilon)
+    y.backward(torch.tensor(np.moveaxis(dy, axes, places)))
+    back = [np.moveaxis(part.detach().numpy(), places, axes) for part in (y, given.grad)]
+    return [*back, gamma.grad.numpy(), beta.grad.numpy()]
+
+
+@pytest.mark.peers
+def test_five_hundred_random_settings_agree_with_pytorch():
+    pytest.importorskip("torch")
+    for seed in range(500):
+        kind, settings, shape = drawn(seed)
+        rng, layer = np.random.default_rng(seed), kind(**settings | {"center": True, "scale": True})
+        keras_layers.built(layer, shape, rng)
+        x, dy = rng.normal(size=(2, 4, *shape))
+        found = [layer.forward(x, training=True), layer.backward(dy), layer.gamma.grad, layer.beta.grad]
+        for mine, other in zip(found, by_torch(kind, layer, x, dy), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-10)
+
+
+def test_the_random_settings_are_of_every_kind():
+    cases = [drawn(seed) for seed in range(500)]
+    by_keras = [case for case in cases if case[0] is not LayerNormalization or can_keras(case[1]["axis"], len(case[2]))]
+    assert len(by_keras) > 300
+    assert {kind for kind, _, _ in cases} == set(KINDS)
+    assert {len(shape) for _, _, shape in cases} == {1, 2, 3}
+    assert {settings.get("groups") for _, settings, _ in cases} > {-1, 1, 2, 4}
+    assert {settings["axis"] for _, settings, _ in cases if isinstance(settings["axis"], int)} == {-3, -2, -1, 1, 2, 3}
+
+
+# ---- axes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_axis_that_rows_lack_is_named(kind):
+    settings = {"groups": 1} if kind is GroupNormalization else {}
+    for axis in (3, -3):
+        message = rf"{kind.__name__}: axis={axis} does not fit rows of shape \(2, 4\); they have the axes 1 to 2"
+        with pytest.raises(ShapeError, match=message):
+            built(kind(axis=axis, **settings), (2, 4))
+    for axis in (0, True, 1.0, None, "last", []):
+        with pytest.raises(SettingError, match=f"{kind.__name__}: axis must be an axis of x after the batch"):
+            kind(axis=axis)
+
+
+def test_axes_are_each_named_once():
+    with pytest.raises(ShapeError, match=r"axis=\(1, -2\) does not fit rows of shape \(2, 4\).* each once"):
+        built(LayerNormalization((1, -2)), (2, 4))
+    with pytest.raises(SettingError, match="LayerNormalization: each of axis must be an axis of x"):
+        LayerNormalization((0, 1))
+    with pytest.raises(SettingError, match="BatchNormalization: axis must be an axis of x"):
+        BatchNormalization((1, 2))
+
+
+@pytest.mark.parametrize("kind", [BatchNormalization, LayerNormalization])
+def test_a_list_of_one_axis_is_that_axis(kind):
+    assert kind([-1]).axis == kind((-1,)).axis == -1
+
+
+def test_groups_divide_the_channels():
+    with pytest.raises(ShapeError, match="GroupNormalization: 8 channels do not make 32 groups; choose groups that"):
+        built(GroupNormalization(), (4, 4, 8))
+    for groups in (0, -2, 1.5, True):
+        with pytest.raises(SettingError, match="GroupNormalization: groups, if not -1, must be an integer of at least"):
+            GroupNormalization(groups)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_sums_over_many_rows_are_accurate_in_float32(training):
+    # against float64: adding 20,000 numbers one after the other would be off by 1e-5
+    rng = np.random.default_rng(0)
+    x, dy = rng.normal(3, 1, (2, 8, 50, 50, 4))
+    both = []
+    for dtype in ("float64", "float32"):
+        layer = built(BatchNormalization(), (50, 50, 4), dtype)
+        y, dx = layer.forward(x.astype(dtype), training), layer.backward(dy.astype(dtype))
+        both.append([y, dx, layer.gamma.grad / 20_000, layer.beta.grad / 20_000, *layer.get_weights()])
+    for exact, found in zip(*both, strict=True):
+        assert np.allclose(found, exact, rtol=2e-6, atol=2e-6)
+
+
+# ---- all
+
+
+def test_gamma_and_beta_take_initializers_penalties_and_constraints():
+    layer = BatchNormalization(
+        beta_initializer=Constant(2.0),
+        gamma_initializer=Constant(3.0),
+        beta_regularizer=L2(0.1),
+        gamma_regularizer=L2(0.2),
+        beta_constraint=NonNeg(),
+        gamma_constraint=NonNeg(),
+        moving_mean_initializer=Constant(4.0),
+        moving_variance_initializer="random_uniform",
+    )
+    built(layer)
+    assert [array[0] for array in layer.get_weights()[:3]] == [3, 2, 4]
+    assert np.unique(layer.moving_variance).size == 3
+    assert [p.regularizer for p in (layer.gamma, layer.beta)] == [L2(0.2), L2(0.1)]
+    assert [p.constraint for p in (layer.gamma, layer.beta)] == [NonNeg(), NonNeg()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gamma_of_several_axes_is_no_kernel(kind):
+    axis = {"axis": (1, 2)} if kind is LayerNormalization else {}
+    layer = built(kind(**axis, **({"groups": 1} if kind is GroupNormalization else {})), (2, 4))
+    assert not layer.gamma.penalized
+    assert not layer.beta.penalized
 
 
 @pytest.mark.parametrize("kind", [BatchNormalization, LayerNormalization])
@@ -177,7 +357,8 @@ class Uncoupled(BatchNormalization):
     """Its derivative ignores that mean and variance depend on the rows: the classic mistake."""
 
     def backward(self, dy):
-        return self._affine_backward(dy, self.h) / self.deviation
+        super().backward(dy)
+        return dy * self.gamma.value / self.deviation
 
 
 def test_forgetting_that_the_statistics_depend_on_the_rows_is_found():

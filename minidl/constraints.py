@@ -13,10 +13,10 @@ import numpy as np
 
 from . import validation
 from .errors import SettingError
-from .validation import Validated, check_integer, check_real, hint, real, setting
+from .validation import Configured, Validated, check_integer, check_real, hint, real, setting
 
 
-class Constraint(Validated):
+class Constraint(Configured, Validated):
     """A formula w -> the weights to keep, an array of the same shape. Applied to a parameter after every update.
 
     A subclass writes `__call__(w)` and does not write into w. With settings it is a frozen dataclass of them.

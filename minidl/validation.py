@@ -304,6 +304,24 @@ def _hint(holder: object, name: str) -> str:
     return f"{has}; other attributes are added in its own methods, as self.{name} = ..."
 
 
+class Configured:
+    """Base class of dataclasses whose settings scripts ask for by Keras's methods."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings by name."""
+        return settings_of(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return an object with these settings."""
+        return cls(**config)
+
+
+def settings_of(item: Any) -> dict[str, Any]:
+    """Return the arguments of the constructor of a dataclass by name."""
+    return {field.name: getattr(item, field.name) for field in fields(item) if field.init} if is_dataclass(item) else {}
+
+
 class Validated(OwnAttributes):
     """Base class of dataclasses whose fields declare their domain. Making an object checks every value."""
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from ..errors import SettingError
+from ..validation import Configured, settings_of
 
 Make = Callable[..., Any]
 
 
-class Configured:
-    """Base class of dataclasses of settings that scripts ask for with `get_config`."""
+class StandIn(type):
+    """The type of classes whose calls make objects of a class of the core: those objects count as instances."""
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings by name."""
-        return settings_of(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return an object with these settings."""
-        return cls(**config)
-
-
-def settings_of(item: Any) -> dict[str, Any]:
-    """Return the arguments of the constructor of a dataclass by name."""
-    return {field.name: getattr(item, field.name) for field in fields(item) if field.init} if is_dataclass(item) else {}
+    def __instancecheck__(cls, item: Any) -> bool:
+        return super().__instancecheck__(item) or type(item) is cls.__base__
 
 
 class Lookup:
@@ -63,6 +53,9 @@ class Lookup:
         made: Any = self.find(config["class_name"], custom_objects)
         settings = config.get("config") or {}
         return made.from_config(settings) if hasattr(made, "from_config") else made(**settings)
+
+
+__all__ = ["Configured", "Lookup", "StandIn", "serialize", "settings_of"]
 
 
 def serialize(item: Any) -> Any:

@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from .. import losses as core_losses
 from .. import metrics as core
 from ..errors import SettingError
 from ..naming import snake_case
+from ._lookup import StandIn
 
 Translate = Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]
 
@@ -48,12 +47,11 @@ def _class(name: str, kind: type[core.Metric], translate: Translate, make: Calla
         kind.__init__(self, **translate(arguments, settings))
 
     def update_state(self: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        y, p = (a[:, None] if a.ndim == 1 else a for a in (np.asarray(y_true), np.asarray(y_pred)))
-        weights = () if sample_weight is None else (np.asarray(sample_weight),)
-        kind.update(self, y, p, *weights)
+        y, p, weights = self.as_rows(y_true, y_pred, sample_weight)
+        kind.update(self, y, p, *(() if weights is None else (weights,)))
 
     methods = {"__new__": __new__, "__init__": __init__, "update_state": update_state, "__doc__": kind.__doc__}
-    made: Any = type(name, (kind,), methods)
+    made: Any = StandIn(name, (kind,), methods)
     return made
 
 

@@ -22,7 +22,7 @@ def _check_name(who: str, name: str, value: Any) -> Any:
 
 
 @dataclass(eq=False)
-class Metric(validation.Validated):
+class Metric(validation.Configured, validation.Validated):
     """A figure of targets y and outputs p, both (m, k), over all rows since its last reset.
 
     A subclass writes reset(), update(y, p) for the rows of one batch, and result() -> float, or an array. With settings
@@ -81,13 +81,23 @@ class Metric(validation.Validated):
         self.reset()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Check the rows and update: y_true (m, k) or class labels (m,), y_pred (m, k) or (m,), sample_weight (m,)."""
-        who = type(self).__name__
-        y, p = _rows(who, y_true, y_pred)
-        if sample_weight is None:
+        """Update with rows: y_true (..., k) or class labels (...), y_pred (..., k), or (m,) for one output.
+
+        sample_weight: a number, one weight per row (...), or, for figures of entries, what broadcasts to y_pred.
+        """
+        y, p, weights = self.as_rows(y_true, y_pred, sample_weight)
+        if weights is None:
             self.update(y, p)
         else:
-            weighted_update(who, self)(y, p, _row_weights(who, sample_weight, len(p)))
+            weighted_update(type(self).__name__, self)(y, p, weights)
+
+    def as_rows(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Check what `update_state` takes. Return it as y and p (rows, k), and weights (rows,) or (rows, k)."""
+        who, outputs = type(self).__name__, np.asarray(y_pred)
+        y, p = _rows(who, np.asarray(y_true), outputs)
+        return y, p, None if sample_weight is None else _checked_weights(who, sample_weight, outputs.shape, p.shape)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Figure:
         """Update with these rows. Return the result over all rows so far."""
@@ -110,9 +120,9 @@ class MeanMetric(Metric):
         self.add(self.values(one_hot(y, p), p), weights)
 
     def add(self, values: np.ndarray, weights: np.ndarray | None) -> None:
-        """Add the values of a batch, weighted by row."""
+        """Add the values of a batch, weighted by row or by entry."""
         if weights is not None:
-            shares = np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+            shares = np.broadcast_to(weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim)), values.shape)
             self.total += float((values * shares).sum(dtype=np.float64))
             self.count += float(shares.sum(dtype=np.float64))
         else:
@@ -138,10 +148,15 @@ def ratio(part: Any, whole: Any) -> Figure:
 
 
 def count(cases: np.ndarray, weights: np.ndarray | None, axis: Any) -> Any:
-    """Count the cases (..., m, k) that are True along the axes; with weights (m,), add the weights of their rows."""
+    """Count the cases (..., m, k) that are True along the axes; with weights (m,) or (m, k), add their weights."""
     if weights is None:
         return np.count_nonzero(cases, axis=axis)
-    return (cases * weights[:, None]).sum(axis=axis, dtype=np.float64)
+    return (cases * by_entry(weights)).sum(axis=axis, dtype=np.float64)
+
+
+def by_entry(weights: np.ndarray) -> np.ndarray:
+    """Return weights of rows (m,) as one column, and weights of entries (m, k) as they are."""
+    return weights[:, None] if weights.ndim == 1 else weights
 
 
 def figure(value: Any) -> Figure:
@@ -162,19 +177,39 @@ def weighted_update(who: str, metric: Metric) -> Any:
     return metric.update
 
 
-def _rows(who: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    y, p = (a[:, None] if a.ndim == 1 else a for a in (np.asarray(y_true), np.asarray(y_pred)))
-    if not y.ndim == p.ndim == 2 or len(y) != len(p) or y.shape[1] not in (1, p.shape[1]):
+def _rows(who: str, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    columns = p.shape[-1] if p.ndim > 1 else 1
+    rows, along = p.reshape(-1, columns), p.shape[: max(p.ndim - 1, 1)]
+    fits = y.size in (rows.size, len(rows)) and y.shape[: len(along)] == along
+    if not p.ndim or not (fits or (y.size == len(rows) and y.shape[-1:] == along[-1:])):
         wanted = "both must have the shape (rows, outputs), or y_true one class label per row"
-        raise ShapeError(f"{who}: y_true has shape {np.shape(y_true)}, y_pred {np.shape(y_pred)}; {wanted}")
+        raise ShapeError(f"{who}: y_true has shape {y.shape}, y_pred {p.shape}; {wanted}")
     if not {y.dtype.kind, p.dtype.kind} <= set("biuf"):
         raise DataError(f"{who}: y_true has dtype {y.dtype}, y_pred {p.dtype}; they must hold real numbers")
-    return y.astype(np.result_type(y, np.float32), copy=False), p.astype(np.result_type(p, np.float32), copy=False)
+    y = y.reshape(len(rows), -1)
+    return y.astype(np.result_type(y, np.float32), copy=False), rows.astype(np.result_type(p, np.float32), copy=False)
 
 
-def _row_weights(who: str, given: Any, rows: int) -> np.ndarray:
+def _checked_weights(who: str, given: Any, shape: tuple[int, ...], rows: tuple[int, ...]) -> np.ndarray:
+    """Return weights for outputs of this shape as (rows,), or as (rows, k) if they are one per entry."""
     weights = np.asarray(given)
-    if weights.shape != (rows,) or weights.dtype.kind not in "biuf":
+    fitting = _fitting(weights, shape, rows) if weights.dtype.kind in "biuf" else None
+    if fitting is None:
         found = f"sample_weight has shape {weights.shape} and dtype {weights.dtype}"
-        raise ShapeError(f"{who}: {found}; one weight per row was expected: ({rows},)")
-    return weights.astype(np.result_type(weights, np.float32), copy=False)
+        raise ShapeError(f"{who}: {found}; one weight per row was expected, {rows[:1]}, or one per entry, {rows}")
+    return fitting.astype(np.result_type(weights, np.float32), copy=False)
+
+
+def _fitting(weights: np.ndarray, shape: tuple[int, ...], rows: tuple[int, ...]) -> np.ndarray | None:
+    """Return the weights by row or by entry, None if they fit neither."""
+    along = shape[:-1] if len(shape) > 1 else shape
+    if not weights.ndim:
+        return np.full(rows[:1], weights)
+    if weights.shape in (along, (*along, 1)):
+        return weights.reshape(-1)
+    if weights.shape == along[: weights.ndim]:  # of the first axes of the rows
+        return np.broadcast_to(weights.reshape(*weights.shape, *[1] * (len(along) - weights.ndim)), along).reshape(-1)
+    try:
+        return np.broadcast_to(weights, shape).reshape(rows)
+    except ValueError:
+        return None

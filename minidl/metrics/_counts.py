@@ -63,12 +63,19 @@ class ThresholdCounts(Counts):
         self._levels = levels[:, None, None] if several else levels[0]
         self._axis = (1, 2) if several else None
 
+    def as_rows(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Check what `update_state` takes; with top_k a vector is one row."""
+        if self.top_k is not None and np.ndim(y_pred) == 1:
+            y_true, y_pred = np.atleast_2d(y_true), np.atleast_2d(y_pred)
+        return super().as_rows(y_true, y_pred, sample_weight)
+
     def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
         positive = one_hot(y, p) != 0
         if self.top_k is not None:
             p = np.where(among_largest(p, self.top_k), p, -np.inf)
         if self.class_id is not None:
             positive, p = (of_class(self, array, self.class_id) for array in (positive, p))
+            weights = weights_of_class(self, weights, self.class_id)
         self._count(positive, p > np.asarray(self._levels, p.dtype), self._axis, weights)
 
 
@@ -78,6 +85,11 @@ def of_class(metric: Metric, array: np.ndarray, class_id: int) -> np.ndarray:
         outputs = f"there are {array.shape[1]} outputs"
         raise ShapeError(f"{type(metric).__name__}: class_id is {class_id}, and {outputs}; the first class is 0")
     return array[:, class_id : class_id + 1]
+
+
+def weights_of_class(metric: Metric, weights: np.ndarray | None, class_id: int) -> np.ndarray | None:
+    """Return the weights of the entries of a class: those of its column, or of the rows as they are."""
+    return weights if weights is None or weights.ndim == 1 else of_class(metric, weights, class_id)
 
 
 class Precision(ThresholdCounts):

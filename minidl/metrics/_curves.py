@@ -9,8 +9,8 @@ import numpy as np
 
 from ..ops import sigmoid
 from ..validation import boolean, choice, integer, real, setting
-from ._base import Metric, one_hot, ratio
-from ._counts import check_thresholds, of_class
+from ._base import Metric, by_entry, one_hot, ratio
+from ._counts import check_thresholds, of_class, weights_of_class
 
 
 class Points(NamedTuple):
@@ -53,7 +53,7 @@ class Curve(Metric):
         places = self.places(p)
         if labels > 1:
             places = places * labels + np.arange(labels)
-        shares = None if weights is None else np.broadcast_to(weights[:, None], p.shape)
+        shares = None if weights is None else np.broadcast_to(by_entry(weights), p.shape)
         for name, cases in (("positives", positive), ("negatives", ~positive)):
             chosen = None if shares is None else shares[cases]
             counts = np.bincount(places[cases], chosen, minlength=self.num_thresholds * labels)
@@ -158,6 +158,7 @@ class BestPoint(Curve):
         positive = one_hot(y, p) != 0
         if self.class_id is not None:
             positive, p = (of_class(self, array, self.class_id) for array in (positive, p))
+            weights = weights_of_class(self, weights, self.class_id)
         self._count_places(positive, p, weights)
 
     def points(self) -> Points:

@@ -45,7 +45,7 @@ class Overlap(Metric):
         counted = (np.minimum(truth, predicted) >= 0) & (np.maximum(truth, predicted) < self.num_classes)
         if self.ignore_class is not None:
             counted &= truth != self.ignore_class
-        shares = None if weights is None else np.repeat(weights, len(truth) // len(y))[counted]
+        shares = None if weights is None else np.repeat(weights.ravel(), len(truth) // weights.size)[counted]
         places = (truth * self.num_classes + predicted)[counted]
         counts = np.bincount(places, shares, minlength=self.num_classes**2)
         self.confusion = self.confusion + counts.reshape(self.confusion.shape)

@@ -1,9 +1,9 @@
 """The base class of schedules."""
 
-from ..validation import Validated
+from ..validation import Configured, Validated
 
 
-class Schedule(Validated):
+class Schedule(Configured, Validated):
     """A formula step -> learning rate. A subclass writes __call__(step) -> float; with settings it is a dataclass."""
 
     def __call__(self, step: int) -> float:

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minidl import Sequential, SettingError, layers
+from minidl import Sequential, SettingError, ShapeError, layers
 from minidl import losses as core_losses
 from minidl import metrics as core
 from minidl.keras import losses, metrics, ops
@@ -221,3 +221,52 @@ def test_a_class_may_be_derived_from_a_metric_of_keras():
     metric = Doubled(name="own")
     assert metric(Y, P) == pytest.approx(((Y - 2 * P) ** 2).mean(), rel=1e-6)
     assert metric.name == "own"
+
+
+ENTRIES = np.random.default_rng(4).uniform(0.5, 2, Y.shape).astype("float32")  # one weight per entry
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    ("name", "settings", "y", "p", "weights"),
+    [
+        ("BinaryAccuracy", {}, Y, P, ENTRIES[:, :1]),
+        ("Precision", {}, Y, P, ENTRIES),
+        ("Precision", {"class_id": 1}, Y, P, WEIGHTS[:, None]),
+        ("Precision", {"top_k": 2}, Y[0], P[0], None),
+        ("Recall", {"thresholds": [0.3, 0.7]}, Y, P, ENTRIES[:1]),
+        ("TruePositives", {}, Y, P, 3.0),
+        ("AUC", {}, Y, P, ENTRIES),
+        ("BinaryIoU", {"threshold": 0.4}, Y, P, np.ceil(ENTRIES)),
+        ("Precision", {"top_k": 2}, Y[:1], P[:1], None),
+        ("MeanSquaredError", {}, Y[:30].reshape(5, 6, -1), P[:30].reshape(5, 6, -1), WEIGHTS[:30].reshape(5, 6)),
+        ("CategoricalAccuracy", {}, ONE_HOT[:30].reshape(5, 6, -1), P[:30].reshape(5, 6, -1), WEIGHTS[:5]),
+        ("SparseCategoricalAccuracy", {}, LABELS[:30].reshape(5, 6), P[:30].reshape(5, 6, -1), None),
+        ("KLDivergence", {}, ONE_HOT, P, WEIGHTS[:, None]),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_weights_of_entries_and_rows_along_several_axes_count_as_on_keras(name, settings, y, p, weights):
+    keras = peer()
+    ours, theirs = (getattr(k, name)(**settings) for k in (metrics, keras.metrics))
+    ours.update_state(y, p, weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.update_state(y, p, weights)
+        wanted = keras.ops.convert_to_numpy(theirs.result())
+    np.testing.assert_allclose(ours.result(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_an_object_is_an_instance_of_its_class_and_has_a_config():
+    recall = metrics.Recall([0.3, 0.7], class_id=1, name="own")
+    assert isinstance(recall, metrics.Recall)
+    assert not isinstance(recall, metrics.Precision)
+    config = {"name": "own", "thresholds": [0.3, 0.7], "top_k": None, "class_id": 1}
+    assert recall.get_config() == config
+    assert metrics.Recall.from_config(config).get_config() == config
+
+
+@pytest.mark.parametrize("weights", [np.ones(7), np.ones((len(Y), 2, 2)), ["a"] * len(Y)])
+def test_weights_that_fit_no_rows_are_refused(weights):
+    with pytest.raises(ShapeError, match=r"Recall: sample_weight has shape .* one weight per row was expected"):
+        metrics.Recall().update_state(Y, P, weights)

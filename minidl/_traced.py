@@ -385,13 +385,13 @@ def softplus(x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def logsumexp(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """log sum exp(x), without overflow."""
-    highest = constant(np.max(x, axis=axis, keepdims=True))
+    highest = np.max(constant(x), axis=axis, keepdims=True)
     found = np.log(np.sum(np.exp(x - highest), axis=axis, keepdims=True)) + highest
     return found if keepdims else np.squeeze(found, axis)
 
 
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     """log(exp(x_j) / sum_k exp(x_k))."""
     return x - logsumexp(x, axis, keepdims=True)

@@ -9,13 +9,17 @@ from typing import Any, Unpack
 import numpy as np
 
 from .. import layers as core
+from .._traced import Traced, value_of
 from ..errors import SettingError
-from . import _names, constraints, regularizers
+from . import _names, constraints, ops, regularizers
 from ._compositions import COMPOSITIONS, limited
 from ._functions import FunctionLayer
 from ._layer import Common, Layer, only
 from ._operation import Operation, classes
+from ._rows import as_floats
+from ._tensors import has_tensors
 from ._translation import core_of, initializer
+from ._variables import as_tensor
 
 Made = list[core.Layer]
 
@@ -95,15 +99,16 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis."""
+    """y_j = exp(x_j) / sum_k exp(x_k), along an axis or several."""
 
     def __init__(self, axis: Any = -1, **common: Unpack[Common]) -> None:
+        if 0 in np.atleast_1d(axis):
+            raise SettingError(f"Softmax: axis 0 holds the rows, which are separate from each other, got axis={axis!r}")
         self.axis = axis
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:
-        only("Softmax", "axis", self.axis, -1, [-1], (-1,))
-        return [core.Softmax()]
+        return _softmax(self.axis)
 
 
 # ---- functions: called on arrays they return numbers, on symbolic tensors a symbolic tensor
@@ -144,10 +149,9 @@ def silu(x: Any) -> Any:
     return _applied("silu", [core.SiLU()], x)
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """y_j = exp(x_j) / sum_k exp(x_k), along the last axis."""
-    only("softmax", "axis", axis, -1)
-    return _applied("softmax", [core.Softmax()], x)
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """y_j = exp(x_j) / sum_k exp(x_k), along an axis or several."""
+    return _applied("softmax", _softmax(-1 if np.ndim(x) == 1 else axis), x)
 
 
 def softplus(x: Any) -> Any:
@@ -172,7 +176,25 @@ class Applied(Layer):
 
 
 def _applied(name: str, layers: Made, x: Any) -> Any:
-    return Applied(layers, name=_names.numbered(name))(x)
+    if has_tensors(x):
+        return Applied(layers, name=_names.numbered(name))(x)
+    given = as_floats(x)
+    for layer in layers:
+        given = _applied_layer(layer, given)
+    return given if isinstance(given, Traced) else as_tensor(given)
+
+
+def _applied_layer(layer: core.Layer, x: Any) -> Any:
+    """Return the layer's outputs for an array of any shape; for a traced array they know the layer's derivative."""
+    value = value_of(x)
+    y = layer.forward(value if value.ndim > 1 else value.reshape(1, -1)).reshape(value.shape)
+    return Traced(y, [(x, lambda dy: layer.backward(dy))]) if isinstance(x, Traced) else y
+
+
+def _softmax(axis: Any) -> Made:
+    """Return the core's Softmax for the last axis, else the layer of a function."""
+    axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+    return [core.Softmax()] if axes == (-1,) else [FunctionLayer(partial(ops.softmax, axis=axes))]
 
 
 def rectified(who: str, negative_slope: Any, max_value: Any, threshold: Any) -> Made:

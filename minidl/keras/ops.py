@@ -132,7 +132,7 @@ def log_sigmoid(x: Any) -> Any:
     return -_traced.softplus(-x)
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     """Return exp(x_j) / sum_k exp(x_k)."""
     return np.exp(_traced.log_softmax(x, axis))
 

@@ -241,7 +241,7 @@ def test_the_seed_of_the_script_decides_on_the_weights():
         (lambda: layers.Dropout(0.5, noise_shape=(1, 2)), "minidl has only noise_shape=None"),
         (lambda: layers.BatchNormalization(gamma_initializer="zeros"), "minidl has only gamma_initializer=Ones"),
         (lambda: layers.BatchNormalization(axis=2)(keras.Input((4,))), "minidl has only axis=-1"),
-        (lambda: layers.Softmax(axis=0), "minidl has only axis=-1"),
+        (lambda: layers.Softmax(axis=0), "axis 0 holds the rows"),
         (lambda: keras.Input(4), r"shape must be a tuple such as \(4,\)"),
         (lambda: keras.Input(), "give the shape of a row"),
         (lambda: layers.Dense(2)(keras.Input((None,))), "only the first axis may be None"),
@@ -295,3 +295,35 @@ def test_a_weight_that_is_not_made_yet_is_named():
         _ = layers.Dense(3).output_shape
     assert layers.Dense(3).compute_output_shape((None, 4)) == (None, 3)
     assert layers.Concatenate().compute_output_shape([(None, 4), (None, 2)]) == (None, 6)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "gelu", "sigmoid", "silu", "softplus", "tanh", "softmax"]
+)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 2, 3)])
+def test_an_activation_takes_arrays_of_any_shape_as_on_keras(name, shape):
+    if name == "softmax" and not shape:
+        pytest.skip("a number has no axis")
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    wanted = np.asarray(getattr(peer().activations, name)(peer().ops.array(x)))
+    found = getattr(keras.activations, name)(x)
+    assert found.shape == shape
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("axis", [0, 1, -2, (1, 2), (0, 2)])
+def test_a_softmax_takes_any_axis_as_on_keras(axis):
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    wanted = np.asarray(peer().activations.softmax(peer().ops.array(x), axis=axis))
+    np.testing.assert_allclose(keras.activations.softmax(x, axis=axis), wanted, rtol=1e-5)
+
+
+def test_an_activation_inside_a_function_has_its_derivative():
+    x = keras.Input((3,))
+    y = layers.Lambda(lambda x: keras.activations.sigmoid(x) * keras.activations.softmax(x))(x)
+    model = keras.Model(x, layers.Dense(1)(y))
+    model.compile("sgd", "mse")
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    assert minidl.check_model(model.core, rows, rows[:, :1]).passed

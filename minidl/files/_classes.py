@@ -24,7 +24,7 @@ _METRICS = """
     TrueNegatives TruePositives Weighted
 """
 _OPTIMIZERS = """
-    AMSGrad Adadelta Adagrad Adam AdamW Adamax Clip LBFGS Lion MovingAverage Nadam RMSprop SGD WeightDecay
+    AMSGrad Accumulate Adadelta Adagrad Adam AdamW Adamax Clip LBFGS Lion MovingAverage Nadam RMSprop SGD WeightDecay
 """
 _REGULARIZERS = "BatchL2 FunctionPenalty L1 L1L2 L2"
 _CONSTRAINTS = "MaxNorm MinMaxNorm NonNeg UnitNorm"

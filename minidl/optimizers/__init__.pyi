@@ -12,6 +12,7 @@ from ._lbfgs import LBFGS as LBFGS
 from ._lookup import OPTIMIZERS as OPTIMIZERS
 from ._lookup import get as get
 from ._sgd import SGD as SGD
+from ._wrappers import Accumulate as Accumulate
 from ._wrappers import Clip as Clip
 from ._wrappers import MovingAverage as MovingAverage
 from ._wrappers import WeightDecay as WeightDecay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..errors import SettingError
 from ..parameters import Parameters
-from ..validation import check_instance, real
+from ..validation import check_instance, integer, real, setting
 from ._base import Optimizer
 
 
@@ -100,18 +101,35 @@ class Clip(Wrapper):
         return clipped
 
 
+def _check_patterns(who: str, name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(pattern, str) for pattern in value):
+        raise SettingError(f"{who}: {name} must be a tuple of strings such as ('bias',), got {value!r}")
+    return tuple(value)
+
+
 @dataclass(eq=False)
 class WeightDecay(Wrapper):
     """theta <- theta - lr weight_decay theta, then the step of the wrapped optimizer. (Loshchilov & Hutter 2019)
 
     All parameters decay, biases too, as with `weight_decay` of Keras's optimizers. WeightDecay(Adam()) is AdamW.
+
+    exclude  regular expressions, such as "bias": parameters whose path contains one do not decay
     """
 
     optimizer: Optimizer
     weight_decay: float = real("[0, inf)", default=0.004, kw_only=True)
+    exclude: tuple[str, ...] = setting(_check_patterns, default=(), kw_only=True)
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        kept = [part for path, part in params.slices.items() if any(re.search(name, path) for name in self.exclude)]
+        self.factors: Any = np.ones(len(params.theta), params.theta.dtype)
+        for part in kept:
+            self.factors[part] = 0
+        self.factors = self.factors if kept else 1.0
 
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
-        theta *= 1 - self.rate * self.weight_decay
+        theta *= 1 - self.rate * self.weight_decay * self.factors
         super().update(theta, grad)
 
 
@@ -121,10 +139,13 @@ class MovingAverage(Wrapper):
 
     average <- momentum average + (1 - momentum) theta, starting with theta after the first step; momentum in [0, 1).
     Keras's use_ema=True. (Polyak & Juditsky 1992)
+
+    overwrite_every  the average also replaces theta after every so many steps; None: at the end alone
     """
 
     optimizer: Optimizer
     momentum: float = real("[0, 1)", default=0.99, kw_only=True)
+    overwrite_every: int | None = integer(1, default=None, optional=True, kw_only=True)
 
     state_names = ("average",)
 
@@ -138,7 +159,33 @@ class MovingAverage(Wrapper):
             self.average[:] = theta
         else:
             self.average += (1 - self.momentum) * (theta - self.average)
+        if self.overwrite_every and self.iterations % self.overwrite_every == 0:
+            theta[:] = self.average
 
     def finish(self, theta: np.ndarray) -> None:
         super().finish(theta)
         theta[:] = self.average
+
+
+@dataclass(eq=False)
+class Accumulate(Wrapper):
+    """One step of the wrapped optimizer every `steps` batches, with the mean of their gradients.
+
+    The step is that of one batch as large as all of them, as far as their rows are as many. `iterations` counts steps.
+    """
+
+    optimizer: Optimizer
+    steps: int = integer(2, kw_only=True)
+
+    state_names = ("total", "batches")
+
+    def build(self, params: Parameters) -> None:
+        super().build(params)
+        self.total, self.batches = np.zeros_like(params.grad), 0
+
+    def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        self.total += grad
+        self.batches += 1
+        if self.batches == self.steps:
+            super().update(theta, self.total / self.steps)
+            self.total[:], self.batches = 0, 0

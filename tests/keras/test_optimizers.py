@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import SettingError
+from minidl import SettingError, keras
 from minidl import optimizers as core
 from minidl import schedules as core_schedules
 from minidl.keras import optimizers
@@ -24,6 +24,9 @@ STEPS = [
     lambda o: o.AdamW(0.01, amsgrad=True, global_clipnorm=0.2),
     lambda o: o.Adamax(0.01),
     lambda o: o.Nadam(0.01, use_ema=True, ema_momentum=0.9),
+    lambda o: o.SGD(0.05, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3),
+    lambda o: o.Adam(0.01, gradient_accumulation_steps=2, clipnorm=0.2, weight_decay=0.1),
+    lambda o: o.SGD(o.schedules.InverseTimeDecay(0.1, 2, 0.5, name="rate")),
     lambda o: o.Adagrad(0.1, initial_accumulator_value=0.5),
     lambda o: o.Adadelta(1.0),
     lambda o: o.Lion(0.001, 0.8, 0.95),
@@ -51,6 +54,38 @@ def test_a_training_ends_where_keras_ends(make):
         )
 
     assert_same(*both(program), tolerance=1e-4)
+
+
+def _spared(optimizer, model):
+    optimizer.exclude_from_weight_decay(var_list=[model.layers[0].kernel], var_names=["bias"])
+    return optimizer
+
+
+@pytest.mark.peers
+def test_weights_that_are_excluded_do_not_decay_as_on_keras():
+    def program(keras, weights):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, activation="tanh"), keras.layers.Dense(2)])
+        weights(model)
+        model.compile(_spared(keras.optimizers.SGD(0.05, weight_decay=0.5), model), loss="mse")
+        return model.fit(X, NUMBERS, epochs=2, batch_size=30, **QUIET).history, model.get_weights()
+
+    assert_same(*both(program), tolerance=1e-4)
+
+
+def test_weights_are_excluded_before_fit():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(optimizers.AdamW(), "mse")
+    model.fit(X, NUMBERS, verbose=0)
+    with pytest.raises(SettingError, match="AdamW: exclude_from_weight_decay must be called before fit"):
+        model.optimizer.exclude_from_weight_decay(var_names=["bias"])
+
+
+def test_a_function_gives_the_rate_of_every_step():
+    rates = iter([0.5, 0.25, 0.125, 0.0625])
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(optimizers.SGD(lambda: next(rates)), lambda y_true, y_pred: y_pred)
+    model.fit(np.ones((4, 1)), np.ones(4), batch_size=1, verbose=0)
+    assert model.get_weights()[0] == -(0.5 + 0.25 + 0.125 + 0.0625)
 
 
 def test_each_argument_becomes_a_wrapper_of_the_core():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +11,13 @@ from ... import optimizers as core
 from ...errors import SettingError
 from ...naming import snake_case
 from ...schedules import InverseTimeDecay, Schedule
+from ...validation import instance
 from .._lookup import Configured, settings_of
 from .schedules import deserialize, serialize
 
 OUTSIDE_OF_CONFIG = ("learning_rate", "lr", "decay", "jit_compile")
 REFUSED = {
-    "ema_overwrite_frequency": "the average replaces the weights at the end of fit alone",
     "loss_scale_factor": "it is for half precision",
-    "gradient_accumulation_steps": "use a larger batch_size",
 }
 
 
@@ -29,9 +30,24 @@ class Rate(float):
         """Return the rate as a number."""
         return float(self)
 
+    @property
+    def value(self) -> float:
+        """The rate as a number."""
+        return float(self)
+
     def assign(self, rate: Any) -> None:
         """Set the optimizer's learning rate."""
         self.optimizer.learning_rate = rate
+
+
+@dataclass(frozen=True)
+class Called(Schedule):
+    """A Python function without arguments as a learning rate: it is asked before every update."""
+
+    function: Callable[[], Any] = instance(object)
+
+    def __call__(self, step: int) -> float:
+        return float(self.function())
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -43,6 +59,8 @@ class Optimizer(Configured):
     clipvalue                  the largest entry of a gradient
     global_clipnorm            the largest length of the whole gradient
     use_ema, ema_momentum      end fit with a moving average of the weights
+    ema_overwrite_frequency    the average also replaces the weights after every so many updates
+    gradient_accumulation_steps  one update with the mean gradient of so many batches; schedules count the updates
     lr, decay                  Keras 2: the learning rate, and lr / (1 + decay step)
 
     core                       the optimizer of minidl
@@ -82,6 +100,8 @@ class Optimizer(Configured):
         rate = given if short is None else short
         if isinstance(rate, dict):
             rate = deserialize(rate)
+        if callable(rate) and not isinstance(rate, Schedule):
+            rate = Called(rate)
         return InverseTimeDecay(rate, 1, self.decay) if self.decay else rate
 
     def rule(self, rate: Any) -> core.Optimizer:
@@ -95,7 +115,21 @@ class Optimizer(Configured):
             optimizer = core.Clip(optimizer, **limits)
         if self.weight_decay:
             optimizer = core.WeightDecay(optimizer, weight_decay=self.weight_decay)
-        return core.MovingAverage(optimizer, momentum=self.ema_momentum) if self.use_ema else optimizer
+        if self.use_ema:
+            every = self.ema_overwrite_frequency
+            optimizer = core.MovingAverage(optimizer, momentum=self.ema_momentum, overwrite_every=every)
+        if self.gradient_accumulation_steps is None:
+            return optimizer
+        return core.Accumulate(optimizer, steps=self.gradient_accumulation_steps)
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Iterable[str] | None = None) -> None:
+        """Let these weights, or those whose path contains one of the names, not decay: var_names=["bias"]."""
+        if self.built:
+            raise SettingError(f"{type(self).__name__}: exclude_from_weight_decay must be called before fit")
+        paths = [f"(^|/){re.escape('/'.join(weight.path.split('/')[-2:]))}$" for weight in var_list or ()]
+        for optimizer in self.core.walk():
+            if isinstance(optimizer, core.WeightDecay):
+                optimizer.exclude = (*optimizer.exclude, *paths, *(var_names or ()))
 
     # ---- while it is used
 

@@ -1,16 +1,11 @@
 """Keras's `keras.optimizers.schedules`: learning rates that change. The classes are the core's."""
 
-from ...schedules import (
-    CosineDecay,
-    CosineDecayRestarts,
-    ExponentialDecay,
-    InverseTimeDecay,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-)
+from typing import Any
+
+from ... import schedules as core
 from ...schedules import Schedule as LearningRateSchedule
 from .._absent import absent
-from .._lookup import Lookup, serialize
+from .._lookup import Lookup, StandIn, serialize
 
 __all__ = [
     "CosineDecay",
@@ -23,6 +18,21 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+
+def _named(kind: type[LearningRateSchedule]) -> Any:
+    """Return a class whose calls make schedules of the core; they take Keras's `name`, which is not kept."""
+
+    def __new__(cls: type, *arguments: Any, name: str | None = None, **settings: Any) -> Any:  # noqa: N807
+        return kind(*arguments, **settings) if cls is made else object.__new__(cls)
+
+    made: Any = StandIn(kind.__name__, (kind,), {"__new__": __new__, "__doc__": kind.__doc__})
+    return made
+
+
+CosineDecay, CosineDecayRestarts = _named(core.CosineDecay), _named(core.CosineDecayRestarts)
+ExponentialDecay, InverseTimeDecay = _named(core.ExponentialDecay), _named(core.InverseTimeDecay)
+PiecewiseConstantDecay, PolynomialDecay = _named(core.PiecewiseConstantDecay), _named(core.PolynomialDecay)
 
 _CLASSES = (
     *(CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay),

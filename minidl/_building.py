@@ -97,16 +97,16 @@ def _check_rows(layer: Layer, y: Any, shape: tuple[int, ...]) -> None:
 
 
 def _check_places(layer: Layer) -> None:
-    """Raise SettingError if a layer or a parameter has two places in the model."""
+    """Raise SettingError if a layer or a parameter has two paths in the model."""
     seen: dict[int, str] = {}
     for path, inner in layer.walk():
-        _check_place(seen, "layer", path, inner, ": use clone()")
+        _check_place(seen, "layer", path, inner, "; give it several names in one Graph, or use clone()")
         for name, parameter in inner.parameters.items():
-            _check_place(seen, "parameter", join_path(path, name), parameter, ": weights cannot be shared")
+            _check_place(seen, "parameter", join_path(path, name), parameter, ": share the layer instead, in a Graph")
 
 
 def _check_place(seen: dict[int, str], kind: str, name: str, thing: object, remedy: str) -> None:
     if id(thing) in seen:
         place = f"{name} is the same object as {seen[id(thing)]}"
-        raise SettingError(f"the {kind} {place}; a {kind} has one place{remedy}")
+        raise SettingError(f"the {kind} {place}; a {kind} has one place in a container{remedy}")
     seen[id(thing)] = name

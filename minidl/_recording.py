@@ -52,7 +52,8 @@ def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
         return y
 
     def watched_backward(dy: np.ndarray) -> Any:
-        latest = next((record for record in reversed(passes) if record.layer is layer), None)
+        # a layer with several places runs backward for the last of its forwards first
+        latest = next((record for record in reversed(passes) if record.layer is layer and record.dy is None), None)
         dx = backward(dy)
         if latest is not None:
             latest.dy, latest.dx = dy, dx

@@ -40,7 +40,9 @@ def _graph_rows(graph: Graph, *, built: bool) -> Iterator[tuple[str, ...]]:
     for name, shape in graph.input_shapes.items():
         yield f"{name} (input)", _shape(graph.shapes[name] if built else shape), "0", "-"
     for name, layer, sources in graph.nodes:
-        yield *_row(name, layer, graph.shapes[name] if built else None), ", ".join(sources)
+        *cells, count = _row(name, layer, graph.shapes[name] if built else None)
+        first = graph.first_place(name)
+        yield *cells, count if first == name else f"as {first}", ", ".join(sources)
 
 
 def _rows(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str, ...]]:
@@ -51,7 +53,7 @@ def _rows(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str
     elif isinstance(layer, Chain):
         shapes = layer.shapes
     elif isinstance(layer, Graph):
-        shapes = [layer.shapes[node.name] for node in layer.nodes]
+        shapes = [layer.shapes[name] for name in children]
     return [_row(name, child, shape) for (name, child), shape in zip(children.items(), shapes, strict=True)]
 
 

@@ -289,7 +289,7 @@ def _last(layer: Layer) -> Layer:
     leaf = (sequence(layer) or [layer])[-1]
     if not (isinstance(leaf, Graph) and len(leaf.output_names) == 1):
         return leaf
-    inner = leaf.children.get(leaf.output_names[0])
+    inner = next((node.layer for node in leaf.nodes if node.name == leaf.output_names[0]), None)
     return leaf if inner is None else _last(inner)
 
 

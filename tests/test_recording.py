@@ -1,11 +1,13 @@
 """Recorded passes are those that ran, and a snapshot brings layers back to where they were."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from minidl import Sequential
 from minidl._recording import Snapshot, record_passes
-from minidl.layers import Chain, Dense, Dropout, ReLU, Residual
+from minidl.layers import Chain, Dense, Dropout, Graph, ReLU, Residual, Tanh
 from tests.helpers.right_layers import RunningScale
 
 X = np.random.default_rng(0).standard_normal((4, 3))
@@ -58,6 +60,23 @@ def test_nothing_is_left_on_the_layers_even_after_an_error():
     with pytest.raises(ValueError, match="not aligned"), record_passes(layer.walk()):
         layer.forward(X[:, :2])
     assert not [path for path, inner in layer.walk() if {"forward", "backward"} & set(vars(inner))]
+
+
+def test_every_place_of_a_layer_has_a_pass_of_its_own():
+    layer = Dense(3)
+    graph = network(Graph("x", {"a": (layer, "x"), "b": (Tanh(), "a"), "y": (layer, "b")}, "y")).layers[0]
+    for _, inner in graph.walk():
+        inner.unmark_first()
+    with record_passes(graph.walk()) as passes:
+        y = graph.forward(X)
+        dx = graph.backward(np.ones_like(y))
+    first, last = (one for one in passes if one.layer is layer)
+    np.testing.assert_array_equal(last.x, np.tanh(first.y))
+    np.testing.assert_array_equal(last.dy, np.ones_like(y))
+    np.testing.assert_allclose(first.dy, last.dx * (1 - last.x**2), rtol=1e-12)
+    np.testing.assert_array_equal(first.dx, dx)
+    assert not {"forward", "backward"} & vars(layer).keys()
+    pickle.dumps(graph)
 
 
 def test_a_snapshot_brings_back_masks_and_statistics():

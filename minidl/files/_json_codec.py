@@ -1,6 +1,7 @@
 """Settings and state as JSON values, and back. Numbers, strings, None and lists are themselves; other values are
 
 {"class": name, setting: value, ...}          an object made of its settings: a layer, a loss, ...
+{"layer": number}                             a layer that stands before, the number-th to be complete, counted from 0
 {"function": name}                            a function of the user's
 {"tuple": [...]}, {"dict": [[key, value], ...]}, {"float": "nan"}, {"float32": 0.1}
 {"array": [number, dtype, shape]}             an array, stored in the file at /minidl/arrays/<number>
@@ -34,6 +35,7 @@ T = TypeVar("T")
 Json = Any  # what json.dumps takes
 Customs = Mapping[str, Any]  # name -> class or function of the user's
 
+LAYER_RUNS = 100_000  # of layers in one pass through a network, at most; graphs in graphs could multiply them
 SERIES = 8  # longer lists of numbers are stored as arrays
 FAMILIES = (Layer, Initializer, Penalty, Constraint, Loss, Metric, Optimizer, Schedule)
 
@@ -44,6 +46,7 @@ class Encoder:
     def __init__(self) -> None:
         self.arrays: list[np.ndarray] = []
         self.customs: dict[str, Any] = {}
+        self.layers: dict[int, int] = {}  # the numbers of the layers so far, by their ids
 
     def encode(self, owner: str, value: Any) -> Json:
         """Return the JSON value. Raises SettingError, which names the owner, for a value that no file can hold."""
@@ -90,13 +93,18 @@ class Encoder:
         return {"series": [*self._store(owner, np.array(value)), len(value)]}
 
     def _encode_object(self, value: Any) -> Json:
+        if id(value) in self.layers:
+            return {"layer": self.layers[id(value)]}
         cls = type(value)
         name = NAMES.get(cls, cls.__name__)
         if cls not in NAMES:
             self._add_custom(name, cls)
-        return {"class": name} | {
+        encoded = {"class": name} | {
             setting: self.encode(f"{name}.{setting}", getattr(value, setting)) for setting in setting_names(cls)
         }
+        if isinstance(value, Layer):
+            self.layers[id(value)] = len(self.layers)
+        return encoded
 
     def _encode_function(self, owner: str, value: Any) -> Json:
         name = getattr(value, "__name__", "")
@@ -139,6 +147,8 @@ class Decoder:
         self.customs, self.read_array = customs, read_array
         self.classes = {**customs, **RENAMED, **CLASSES}
         self.numbers: set[int] = set()  # of the arrays read so far
+        self.layers: list[tuple[Layer, int]] = []  # those that are complete, each with the layers that it runs
+        self.runs = 0  # of layers, in one pass through those so far
 
     def decode(self, value: Json) -> Any:
         """Return the Python value."""
@@ -155,6 +165,7 @@ class Decoder:
             "float": _decode_float,
             "float32": lambda number: np.float32(_typed(float, self.decode(number))),
             "array": self._decode_array,
+            "layer": self._decode_layer,
             "series": self._decode_series,
         }
         if len(value) != 1 or next(iter(value)) not in kinds:
@@ -171,13 +182,25 @@ class Decoder:
         wanted = set(setting_names(cls))
         if not _required_settings(cls) <= given <= wanted:
             raise ModelFileError(f"{name} has the settings {abbreviate(sorted(given))}, not {sorted(wanted)}")
+        before = self.runs
         settings = {setting: self.decode(part) for setting, part in value.items() if setting != "class"}
         try:
-            if issubclass(cls, Chain):
-                return cls(*settings.pop("layers"), **settings)
-            return cls(**settings)
+            made = cls(*settings.pop("layers"), **settings) if issubclass(cls, Chain) else cls(**settings)
         except (ValueError, TypeError, OverflowError) as error:
             raise ModelFileError(f"{name} cannot be made: {describe_error(error)}") from None
+        if isinstance(made, Layer):
+            self.runs += 1
+            self.layers.append((made, self.runs - before))
+        return made
+
+    def _decode_layer(self, number: Json) -> Layer:
+        if type(number) is not int or not 0 <= number < len(self.layers):
+            raise _misplaced(number, "the number of a layer before")
+        layer, runs = self.layers[number]
+        self.runs += runs
+        if self.runs > LAYER_RUNS:
+            raise ModelFileError(f"its layers run more than {LAYER_RUNS} times in one pass")
+        return layer
 
     def _class(self, name: Json) -> type:
         cls = self.classes.get(name) if isinstance(name, str) else None

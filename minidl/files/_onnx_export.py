@@ -67,6 +67,7 @@ class OnnxGraph:
         self.dtype = dtype
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.names: dict[tuple[Any, ...], str] = {}  # of the constants, by their numbers
 
     def node(self, operator: str, *inputs: str, output: str = "", attributes: Mapping[str, Any] | None = None) -> str:
         """Add one operator."""
@@ -77,12 +78,17 @@ class OnnxGraph:
         return output
 
     def constant(self, value: float | np.ndarray) -> str:
-        """Add an array in the model's dtype."""
+        """Add an array in the model's dtype. Equal ones are one constant: a shared layer has its weights once."""
+        return self._constant(np.array(value, self.dtype))
+
+    def _constant(self, array: np.ndarray) -> str:
         from onnx import numpy_helper
 
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(value, self.dtype), name))
-        return name
+        key = array.dtype.str, array.shape, array.tobytes()
+        if key not in self.names:
+            self.names[key] = f"c{len(self.constants)}"
+            self.constants.append(numpy_helper.from_array(array, self.names[key]))
+        return self.names[key]
 
     def values(self, layer: Any, names: Sequence[str]) -> list[str]:
         """Add a minidl Graph that is applied to its inputs. Return the names of its outputs."""
@@ -93,11 +99,7 @@ class OnnxGraph:
 
     def integers(self, values: list[int]) -> str:
         """Add a vector of integers."""
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
-        return name
+        return self._constant(np.array(values, np.int64))
 
     def layer(self, layer: Layer, *x: str) -> str:
         """Add a layer that is applied to x, one input or several."""

@@ -16,9 +16,9 @@ from ._compiling import Compiled, optimizer_of
 from ._operation import Operation
 from ._owners import own
 from ._summary import print_summary
-from ._tensors import KerasTensor, Shape, as_tensors, by_depth, search
+from ._tensors import KerasTensor, Shape, as_tensors, by_depth, operations_of, search
 from ._variables import Variable
-from ._wiring import core_model, plan_of
+from ._wiring import core_model
 
 
 class Model(Operation):
@@ -40,7 +40,6 @@ class Model(Operation):
         super().__init__(name)
         self._form = outputs
         self._connect(as_tensors("Model: inputs", inputs), as_tensors("Model: outputs", outputs))
-        plan_of(self.inputs, self.outputs)  # raises SettingError where a layer is called twice
         if not trainable:
             self.trainable = False
 
@@ -84,8 +83,7 @@ class Model(Operation):
     @property
     def layers(self) -> list[Any]:
         """The layers and models inside, as Keras lists them: those farthest from the outputs first."""
-        found = {id(node.operation): node.operation for node in by_depth(self.inner_nodes, self.outputs)}
-        return list(found.values())
+        return operations_of(self.inner_nodes, self.outputs)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """Return the layer with this name or at this index."""
@@ -165,7 +163,7 @@ class Model(Operation):
 
     def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
         values = {id(x): array for x, array in zip(self.inputs, arrays, strict=True)}
-        for node in self.inner_nodes:
+        for node in by_depth(self.inner_nodes):
             if node.inputs:
                 made = node.operation.compute([values[id(x)] for x in node.inputs], training)
                 values |= {id(x): array for x, array in zip(node.outputs, made, strict=True)}

@@ -43,7 +43,8 @@ class Sequential(Model):
             self._begin(layer.nodes[0].outputs[0])
             return
         if layer in self._layers:
-            raise SettingError(f"add: {layer.name} is in {self.name} already; a layer has one place in a model")
+            remedy = "to call it again, write x = keras.Input(...), keras.Model(x, layer(layer(x)))"
+            raise SettingError(f"add: {layer.name} is in {self.name} already; {remedy}")
         if layer.name in [other.name for other in self._layers]:
             raise SettingError(f"add: All layers added to a Sequential model should have unique names: {layer.name!r}")
         if not self._layers and not self.inputs and (expected := _expected(layer)):

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from ..errors import SettingError
-from ._tensors import Node, by_depth
+from ._tensors import Node
 
 ALIGN = {"Param #": str.rjust, "Trainable": str.center}
 
@@ -22,7 +22,7 @@ def print_summary(
     layer_range: Any,
 ) -> None:
     """Print title, table and totals."""
-    nodes = by_depth(model.inner_nodes, model.outputs) if model.inputs else []
+    nodes = model.inner_nodes
     connected = not _is_line(nodes) and model.kind_of_name() == "Functional"
     header = ["Layer (type)", "Output Shape", "Param #", *(["Connected to"] if connected else [])]
     positions = positions or ([0.3, 0.56, 0.74, 1.0] if connected else [0.45, 0.80, 1.0])

@@ -138,23 +138,46 @@ def _visit(tensor: KerasTensor, given: set[int], found: dict[int, Node]) -> None
     found[id(node)] = node
 
 
-def by_depth(nodes: Sequence[Node], outputs: Sequence[KerasTensor]) -> list[Node]:
-    """Return the nodes as Keras lists a model's layers: those farthest from the outputs first.
+def by_depth(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes in the order in which Keras runs them, given each after those that it needs.
+
+    Those farthest from the outputs come first; of those equally far, the one that an output leads to first.
+    """
+    depths = _depths(nodes)
+    known = {id(node): node for node in nodes}
+    return [known[key] for key in sorted(depths, key=lambda key: -depths[key])]
+
+
+def _depths(nodes: Sequence[Node]) -> dict[int, int]:
+    """Return the distance of each node from the outputs. A call is as far as any call of the same layer behind it."""
+    known, depths, of_operation = {id(node) for node in nodes}, dict[int, int](), dict[int, int]()
+    for node in reversed(nodes):
+        depth = max(depths.get(id(node), 0), of_operation.get(id(node.operation), 0))
+        depths[id(node)] = of_operation[id(node.operation)] = depth
+        for x in node.inputs:
+            if id(x.node) in known:
+                depths[id(x.node)] = max(depths.get(id(x.node), 0), depth + 1)
+    return depths
+
+
+def operations_of(nodes: Sequence[Node], outputs: Sequence[KerasTensor]) -> list[Operation]:
+    """Return the layers and models of the nodes as Keras lists them: those farthest from the outputs first.
 
     Of those equally far, the one comes first that a search from the outputs meets first.
     """
-    depth, met = {id(node): 0 for node in nodes}, dict[int, int]()
-    for node in reversed(nodes):
-        for x in node.inputs:
-            if id(x.node) in depth:
-                depth[id(x.node)] = max(depth[id(x.node)], depth[id(node)] + 1)
+    depths, met, farthest = _depths(nodes), dict[int, int](), dict[int, int]()
+    operations = {id(node.operation): node.operation for node in nodes}
+    for node in nodes:
+        farthest[id(node.operation)] = max(farthest.get(id(node.operation), 0), depths[id(node)])
     for tensor in outputs:
-        _meet(tensor.node, depth, met)
-    return sorted(nodes, key=lambda node: (-depth[id(node)], met[id(node)]))
+        _meet(tensor.node, set(depths), met)
+    return [operations[key] for key in sorted(operations, key=lambda key: (-farthest[key], met.get(key, -1)))]
 
 
-def _meet(node: Node, depth: dict[int, int], met: dict[int, int]) -> None:
-    if id(node) in depth and id(node) not in met:
-        met[id(node)] = len(met)
+def _meet(node: Node, left: set[int], met: dict[int, int]) -> None:
+    """Number the operations of the nodes that are left, in the order in which a search from this node meets them."""
+    if id(node) in left:
+        left.remove(id(node))
+        met.setdefault(id(node.operation), len(met))
         for x in node.inputs:
-            _meet(x.node, depth, met)
+            _meet(x.node, left, met)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import SettingError
 from ..layers import Chain, Graph
 from ..layers import Layer as CoreLayer
 from ..model import Model as CoreModel
@@ -28,10 +27,6 @@ class Plan:
 
     def add(self, name: str, layer: CoreLayer, sources: list[str]) -> str:
         """Let the layer take the values. Return the name of what it makes."""
-        if place := next((path for path, (other, _) in self.layers.items() if other is layer), None):
-            remedy = "a layer has one place in a model, so siamese networks are not in minidl.keras"
-            remedy += "; a second layer instead has weights of its own, which are not shared"
-            raise SettingError(f"{self.prefix}{name} is called twice in one model, as {place} too: {remedy}")
         value = unique(self.prefix + name, [*self.inputs, *self.layers])
         self.layers[value] = (layer, sources)
         return value
@@ -39,7 +34,7 @@ class Plan:
     def run(self, inputs: Sequence[KerasTensor], sources: list[str], outputs: Sequence[KerasTensor]) -> list[str]:
         """Add what lies between the tensors, given the names of the inputs. Return the names of the outputs."""
         values = {id(tensor): name for tensor, name in zip(inputs, sources, strict=True)}
-        for node in by_depth(search(inputs, outputs), outputs):
+        for node in by_depth(search(inputs, outputs)):
             if node.inputs:
                 made = node.operation.place(self, [values[id(x)] for x in node.inputs])
                 values |= {id(tensor): name for tensor, name in zip(node.outputs, made, strict=True)}
@@ -59,10 +54,11 @@ class Plan:
 
     @property
     def is_line(self) -> bool:
-        """True if each layer takes what the one before it makes, and nothing else."""
+        """True if each layer takes what the one before it makes, and nothing else, and none is called twice."""
         names = [*self.inputs, *self.layers]
         taken = [sources for _, sources in self.layers.values()]
-        return len(self.inputs) == 1 and taken == [[name] for name in names[:-1]]
+        once = len({id(layer) for layer, _ in self.layers.values()}) == len(self.layers)
+        return once and len(self.inputs) == 1 and taken == [[name] for name in names[:-1]]
 
 
 def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[Plan, list[str]]:

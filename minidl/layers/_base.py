@@ -32,8 +32,9 @@ class Layer(Validated):
     State that is learned without gradients, such as moving averages, is named in `state_names`: attributes that hold
     arrays, made in `build` and replaced by `forward` in training only. Files and copies of a model contain them.
 
-    A layer object has one place in a model, and may be in several models: they share its weights, and fitting any of
-    them trains it, unless it is frozen. `clone()` makes another layer with the same settings and weights of its own.
+    A layer object may have several places in a `Graph`, and may be in several models: they share its weights, and
+    fitting any of them trains it, unless it is frozen. `clone()` makes another layer with the same settings and weights
+    of its own.
 
     row_shape  of the rows that the layer is built for, None before
     built      True once a model that contains the layer has been built: its weights stay from then on
@@ -149,9 +150,9 @@ class Layer(Validated):
             if "__init__" in vars(kind) and "__dataclass_params__" not in vars(kind):
                 remedy = "make it a dataclass of its settings, without __init__"
                 raise SettingError(f"{kind.__name__} cannot be cloned: {remedy}")
-        new = object.__new__(type(self))
+        new, clones = object.__new__(type(self)), dict[int, Layer]()
         for setting in fields(self):
-            setattr(new, setting.name, _cloned(getattr(self, setting.name)))
+            setattr(new, setting.name, _cloned(getattr(self, setting.name), clones))
         new._trainable = self._trainable
         new.__post_init__()
         return new
@@ -176,11 +177,14 @@ def _members(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
                     yield f"{attribute}_{number}", member
 
 
-def _cloned(setting: Any) -> Any:
+def _cloned(setting: Any, clones: dict[int, Layer]) -> Any:
+    """Clone the layers in a setting, one that is there several times once. clones: those made so far."""
     if isinstance(setting, Layer):
-        return setting.clone()
+        if id(setting) not in clones:
+            clones[id(setting)] = setting.clone()
+        return clones[id(setting)]
     if isinstance(setting, list | tuple):
-        return type(setting)(_cloned(part) for part in setting)
+        return type(setting)(_cloned(part, clones) for part in setting)
     if isinstance(setting, dict):
-        return {key: _cloned(part) for key, part in setting.items()}
+        return {key: _cloned(part, clones) for key, part in setting.items()}
     return setting

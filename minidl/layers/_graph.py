@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,16 +13,9 @@ from ..errors import SettingError, ShapeError
 from ..validation import check_integer
 from ._base import Layer
 from ._containers import build_layer, check_layers
+from ._places import Kept, Node, Reused, build_again, places
 
 Shape = tuple[int, ...]
-
-
-class Node(NamedTuple):
-    """A layer in a graph, and the names of the values that it takes. Its own value has its name."""
-
-    name: str
-    layer: Layer
-    sources: tuple[str, ...]
 
 
 @dataclass(eq=False)
@@ -35,9 +28,10 @@ class Graph(Layer):
     layers   {name: (layer, name of what it takes, ...)}, each layer after those whose values it takes
     outputs  the name of the output, or a tuple of names
 
-    The derivative by a value that is used several times is the sum of the derivatives by its uses. A graph with several
-    inputs takes them side by side in rows (m, numbers), or as a tuple of arrays; several outputs it returns side by
-    side. `Model.fit` and `predict` take and return them by name.
+    The derivative by a value that is used several times is the sum of the derivatives by its uses. So is that by the
+    parameters of a layer that has several places, {"h": (layer, "a"), "g": (layer, "b")}: it has the path of the first,
+    and is called once for each. A graph with several inputs takes them side by side in rows (m, numbers), or as a tuple
+    of arrays; several outputs it returns side by side. `Model.fit` and `predict` take and return them by name.
     """
 
     inputs: str | tuple[str, ...] | Mapping[str, Shape]
@@ -50,6 +44,7 @@ class Graph(Layer):
         self.output_names = _output_names(self.outputs)
         self.nodes = tuple(_nodes(self.layers))
         self._check()
+        self.places = places(self.nodes)  # of the layers that have several, by the name of each place
         self.line = self._line()  # the layers, if they run one after the other as in a Chain; else None
         self.several_inputs = len(self.input_shapes) > 1
         self.reached = self.nodes[::-1]  # the layers that backward must reach
@@ -80,7 +75,7 @@ class Graph(Layer):
         names = [*self.input_shapes, *(node.name for node in self.nodes)]
         one = len(self.input_shapes) == len(self.output_names) == 1 and self.output_names[0] == names[-1]
         chained = all(node.sources == (before,) for before, node in zip(names, self.nodes, strict=False))
-        return tuple(node.layer for node in self.nodes) if one and chained else None
+        return tuple(node.layer for node in self.nodes) if one and chained and not self.places else None
 
     @property
     def is_line(self) -> bool:
@@ -89,15 +84,26 @@ class Graph(Layer):
 
     @property
     def children(self) -> dict[str, Layer]:
-        return {node.name: node.layer for node in self.nodes}
+        return {node.name: node.layer for node in self.nodes if self.first_place(node.name) == node.name}
+
+    def first_place(self, name: str) -> str:
+        """Return the first of the places of a layer: its own name, if it has one place."""
+        return self.places.get(name, (name,))[0]
 
     # ---- shapes
 
     def build(self, input_shape: Any) -> Shape:
-        self.shapes = self._shapes_of_inputs(input_shape)
+        self.shapes, rows = self._shapes_of_inputs(input_shape), dict[str, Any]()
         for name, layer, sources in self.nodes:
             taken: Any = tuple(self.shapes[source] for source in sources)
-            self.shapes[name] = build_layer(layer, taken if len(taken) > 1 else taken[0])
+            rows[name], first = taken if len(taken) > 1 else taken[0], self.first_place(name)
+            if first == name:
+                self.shapes[name] = build_layer(layer, rows[name])
+            elif rows[name] == rows[first]:
+                self.shapes[name] = self.shapes[first]
+            else:
+                self.shapes[name] = build_again(layer, rows[name], f"Graph: {name} is the layer of {first}")
+        self.reused = {node.name: Reused(node.layer) for node in self.nodes if node.name in self.places}
         shapes = [self.shapes[name] for name in self.output_names]
         return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
 
@@ -121,10 +127,13 @@ class Graph(Layer):
             for layer in self.line:
                 x = layer.forward(x, training)
             return x
-        values = self._values(x)
+        values, kept = self._values(x), dict[str, Kept]()
         for name, layer, sources in self.nodes:
             taken: Any = values[sources[0]] if len(sources) == 1 else tuple(values[source] for source in sources)
             values[name] = layer.forward(taken, training)
+            if name in self.places:
+                kept[name] = self.reused[name].kept()
+        self.kept = kept
         return side_by_side([values[name] for name in self.output_names])
 
     def _values(self, x: Any) -> dict[str, Any]:
@@ -144,7 +153,8 @@ class Graph(Layer):
         for name, part in zip(self.output_names, self._parts_of(dy), strict=True):
             _add(gradients, name, part)
         for name, layer, sources in self.reached:
-            taken = layer.backward(gradients.pop(name))
+            dy = gradients.pop(name)
+            taken = self._backward_at(name, dy) if name in self.places else layer.backward(dy)
             if taken is None:  # nothing needs dL/dx of the layer: it is the first one with parameters
                 continue
             if len(sources) == 1:
@@ -153,6 +163,10 @@ class Graph(Layer):
                 for source, part in zip(sources, taken, strict=True):
                     _add(gradients, source, part)
         return None if self.is_first else self._input_gradient(gradients)
+
+    def _backward_at(self, name: str, dy: np.ndarray) -> Any:
+        """Run backward of one of several places. The last place sets the gradients, those before it add theirs."""
+        return self.reused[name].backward(self.kept[name], dy, add=name != self.places[name][-1])
 
     def _parts_of(self, dy: np.ndarray) -> list[np.ndarray]:
         shapes = [self.shapes[name] for name in self.output_names]
@@ -168,12 +182,15 @@ class Graph(Layer):
 
     def mark_first(self) -> None:
         """Nothing needs dL/dx, so backward ends at the first layers that have parameters."""
-        self.is_first, needed = True, set[str]()
+        self.is_first, needed, first = True, set[str](), dict[str, Layer]()
         for name, layer, sources in self.nodes:
             if needed.intersection(sources):
                 needed.add(name)
             elif layer.named_parameters():
                 needed.add(name)
+                first[name] = layer
+        for name, layer in first.items():
+            if first.keys() >= {*self.places.get(name, ())}:  # at every place of the layer nothing needs its dL/dx
                 layer.mark_first()
         self.reached = tuple(node for node in reversed(self.nodes) if node.name in needed)
 
@@ -190,6 +207,7 @@ class Graph(Layer):
                 kept.update(sources)
         layers = {name: entry for name, entry in self.layers.items() if name in kept}
         graph = type(self)(self.inputs, layers, outputs)
+        graph.reused = {name: reused for name, reused in self.reused.items() if name in graph.places}
         graph.shapes = {name: shape for name, shape in self.shapes.items() if name in kept or name in self.input_shapes}
         return graph
 

@@ -12,9 +12,9 @@ from minidl import (
     load_model,
     metrics,
 )
-from minidl.files._json_codec import Encoder
+from minidl.files._json_codec import Decoder, Encoder
 from minidl.initializers import HeNormal
-from minidl.layers import Chain, Dense, Layer, Parameter, ReLU, Sigmoid
+from minidl.layers import Chain, Dense, Graph, Layer, Parameter, ReLU, Sigmoid
 
 rng = np.random.default_rng(0)
 
@@ -168,3 +168,39 @@ def test_a_class_whose_name_is_not_ascii_is_rejected_when_its_weights_are_saved(
         SettingError, match=r"^D\u00e9cal\u00e9 cannot be saved: its name must be ASCII, of at most 60 characters"
     ):
         model.save(tmp_path / "m.h5")
+
+
+# ---- layers with several places
+
+
+def doubled(times):
+    """A graph that runs its layer twice, in one that runs it twice, and so on."""
+    layer = ReLU()
+    for _ in range(times):
+        layer = Graph("x", {"a": (layer, "x"), "b": (layer, "a")}, "b")
+    return layer
+
+
+def test_a_layer_with_several_places_is_in_the_file_once():
+    layer = doubled(3)
+    encoder = Encoder()
+    encoded = encoder.encode("it", layer)
+    assert str(encoded).count("'layers.ReLU'") == 1
+    read = Decoder({}, lambda *_: None).decode(encoded)
+    assert read.layers["a"][0] is read.layers["b"][0]
+    assert repr(read) == repr(layer)
+    assert len(list(read.walk())) == 4
+
+
+@pytest.mark.parametrize("number", [-1, 1, 2**70, True, "0", None, 0.0])
+def test_a_layer_that_the_file_does_not_have_is_refused(number):
+    encoded = Encoder().encode("it", doubled(1))
+    encoded["layers"]["dict"][1][1]["tuple"][0] = {"layer": number}
+    with pytest.raises(ModelFileError, match="wanted the number of a layer before"):
+        Decoder({}, lambda *_: None).decode(encoded)
+
+
+def test_a_small_file_cannot_ask_for_a_pass_without_end():
+    assert Decoder({}, lambda *_: None).decode(Encoder().encode("it", doubled(14))) is not None
+    with pytest.raises(ModelFileError, match="its layers run more than 100000 times in one pass"):
+        Decoder({}, lambda *_: None).decode(Encoder().encode("it", doubled(60)))

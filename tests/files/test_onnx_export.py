@@ -1,10 +1,11 @@
 """ONNX files: runtimes compute what predict computes."""
 
+import numpy as np
 import pytest
 
 from minidl import Model, NotBuiltError, SettingError
 from minidl.files import export_onnx
-from minidl.layers import GELU, BatchNormalization, Dense, Layer, Residual
+from minidl.layers import GELU, Add, BatchNormalization, Chain, Dense, Graph, Layer, Residual
 from minidl.registry import Operator
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
 
@@ -56,3 +57,19 @@ def test_unbuilt_models_and_layers_that_onnx_lacks_are_rejected(tmp_path):
     with pytest.raises(SettingError, match=r"export_onnx: .*Mine.* has no counterpart in ONNX"):
         export_onnx(model, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.peers
+def test_a_layer_with_several_places_has_its_weights_once_and_its_operators_at_each(tmp_path):
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    layer = Chain(Dense(4), BatchNormalization(), Dense(3))
+    layers = {"left": (layer, "a"), "right": (layer, "b"), "again": (layer, "left"), "y": (Add(), "again", "right")}
+    model = Model(Graph({"a": (3,), "b": (3,)}, layers, "y"), seed=0)
+    model.params.theta[:] = np.random.default_rng(0).normal(size=model.params.theta.size)
+    export_onnx(model, tmp_path / "m.onnx")
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    assert sum(node.op_type == "Gemm" for node in graph.node) == 6
+    assert sorted(tuple(constant.dims) for constant in graph.initializer) == [(3,), (3, 4), (4,), (4,), (4,), (4, 3)]
+    a, b = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
+    session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    assert difference(session.run(None, {"a": a, "b": b})[0], model.predict((a, b))) < FLOAT32

@@ -313,7 +313,6 @@ def test_penalties_are_part_of_the_loss_alone():
         (lambda: keras.Sequential([layers.Dense]), r"write Dense\(\.\.\.\)"),
         (lambda: keras.Sequential([layers.Dense(1), keras.Input((4,))]), "an Input must be the first"),
         (lambda: keras.Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")]), "unique names: 'a'"),
-        (lambda: keras.Sequential([small().layers[0]] * 2), "has one place in a model"),
         (lambda: keras.Model(keras.Input((4,))), r"takes inputs and outputs; [\s\S]*keras\.Model\(inputs=x"),
         (lambda: keras.Model(X, X), "takes symbolic tensors"),
         (lambda: keras.Model(keras.Input((4,)), layers.Dense(1)(keras.Input((4,), name="q"))), "the input 'q'"),
@@ -340,20 +339,6 @@ def test_settings_of_outputs_that_do_not_exist_are_refused():
         with pytest.raises(SettingError, match="compile: "):
             model.compile("sgd", **settings)
         assert not model.compiled
-
-
-def test_a_shared_layer_in_two_places_of_one_model_is_refused():
-    a, b, layer = keras.Input((4,)), keras.Input((4,)), layers.Dense(2, name="twice")
-    with pytest.raises(SettingError, match=r"twice is called twice in one model.*which are not shared"):
-        keras.Model([a, b], layers.Add()([layer(a), layer(b)]))
-
-
-def test_a_shared_model_in_two_places_of_one_model_is_refused():
-    x, a, b = keras.Input((4,)), keras.Input((4,)), keras.Input((4,))
-    encoder = keras.Model(x, layers.Dense(2, name="code")(x), name="encoder")
-    for shared in (encoder, keras.Sequential([layers.Dense(2, name="code")], name="encoder")):
-        with pytest.raises(SettingError, match="encoder_code is called twice in one model, as encoder_code too"):
-            keras.Model([a, b], layers.subtract([shared(a), shared(b)]))
 
 
 def test_every_output_needs_a_loss():

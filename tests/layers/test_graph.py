@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from minidl.layers import (
     Subtract,
     Tanh,
 )
+from minidl.regularizers import L2
 
 RNG = np.random.default_rng(0)
 X, A, B = RNG.normal(size=(20, 4)), RNG.normal(size=(20, 2)), RNG.normal(size=(20, 3))
@@ -165,13 +167,6 @@ def test_wiring_that_is_refused(inputs, layers, outputs, message):
         Graph(inputs, layers, outputs)
 
 
-def test_a_layer_object_has_one_place():
-    layer = Dense(2)
-    graph = Graph("x", {"a": (layer, "x"), "b": (layer, "x"), "y": (Add(), "a", "b")}, "y")
-    with pytest.raises(SettingError, match="the layer b is the same object as a; a layer has one place"):
-        Model(graph).build((2,))
-
-
 @pytest.mark.parametrize(
     ("graph", "shape", "message"),
     [
@@ -302,6 +297,196 @@ def test_paths_are_the_names():
     model = built(graph, (3,))
     assert list(model.params) == ["left/dense/kernel", "left/dense/bias", "y/kernel", "y/bias"]
     assert graph.children == {"left": graph.layers["left"][0], "y": graph.layers["y"][0]}
+
+
+# ---- layers with several places
+
+
+def siamese(layer, *, after=()):
+    """layer(a) - layer(b), and more layers."""
+    layers = {"left": (layer, "a"), "right": (layer, "b"), "y": (Subtract(), "left", "right"), **dict(after)}
+    return Graph({"a": (3,), "b": (3,)}, layers, [*layers][-1])
+
+
+def test_the_gradient_of_a_layer_is_the_sum_over_its_places():
+    # h = w x, y = w h = w^2 x at w = 3, x = 2: y = 18, dy/dw = 2 w x = 12, dy/dx = w^2 = 9
+    layer = Dense(1, use_bias=False)
+    graph = Graph("x", {"h": (layer, "x"), "y": (layer, "h")}, "y")
+    model = built(graph, (1,))
+    model.params.theta[:] = 3
+    for _, inner in graph.walk():
+        inner.unmark_first()
+    assert model.params.theta.shape == (1,)
+    assert graph.forward(np.array([[2.0]])).tolist() == [[18]]
+    assert graph.backward(np.array([[1.0]])).tolist() == [[9]]
+    assert model.params.grad.tolist() == [12]
+    assert not graph.is_line
+
+
+def test_a_layer_with_several_places_has_the_path_of_the_first():
+    graph = siamese(Dense(2))
+    model = built(graph, (6,))
+    assert list(model.params) == ["left/kernel", "left/bias"]
+    assert model.count_params() == 8
+    assert list(graph.children) == ["left", "y"]
+    lines = []
+    model.summary(print_fn=lines.append)
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in lines[0].splitlines() if "(Dense)" in row]
+    assert rows == [
+        ["left (Dense)", "(None, 2)", "8", "a"],
+        ["right (Dense)", "(None, 2)", "as left", "b"],
+    ]
+    assert "Total params: 8 " in lines[0]
+
+
+OF_SEVERAL_PLACES = {
+    "one after the other": lambda layer: Graph("x", {"h": (layer, "x"), "g": (layer, "h"), "y": (layer, "g")}, "y"),
+    "side by side": lambda layer: Graph("x", {"h": (layer, "x"), "g": (ReLU(), "x"), "y": (layer, "g")}, ("h", "y")),
+}
+SHARED = {
+    "Dense": lambda: Dense(3),
+    "BatchNormalization": BatchNormalization,
+    "Dropout": lambda: Dropout(0.4),
+    "Chain": lambda: Chain(Dense(5), Tanh(), Dropout(0.3), Dense(3), BatchNormalization()),
+    "Residual": lambda: Residual(Dense(3), Tanh()),
+    "Graph": lambda: Graph("v", {"d": (Dense(3), "v"), "s": (Multiply(), "d", "v")}, "s"),
+    "Graph that shares, too": lambda: OF_SEVERAL_PLACES["one after the other"](Dense(3)),
+}
+
+
+@pytest.mark.parametrize("wire", OF_SEVERAL_PLACES.values(), ids=OF_SEVERAL_PLACES)
+@pytest.mark.parametrize("make", SHARED.values(), ids=SHARED)
+def test_any_layer_may_have_several_places(make, wire):
+    graph = wire(make())
+    assert check_layer(graph, (3,)).difference < 1e-12
+    model = built(graph, (3,))
+    model.compile("sgd", "mse")
+    y = RNG.normal(size=(20, *model.output_shape))
+    assert check_model(model, X[:, :3], y).difference < 1e-12
+    other = pickle.loads(pickle.dumps(model.copy()))
+    histories = [m.fit(X[:, :3], y, epochs=2, verbose=0).history for m in (model, other)]
+    assert histories[0] == histories[1]
+    assert np.array_equal(model.params.theta, other.params.theta)
+
+
+def test_moving_averages_are_updated_at_every_place_in_turn():
+    layer = BatchNormalization(momentum=0.5)
+    graph = siamese(layer)
+    built(graph, (6,))
+    a, b = RNG.normal(size=(9, 3)), RNG.normal(size=(9, 3))
+    graph.forward((a, b), training=True)
+    graph.backward(np.ones((9, 3)))
+    assert layer.moving_mean == pytest.approx(0.25 * a.mean(axis=0) + 0.5 * b.mean(axis=0))
+
+
+def test_every_place_draws_a_mask_of_its_own():
+    graph = Graph("x", {"h": (layer := Dropout(0.5), "x"), "g": (layer, "x")}, ("h", "g"))
+    built(graph, (50,))
+    one, two = np.split(graph.forward(np.ones((4, 50)), training=True), 2, axis=1)
+    assert (one != two).any()
+    assert np.array_equal(graph.backward(np.ones((4, 100))), one + two)
+
+
+def test_a_layer_at_several_places_is_the_first_only_if_all_of_them_are():
+    graph = siamese(Dense(2))
+    model = built(graph, (6,))
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
+    assert graph.layers["left"][0].is_first
+    graph = Graph("x", {"h": (layer := Dense(4), "x"), "y": (layer, "h")}, "y")
+    model = built(graph, (4,))
+    model.compile("sgd", "mse")
+    model.fit(X, X, verbose=0)
+    assert not layer.is_first
+
+
+def test_freezing_and_penalties_count_a_layer_once():
+    layer = Dense(2, kernel_regularizer=L2.keras(0.1))
+    model = built(siamese(layer), (6,))
+    model.compile("sgd", "mse")
+    x, y = RNG.normal(size=(12, 6)), RNG.normal(size=(12, 2))
+    wanted = 0.1 * (layer.kernel.value**2).sum()  # Keras: l2 * sum(square(kernel))
+    assert model.objective.penalty(12) == pytest.approx(wanted, rel=1e-12)
+    layer.trainable = False
+    before = model.params.theta.copy()
+    model.fit(x, y, verbose=0)
+    assert np.array_equal(model.params.theta, before)
+
+
+def test_the_output_activation_may_have_other_places():
+    # the loss takes the logits of y, while the same Sigmoid is used inside
+    layer = Sigmoid()
+    layers = {"d": (Dense(3), "x"), "s": (layer, "d"), "o": (Dense(1), "s"), "y": (layer, "o")}
+    model = built(Graph("x", layers, "y"), (4,))
+    target = (X[:, :1] > 0).astype(float)
+    model.compile("sgd", "binary_crossentropy")
+    assert type(model.objective.activation) is Sigmoid
+    assert check_model(model, X, target).difference < 1e-12
+    default = built(Graph("x", layers, "y"), (4,))
+    default.compile("sgd")
+    default.fit(X, target, verbose=0)
+    assert type(default.objective.activation) is Sigmoid
+
+
+def test_a_wrong_layer_of_several_places_is_named():
+    class Wrong(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad = 1.5 * self.kernel.grad
+            return dx
+
+    model = built(siamese(Chain(ReLU(), Wrong(2)), after={"z": (Dense(2), "y")}.items()), (6,))
+    report = check_model(model, RNG.normal(size=(12, 6)), np.zeros((12, 2)), raise_on_failure=False)
+    assert report.guilty == "left/wrong"
+    assert list(report.wrong) == ["left/wrong/kernel"]
+
+
+def test_a_clone_shares_what_the_graph_shares():
+    layer, clone = Dense(2), siamese(Dense(2)).clone()
+    assert clone.layers["left"][0] is clone.layers["right"][0]
+    assert clone.layers["left"][0] is not layer
+    assert clone.places == {"left": ("left", "right"), "right": ("left", "right")}
+
+
+def test_predicting_in_threads():
+    model = built(siamese(Chain(Dense(8), Tanh(), Dense(2))), (6,))
+    rows = [RNG.normal(size=(40, 6)) for _ in range(200)]
+    wanted = [model.predict(x) for x in rows]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.predict, rows))
+    assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            Dense(2),
+            r"right is the layer of left: its kernel is \(3, 2\), and would be \(4, 2\) for rows of shape \(4,\)",
+        ),
+        (BatchNormalization(), r"its gamma is \(3,\), and would be \(4,\)"),
+        (Chain(ReLU()), r"its shapes is \[\(3,\)\], and would be \[\(4,\)\] for rows of .* use clone\(\)"),
+    ],
+)
+def test_rows_of_another_shape_that_a_layer_cannot_take(layer, message):
+    with pytest.raises(ShapeError, match=message):
+        layers = {"left": (layer, "a"), "right": (layer, "b"), "y": (Concatenate(), "left", "right")}
+        Model(Graph({"a": (3,), "b": (4,)}, layers, "y"))
+
+
+def test_a_layer_without_parameters_takes_rows_of_any_shape():
+    layer = Tanh()
+    layers = {"left": (layer, "a"), "right": (layer, "b"), "y": (Concatenate(), "left", "right")}
+    graph = Graph({"a": (3,), "b": (4,)}, layers, "y")
+    assert check_layer(graph, (7,)).difference < 1e-12
+    assert np.array_equal(built(graph, (7,)).predict((B, X)), np.tanh(np.hstack([B, X])))
+
+
+def test_containers_do_not_share_the_layers_inside():
+    layer = Dense(3)
+    graph = Graph("x", {"a": (Chain(layer, ReLU()), "x"), "b": (Chain(layer), "a")}, "b")
+    with pytest.raises(SettingError, match=r"b/dense is the same object as a/dense; .* several names in one Graph"):
+        Model(graph).build((3,))
 
 
 # ---- the first layers with parameters

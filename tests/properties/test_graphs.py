@@ -1,4 +1,7 @@
-"""Random graphs: PyTorch's gradients, the checker's verdict, and the wrong layer among right ones by its name."""
+"""Random graphs: PyTorch's gradients, the checker's verdict, and the wrong layer among right ones by its name.
+
+Each for graphs in which a layer has one place, and for graphs in which layers have several.
+"""
 
 from dataclasses import dataclass, fields
 from functools import reduce
@@ -12,6 +15,8 @@ from minidl.layers import (
     GELU,
     Add,
     Average,
+    BatchNormalization,
+    Chain,
     Concatenate,
     Dense,
     Dot,
@@ -25,7 +30,7 @@ from minidl.layers import (
     Tanh,
 )
 from minidl.losses import MeanSquaredError, OutputLosses
-from tests.helpers.random_graphs import random_wiring
+from tests.helpers.random_graphs import TRAINED, random_wiring
 
 GRAPHS, PLANTED = 200, 50
 
@@ -56,9 +61,16 @@ def given(values):
 def in_torch(torch, layer, parameters, x):
     """Return the value of a layer in PyTorch's own words."""
     f = torch.nn.functional
+    if isinstance(layer, Chain):
+        for name, inner in layer.children.items():
+            own = {path.partition("/")[2]: p for path, p in parameters.items() if path.startswith(f"{name}/")}
+            x = [in_torch(torch, inner, own, x)]
+        return x[0]
     if isinstance(layer, Dense):
         z = x[0] @ parameters["kernel"]
         return z + parameters["bias"] if layer.use_bias else z
+    if isinstance(layer, BatchNormalization):
+        return f.batch_norm(x[0], None, None, parameters["gamma"], parameters["beta"], training=True, eps=1e-3)
     if isinstance(layer, Dot):
         unit = [v / v.norm(dim=1, keepdim=True) for v in x] if layer.normalize else x
         return (unit[0] * unit[1]).sum(dim=1, keepdim=True)
@@ -82,18 +94,20 @@ def first_largest(torch, x):
 
 
 @pytest.mark.peers
-def test_two_hundred_random_graphs_have_the_gradients_of_pytorch():
+@pytest.mark.parametrize("shared", [False, True])
+def test_two_hundred_random_graphs_have_the_gradients_of_pytorch(shared):
     torch = pytest.importorskip("torch")
-    worst, nodes, shared, ports = 0.0, 0, 0, 0
+    worst, nodes, reused, ports, places = 0.0, 0, 0, 0, 0
     for seed in range(GRAPHS):
-        wiring = random_wiring(seed)
+        wiring = random_wiring(seed, shared=shared)
         model, x, y, weights = model_of(wiring, seed=seed)
         loss = model.backpropagate(given(x), given(y))
         values = {name: torch.tensor(part, requires_grad=True) for name, part in x.items()}
         inputs = dict(values)
         parameters = {path: torch.tensor(p.value, requires_grad=True) for path, p in model.params.items()}
         for name, (layer, *sources) in wiring.layers.items():
-            own = {path.rpartition("/")[2]: p for path, p in parameters.items() if path.startswith(f"{name}/")}
+            place = wiring.first(name)
+            own = {path.partition("/")[2]: p for path, p in parameters.items() if path.startswith(f"{place}/")}
             values[name] = in_torch(torch, layer, own, [values[source] for source in sources])
         total = sum(
             w * ((values[name] - torch.tensor(y[name])) ** 2).mean()
@@ -109,12 +123,14 @@ def test_two_hundred_random_graphs_have_the_gradients_of_pytorch():
         worst = max(worst, *differences)
         assert worst < 1e-10, (seed, differences)
         every = [source for _, *sources in wiring.layers.values() for source in sources]
-        nodes, shared = nodes + len(wiring.layers), shared + (len(every) > len(set(every)))
+        nodes, reused = nodes + len(wiring.layers), reused + (len(every) > len(set(every)))
+        places += any(name != wiring.first(name) for name in wiring.layers)
         ports += len(x) > 1 and len(y) > 1
     # the graphs are what they are meant to be
     assert nodes > 6 * GRAPHS
-    assert shared > 0.8 * GRAPHS
+    assert reused > 0.8 * GRAPHS
     assert ports > 0.4 * GRAPHS
+    assert places > 0.5 * GRAPHS if shared else places == 0
 
 
 def input_gradients(model, x, y):
@@ -131,9 +147,10 @@ def input_gradients(model, x, y):
     return np.split(dx, np.cumsum([part.shape[1] for part in x.values()])[:-1], axis=1)
 
 
-def test_two_hundred_random_graphs_pass_the_check_of_a_layer():
+@pytest.mark.parametrize("shared", [False, True])
+def test_two_hundred_random_graphs_pass_the_check_of_a_layer(shared):
     for seed in range(GRAPHS):
-        wiring = random_wiring(seed)
+        wiring = random_wiring(seed, shared=shared)
         report = check_layer(wiring.graph(), sum(shape[0] for shape in wiring.inputs.values()))
         assert report.difference < 1e-11, seed
 
@@ -143,6 +160,8 @@ def test_two_hundred_random_graphs_pass_the_check_of_a_layer():
 
 def worse(layer):
     """Return the layer with one per cent too much: of dL/dW if it has a kernel, of dL/dx else."""
+    if isinstance(layer, Chain):
+        return Chain(worse(layer.layers[0]), *layer.layers[1:])
     kind = type(layer)
 
     class Worse(kind):
@@ -163,31 +182,39 @@ def plantable(wiring):
     return [
         name
         for name, (layer, *sources) in wiring.layers.items()
-        if isinstance(layer, Dense) or needed.intersection(sources)
+        if isinstance(layer, TRAINED) or needed.intersection(sources)
     ]
 
 
-def test_the_wrong_layer_is_named_in_fifty_of_fifty_random_graphs():
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_wrong_layer_is_named_in_fifty_of_fifty_random_graphs(shared):
     named, kinds, seed = [], set(), 1000
     while len(named) < PLANTED:
         seed += 1
-        wiring = random_wiring(seed)
+        wiring = random_wiring(seed, shared=shared)
         names = plantable(wiring)
-        if len(names) < 2:
+        if shared:
+            names = [name for name in names if any(wiring.first(other) == name != other for other in wiring.layers)]
+        if len(names) < 1 + (not shared):
             continue
         guilty = str(np.random.default_rng(seed).choice(names))
-        layer, *sources = wiring.layers[guilty]
-        model, x, y, _ = model_of(wiring, wiring.layers | {guilty: (worse(layer), *sources)}, seed)
+        right_layer = wiring.layers[guilty][0]
+        wrong_layer = worse(right_layer)
+        planted = {
+            name: (wrong_layer if layer is right_layer else layer, *sources)
+            for name, (layer, *sources) in wiring.layers.items()
+        }
+        model, x, y, _ = model_of(wiring, planted, seed)
         right = model_of(wiring, seed=seed)[0]
         for each in (model, right):
             each.backpropagate(given(x), given(y))
         if np.allclose(model.params.grad, right.params.grad, rtol=1e-6, atol=1e-9):
             continue  # one per cent of a gradient that is 0, such as that of the cosine of a value with itself
         report = check_model(model, given(x), given(y), raise_on_failure=False)
-        named.append((seed, guilty, report.guilty))
-        kinds.add(type(layer))
+        named.append((seed, f"{guilty}/worse_dense" if isinstance(right_layer, Chain) else guilty, report.guilty))
+        kinds.add(type(right_layer))
     assert [entry for entry in named if entry[1] != entry[2]] == []
-    assert len(kinds) > 7
+    assert len(kinds) > (5 if shared else 7)
 
 
 def test_the_loss_of_outputs_is_that_of_its_parts():

@@ -13,20 +13,32 @@ from .layers import (
     GELU,
     Add,
     Average,
+    AveragePooling1D,
+    AveragePooling2D,
     BatchNormalization,
     Chain,
     Concatenate,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Dot,
     Dropout,
     Flatten,
     GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
     Graph,
     GroupNormalization,
     Layer,
     LayerNormalization,
     LeakyReLU,
     Maximum,
+    MaxPooling1D,
+    MaxPooling2D,
     Multiply,
     Normalization,
     PReLU,
@@ -38,6 +50,7 @@ from .layers import (
     ReLU,
     Rescaling,
     Residual,
+    SeparableConv2D,
     Sigmoid,
     SiLU,
     Softmax,
@@ -107,6 +120,13 @@ NOT_SEQUENTIAL = Unsupported("a Sequential runs its layers one after the other")
 IDENTITY = "identity"  # predictions leave the layer out
 FILLING = ("fill_mode", "interpolation", "fill_value")
 
+_CHANNELS_LAST = {"data_format": "channels_last"}
+_OF_CONVOLUTION = {"activation": "linear", **_CHANNELS_LAST}
+_CONVOLUTION = KerasLayer(
+    ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "use_bias"), _OF_CONVOLUTION
+)
+_POOLING = KerasLayer(("pool_size", "strides", "padding"), _CHANNELS_LAST)
+_GLOBAL_POOLING = KerasLayer(("keepdims",), _CHANNELS_LAST)
 _POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 
 _ENTRIES = (
@@ -147,6 +167,40 @@ _ENTRIES = (
     # data
     LayerEntry(Normalization, keras=KerasLayer(("axis", "mean", "variance", "invert")), onnx="normalization"),
     LayerEntry(Rescaling, keras=KerasLayer(("scale", "offset")), onnx="rescaling"),
+    # convolution and pooling
+    LayerEntry(Conv1D, keras=_CONVOLUTION, onnx="convolution"),
+    LayerEntry(Conv2D, keras=_CONVOLUTION, onnx="convolution"),
+    LayerEntry(
+        Conv2DTranspose,
+        keras=KerasLayer(
+            ("filters", "kernel_size", "strides", "padding", "output_padding", "dilation_rate", "use_bias"),
+            _OF_CONVOLUTION,
+        ),
+        onnx="transposed_convolution",
+    ),
+    LayerEntry(
+        DepthwiseConv2D,
+        keras=KerasLayer(
+            ("kernel_size", "strides", "padding", "depth_multiplier", "dilation_rate", "use_bias"), _OF_CONVOLUTION
+        ),
+        onnx="depthwise_convolution",
+    ),
+    LayerEntry(
+        SeparableConv2D,
+        keras=KerasLayer(
+            ("filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "use_bias"),
+            _OF_CONVOLUTION,
+        ),
+        onnx="separable_convolution",
+    ),
+    LayerEntry(MaxPooling1D, keras=_POOLING, onnx="max_pooling"),
+    LayerEntry(MaxPooling2D, keras=_POOLING, onnx="max_pooling"),
+    LayerEntry(AveragePooling1D, keras=_POOLING, onnx="average_pooling"),
+    LayerEntry(AveragePooling2D, keras=_POOLING, onnx="average_pooling"),
+    LayerEntry(GlobalMaxPooling1D, keras=_GLOBAL_POOLING, onnx="global_max_pooling"),
+    LayerEntry(GlobalMaxPooling2D, keras=_GLOBAL_POOLING, onnx="global_max_pooling"),
+    LayerEntry(GlobalAveragePooling1D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
+    LayerEntry(GlobalAveragePooling2D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),

@@ -222,7 +222,9 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
 def _layers(class_name: str, config: Settings) -> list[Layer]:
     """Make the layers of minidl that compute what a layer of Keras does."""
     _dtype(config.pop("dtype", None))  # half precision computes other numbers; float32 or float64 is the model's choice
-    may_activate = class_name in ("Dense", "Activation")
+    may_activate = class_name == "Activation" or (
+        class_name in CLASSES and "activation" in CLASSES[class_name][1].constants
+    )
     activation = _activation(class_name, config.pop("activation", "linear")) if may_activate else []
     layers = activation if class_name == "Activation" else [_layer(class_name, config), *activation]
     _check_rest(class_name, config)

@@ -27,6 +27,7 @@ from ..layers import (
 from ..model import Model
 from ..registry import IDENTITY, Operator, entry_of, reason
 from . import _atomic
+from ._onnx_images import IMAGE_BUILDERS
 from ._optional import requires
 
 OPSET, IR_VERSION = 13, 8  # old enough for every runtime, new enough for Softmax along one axis
@@ -233,6 +234,7 @@ def _row_sum(graph: OnnxGraph, x: str) -> str:
 
 # The functions that the registry names
 BUILDERS: dict[str, Callable[..., str]] = {
+    **IMAGE_BUILDERS,
     IDENTITY: lambda graph, layer, x: x,
     "batch_normalization": _batch_normalization,
     "chain": _chain,

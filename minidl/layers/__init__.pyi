@@ -21,6 +21,11 @@ from ._containers import Chain as Chain
 from ._containers import Residual as Residual
 from ._containers import build_layer as build_layer
 from ._containers import check_layers as check_layers
+from ._convolution import Conv1D as Conv1D
+from ._convolution import Conv2D as Conv2D
+from ._convolution import Conv2DTranspose as Conv2DTranspose
+from ._convolution import DepthwiseConv2D as DepthwiseConv2D
+from ._convolution import SeparableConv2D as SeparableConv2D
 from ._dense import Dense as Dense
 from ._dropout import Dropout as Dropout
 from ._graph import Graph as Graph
@@ -37,6 +42,14 @@ from ._noise import GaussianNoise as GaussianNoise
 from ._normalization import BatchNormalization as BatchNormalization
 from ._normalization import GroupNormalization as GroupNormalization
 from ._normalization import LayerNormalization as LayerNormalization
+from ._pooling import AveragePooling1D as AveragePooling1D
+from ._pooling import AveragePooling2D as AveragePooling2D
+from ._pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from ._pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from ._pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from ._pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from ._pooling import MaxPooling1D as MaxPooling1D
+from ._pooling import MaxPooling2D as MaxPooling2D
 from ._prelu import PReLU as PReLU
 from ._preprocessing import Normalization as Normalization
 from ._preprocessing import Rescaling as Rescaling

@@ -51,7 +51,7 @@ def goes_to_keras_and_back(keras, tmp_path, model, x):
 @pytest.mark.parametrize(
     "layer",
     [
-        "Conv1D(2, 1)",
+        "Conv1DTranspose(2, 1)",
         "UnitNormalization()",
         "Dense(2, activation='softsign')",
         "ReLU(max_value=6.0)",

@@ -47,7 +47,9 @@ def around(layer, shape, dtype="float32"):
     seed = crc32(f"{layer} {shape}".encode())
     rng = np.random.default_rng(seed)
     between = [Flatten(), Dense(*shape)] if len(shape) == 1 else []
-    model = Sequential([layer.clone(), *between, Chain(layer.clone()), Flatten(), Dense(2)], seed=seed, dtype=dtype)
+    twice = [layer.clone(), *between, Chain(layer.clone())]
+    parts_of_model = twice if between or layer.clone().build(shape) == shape else [Chain(layer.clone())]
+    model = Sequential([*parts_of_model, Flatten(), Dense(2)], seed=seed, dtype=dtype)
     model.build(shape)
     randomize(model, rng)
     return model, rng.normal(size=(6, *shape)).astype(dtype)

@@ -403,8 +403,8 @@ class Model(OwnAttributes):
         """Return loss and metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
 
         The loss includes the penalties as `fit` reports them; before the first fit they are divided by these rows.
-        batch_size: rows at a time, 1,024 if not given; it changes no figure. verbose=1 shows a bar. A model that is not
-        built is built for these rows.
+        batch_size: rows at a time, 1,024 if not given; it changes no figure. verbose: 1 shows a bar, 2 a line. A model
+        that is not built is built for these rows.
         """
         check_verbose("evaluate", verbose)
         size = PREDICT_ROWS if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)

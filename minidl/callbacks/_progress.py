@@ -37,8 +37,9 @@ def check_verbose(who: str, verbose: Any) -> None:
 
 
 def evaluation_progress(verbose: Any) -> list[Callback]:
-    """Return the callback for evaluate and predict: 1 a bar over the batches, else none."""
-    return [EvaluationBar()] if verbose == 1 else []
+    """Return the callback for evaluate and predict: 1 a bar over the batches, 2 a line at the end, else none."""
+    shown: dict[Any, list[Callback]] = {1: [EvaluationBar()], 2: [EvaluationLine()]}
+    return shown.get(verbose, [])
 
 
 Ended = tuple[int, int, float, Logs]  # the number, the batches, the seconds and the figures of an epoch
@@ -114,7 +115,7 @@ def round_step(epochs: int) -> int:
 
 
 class EpochLines(Callback):
-    """Two lines per epoch, as Keras prints them with verbose=2."""
+    """Two lines per epoch, or one if there is only one epoch, as Keras prints them with verbose=2."""
 
     writes = True
 
@@ -125,11 +126,34 @@ class EpochLines(Callback):
         self.steps = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        seconds, steps = perf_counter() - self.began, max(self.steps, 1)
-        status = Status("", steps, steps, seconds, steps, logs or {})
-        speed = f"{seconds:.0f}s - {1000 * seconds / steps:.0f}ms/step"
-        sys.stdout.write(f"Epoch {epoch + 1}/{self.params['epochs']}\n")
-        sys.stdout.write(" - ".join([status.parts, speed, *status.numbers()]) + "\n")
+        if self.params["epochs"] > 1:
+            sys.stdout.write(f"Epoch {epoch + 1}/{self.params['epochs']}\n")
+        sys.stdout.write(_line(self.steps, perf_counter() - self.began, logs))
+
+
+def _line(steps: int, seconds: float, figures: Logs | None) -> str:
+    """Return "63/63 - 0s - 2ms/step - accuracy: 0.9700 - loss: 0.1000", by name, those of the validation last."""
+    ordered = sorted((figures or {}).items(), key=lambda item: (item[0].startswith("val_"), item[0]))
+    status = Status("", steps, steps, seconds, steps, dict(ordered))
+    each = 1000 * seconds / max(steps, 1)
+    return " - ".join([status.parts, f"{seconds:.0f}s", f"{each:.0f}ms/step", *status.numbers()]) + "\n"
+
+
+class EvaluationLine(Callback):
+    """A line at the end of `evaluate` or `predict`, as Keras prints it with verbose=2."""
+
+    writes = True
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self.began, self.steps = perf_counter(), 0
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self.steps = batch + 1
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        sys.stdout.write(_line(self.steps, perf_counter() - self.began, logs))
+
+    on_predict_begin, on_predict_batch_begin, on_predict_end = on_test_begin, on_test_batch_begin, on_test_end
 
 
 class Bar:

@@ -1,6 +1,8 @@
 """Answers to what scripts of Keras write and minidl does otherwise."""
 
-OWN_LAYERS = """layers of your own are written in minidl's terms, an equation and its derivative:
+OWN_LAYERS = """a layer made of layers is a keras.Sequential or a keras.Model(inputs, outputs), which is called like a
+layer; a formula without weights is keras.layers.Lambda(lambda x: keras.ops.square(x)); other layers are written in
+minidl's terms, an equation and its derivative:
 
     from minidl.layers import Layer
 

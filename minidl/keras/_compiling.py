@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 from .. import losses as core_losses
 from ..errors import SettingError
 from ..model import Model as CoreModel
 from . import losses, metrics, optimizers
+from ._metric import Metric
+from ._rows import Labels
 from ._translation import core_of
 
 
 @dataclass
 class Compiled:
-    """The arguments of `compile`. `optimizer` is an object, made of a string if need be."""
+    """The arguments of `compile`. `optimizer` is an object, made of a string if need be.
+
+    labels  the form of class labels in the script's own losses and metrics
+    """
 
     optimizer: Any
     loss: Any
     loss_weights: Any
     metrics: Any
     weighted_metrics: Any
+    labels: Labels = field(default_factory=Labels)
 
     def apply(self, core: CoreModel, outputs: Sequence[str]) -> None:
         """Compile the core's model, whose outputs have these names."""
@@ -39,7 +46,17 @@ class Compiled:
         core.compile(core_of(self.optimizer), loss, metrics, weighted, weights)
 
     def _given(self) -> list[tuple[Any, Any]]:
-        return [(_loss, self.loss), (_metric, self.metrics), (_metric, self.weighted_metrics)]
+        return [(self._loss, self.loss), (self._metric, self.metrics), (self._metric, self.weighted_metrics)]
+
+    def _loss(self, given: Any) -> Any:
+        loss = _loss(given)
+        return _labelled(loss, self.labels) if isinstance(loss, core_losses.FunctionLoss) else loss
+
+    def _metric(self, given: Any) -> Any:
+        metric = _metric(given)
+        if isinstance(metric, Metric):
+            metric.labels = self.labels
+        return metric
 
     def check(self, who: str) -> None:
         """Raise SettingError if there is nothing to minimise."""
@@ -74,6 +91,17 @@ def _each(get: Any, given: Any) -> Any:
 def _loss(given: Any) -> Any:
     get = getattr(losses, "get", lambda g: core_losses.get("compile: loss", g))
     return core_of(get(given))
+
+
+def _labelled(loss: core_losses.FunctionLoss, labels: Labels) -> core_losses.FunctionLoss:
+    """Return the loss for targets in the form that `fit` received."""
+    function = loss.function
+
+    @wraps(function)
+    def labelled(y: Any, p: Any) -> Any:
+        return function(labels.of(y, p), p)
+
+    return replace(loss, function=labelled)
 
 
 def _metric(given: Any) -> Any:

@@ -38,6 +38,13 @@ def targets(model: Any, y: Any) -> Any:
     return y[0] if single else y
 
 
+def are_flat(y: Any) -> bool:
+    """Return True unless all targets are arrays with a second axis. Those of batches (None) count as (m,)."""
+    several = list(y.values()) if isinstance(y, dict) else y if isinstance(y, list | tuple) else []
+    parts = several if any(hasattr(part, "shape") for part in several) else [y]
+    return any(np.ndim(part) < 2 for part in parts)
+
+
 def validation(model: Any, given: Any) -> Any:
     """Return validation_data of arrays as the core takes it; anything else as it is."""
     if not (isinstance(given, tuple | list) and len(given) in (2, 3)):

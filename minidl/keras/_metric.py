@@ -11,7 +11,7 @@ import numpy as np
 from .. import metrics as core
 from ..naming import snake_case
 from . import initializers
-from ._rows import same_rank
+from ._rows import Labels, same_rank
 from ._variables import Assignable
 
 
@@ -39,11 +39,14 @@ class Metric(core.Metric):
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name, self.dtype = name or snake_case(type(self).__name__), dtype or "float32"
+        self.labels = Labels()
         self.variables: list[State] = []
         self._first: list[np.ndarray] = []
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "update_state" in vars(cls):
+            cls.update = _labelled(vars(cls)["update_state"])  # type: ignore[method-assign]
         if "result" in vars(cls):
             cls.result = _figure(vars(cls)["result"])  # type: ignore[method-assign]
 
@@ -82,6 +85,16 @@ class Metric(core.Metric):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Return a metric with these settings."""
         return cls(**config)
+
+
+def _labelled(update_state: Callable[..., None]) -> Callable[..., None]:
+    """Return what a model calls in place of the method: it gives the targets the form that `fit` received."""
+
+    @wraps(update_state)
+    def update(self: Any, y: Any, p: Any, *weights: Any) -> None:
+        update_state(self, self.labels.of(y, p), p, *weights)
+
+    return update
 
 
 def _figure(result: Callable[..., Any]) -> Callable[..., Any]:

@@ -232,9 +232,11 @@ class Model(Operation):
 
     # ---- fit, evaluate, predict
 
-    def _trained(self, who: str, x: Any) -> CoreModel:
+    def _trained(self, who: str, x: Any, y: Any) -> CoreModel:
         """Return the core's model, which has a loss; x decides on the shape of its rows if nothing else did."""
-        self._settings(who).check(who)
+        settings = self._settings(who)
+        settings.check(who)
+        settings.labels.flat = _data.are_flat(y)
         return self._for_data(who, x)
 
     def _for_data(self, who: str, x: Any) -> CoreModel:
@@ -260,7 +262,7 @@ class Model(Operation):
         validation_freq: int = 1,
     ) -> Any:
         """Train, and return the History. The arguments are Keras's, and those of minidl's `Model.fit`."""
-        core = self._trained("fit", x)
+        core = self._trained("fit", x, y)
         history = core.fit(
             _data.inputs(self, x),
             _data.targets(self, y),
@@ -299,7 +301,7 @@ class Model(Operation):
         return_dict: bool = False,
     ) -> Any:
         """Return loss and metrics: [loss, metric, ...], the loss alone, or a dict."""
-        core = self._trained("evaluate", x)
+        core = self._trained("evaluate", x, y)
         rows = _data.inputs(self, x), _data.targets(self, y)
         figures = core.evaluate(*rows, batch_size, verbose, sample_weight, steps, callbacks, True)
         return _data.figures(self, figures, return_dict)
@@ -320,12 +322,12 @@ class Model(Operation):
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Make one update on these rows. Return loss and metrics from before it."""
-        core, rows = self._trained("train_on_batch", x), (_data.inputs(self, x), _data.targets(self, y))
+        core, rows = self._trained("train_on_batch", x, y), (_data.inputs(self, x), _data.targets(self, y))
         return _data.figures(self, core.train_on_batch(*rows, sample_weight, class_weight, True), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Return loss and metrics on these rows."""
-        core, rows = self._trained("test_on_batch", x), (_data.inputs(self, x), _data.targets(self, y))
+        core, rows = self._trained("test_on_batch", x, y), (_data.inputs(self, x), _data.targets(self, y))
         return _data.figures(self, core.test_on_batch(*rows, sample_weight, True), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import SettingError
 from ..validation import Configured, settings_of
+from ._registry import by_own_names, get_custom_objects, get_registered_object
 
 Make = Callable[..., Any]
 
@@ -36,10 +37,10 @@ class Lookup:
 
     def find(self, name: str, custom_objects: Mapping[str, Make] | None = None) -> Make:
         """Return what a string or a class name names, or raise SettingError with the choices."""
-        table = {**self.table, **(custom_objects or {})}
+        table = {**by_own_names(), **self.table, **get_custom_objects(), **(custom_objects or {})}
         if name in table:
             return table[name]
-        choices = ", ".join(sorted(key for key in table if key.islower()))
+        choices = ", ".join(sorted(key for key in self.table if key.islower()))
         near = get_close_matches(name, table, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise SettingError(f"unknown {self.what} {name!r}; choose from {choices}{hint}")
@@ -50,7 +51,10 @@ class Lookup:
             return self.get(config)
         if "class_name" not in config:
             raise SettingError(f"a config of {self.what} has the keys class_name and config, got {sorted(config)}")
-        made: Any = self.find(config["class_name"], custom_objects)
+        if config["class_name"] == "function":
+            return self.find(config["config"], custom_objects)
+        registered = get_registered_object(config.get("registered_name"), custom_objects)
+        made: Any = registered or self.find(config["class_name"], custom_objects)
         settings = config.get("config") or {}
         return made.from_config(settings) if hasattr(made, "from_config") else made(**settings)
 

@@ -13,6 +13,7 @@ from ..naming import snake_case, unique
 from . import _config, losses, metrics
 from ._compiling import optimizer_of
 from ._encoding import encoded
+from ._registry import by_own_names
 from ._variables import Variable
 
 LEGACY = (".h5", ".hdf5")
@@ -166,7 +167,7 @@ def _decoded(given: Any, module: Any, custom_objects: Any) -> Any:
         return {name: _decoded(part, module, custom_objects) for name, part in given.items()}
     if isinstance(given, list):
         return [_decoded(part, module, custom_objects) for part in given]
-    return (custom_objects or {}).get(given, given)
+    return {**by_own_names(), **(custom_objects or {})}.get(given, given)
 
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,14 @@ from ._absent import absent
 from ._datasets import PyDataset
 from ._lookup import serialize as serialize_keras_object
 from ._pictures import model_to_dot, plot_model
+from ._registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from ._tensors import KerasTensor
 from .backend import clear_session
 from .config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
@@ -104,50 +110,6 @@ def is_keras_tensor(x: Any) -> bool:
     """Return True for symbolic tensors."""
     return isinstance(x, KerasTensor)
 
-
-# ---- the user's classes and functions by name, which files need
-
-_custom: dict[str, Any] = {}
-
-
-def get_custom_objects() -> dict[str, Any]:
-    """Return the registered classes and functions by name."""
-    return _custom
-
-
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
-    """Return a decorator that registers a class or a function under package>name."""
-
-    def register(thing: Any) -> Any:
-        _custom[f"{package}>{name or thing.__name__}"] = thing
-        return thing
-
-    return register
-
-
-def get_registered_name(obj: Any) -> str:
-    """Return the name under which a class or a function is registered, else its own."""
-    return next((name for name, thing in _custom.items() if thing is obj), obj.__name__)
-
-
-def get_registered_object(name: str, custom_objects: Any = None, module_objects: Any = None) -> Any:
-    """Return the class or function that has the name, or None."""
-    return {**(module_objects or {}), **_custom, **(custom_objects or {})}.get(name)
-
-
-@contextmanager
-def custom_object_scope(custom_objects: dict[str, Any]) -> Iterator[None]:
-    """A with block in which these classes and functions are registered."""
-    before = dict(_custom)
-    _custom.update(custom_objects)
-    try:
-        yield
-    finally:
-        _custom.clear()
-        _custom.update(before)
-
-
-CustomObjectScope = custom_object_scope
 
 _IMAGES, _DOWNLOAD = "it is for images", "minidl downloads nothing"
 _FILES = "read the files yourself, and pass arrays or a PyDataset"

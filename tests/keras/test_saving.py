@@ -186,3 +186,48 @@ def test_a_class_that_is_not_known_is_named(tmp_path):
     config["layers"][1]["class_name"] = "Conv2D"
     with pytest.raises(SettingError, match="there is no layer 'Conv2D'"):
         keras.Model.from_config(config)
+
+
+def with_a_registered_loss(keras):
+    @keras.saving.register_keras_serializable(package="tests")
+    class Weighed(keras.losses.Loss):
+        def __init__(self, share=1.0, name="weighed", **others):
+            super().__init__(name=name, **others)
+            self.share = share
+
+        def call(self, y_true, y_pred):
+            return self.share * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+        def get_config(self):
+            return super().get_config() | {"share": self.share}
+
+    model = functional(keras)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 10, 0.5, name="falling")
+    model.compile(keras.optimizers.SGD(rate), Weighed(0.5))
+    model.fit(X, NUMBERS, epochs=2, **QUIET)
+    return model
+
+
+@pytest.mark.peers
+@ignored
+def test_registered_classes_and_schedules_go_to_keras_and_back(tmp_path):
+    for writer, reader in [(peer(), keras), (keras, peer())]:
+        with_a_registered_loss(reader)  # registers its class there
+        model = with_a_registered_loss(writer)
+        model.save(tmp_path / "model.keras")
+        loaded = reader.models.load_model(tmp_path / "model.keras")
+        assert loaded.loss.share == 0.5
+        np.testing.assert_allclose(float(loaded.optimizer.learning_rate), 0.05 * 0.5**0.6, rtol=1e-5)
+        np.testing.assert_allclose(loaded.evaluate(X, NUMBERS, verbose=0), model.evaluate(X, NUMBERS, verbose=0), 1e-5)
+
+
+def test_a_registered_function_is_found_by_its_name(tmp_path):
+    @keras.saving.register_keras_serializable()
+    def doubled(y_true, y_pred):
+        return 2 * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    model = functional(keras)
+    model.compile("sgd", doubled, metrics=["mse"])
+    model.save(tmp_path / "model.keras")
+    loss, mse = keras.models.load_model(tmp_path / "model.keras").evaluate(X, NUMBERS, verbose=0)
+    assert loss == pytest.approx(2 * mse, rel=1e-6)

@@ -5,7 +5,8 @@ from typing import Any
 from ... import schedules as core
 from ...schedules import Schedule as LearningRateSchedule
 from .._absent import absent
-from .._lookup import Lookup, StandIn, serialize
+from .._encoding import node, registered_name
+from .._lookup import Lookup, StandIn
 
 __all__ = [
     "CosineDecay",
@@ -39,5 +40,12 @@ _CLASSES = (
     *(PiecewiseConstantDecay, PolynomialDecay),
 )
 deserialize = Lookup("schedule", _CLASSES).deserialize
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """Return the config of a schedule, from which `deserialize`, here or in Keras, makes another one."""
+    kind, name = type(learning_rate_schedule), registered_name(learning_rate_schedule)
+    return node("keras.optimizers.schedules", kind.__name__, learning_rate_schedule.get_config(), name)
+
 
 __getattr__ = absent(__name__, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,18 @@ def figures(
     return logs
 
 
-def predict(layer: Layer, inputs: Inputs, size: int, out: Any, callbacks: CallbackList = NO_CALLBACKS) -> Any:
-    """Run the layer on all batches. Return `out` filled with the outputs, or without it the outputs joined."""
+def predict(
+    layer: Layer,
+    inputs: Inputs,
+    size: int,
+    out: Any,
+    callbacks: CallbackList = NO_CALLBACKS,
+    unpack: Callable[[np.ndarray], Any] = np.asarray,
+) -> Any:
+    """Run the layer on all batches. Return `out` filled with the outputs, or without it the outputs joined.
+
+    unpack  gives callbacks the outputs of a batch as `Model.predict` returns them
+    """
     call(callbacks.on_predict_begin, {})
     done, blocks = 0, list[np.ndarray]()
     with np.errstate(over="ignore", invalid="ignore"):
@@ -83,7 +94,7 @@ def predict(layer: Layer, inputs: Inputs, size: int, out: Any, callbacks: Callba
             else:
                 out[start:done] = block
             for hook in callbacks.on_predict_batch_end:
-                hook(number, {})
+                hook(number, {"outputs": unpack(block)})
     if not done or (out is not None and done != len(out)):
         raise DataError(f"predict: x yielded {done} rows{'' if out is None else f', out has {len(out)}'}")
     call(callbacks.on_predict_end, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -458,8 +459,9 @@ class Model(OwnAttributes):
             check_out(out, source.rows, self.output_shape, self.dtype)
         elif source.rows is not None:
             out = np.empty((source.rows, *self.output_shape), self.dtype)
+        unpack = partial(self.ports.unpack, layer=self.layer)
         try:
-            return self.ports.unpack(predict(self.layer, source, size, out, callback_list), self.layer)
+            return unpack(predict(self.layer, source, size, out, callback_list, unpack))
         finally:
             callback_list.close_all()
 

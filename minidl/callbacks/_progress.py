@@ -207,7 +207,10 @@ class EvaluationBar(Callback):
     def on_test_end(self, logs: Logs | None = None) -> None:
         self.bar.end(logs)
 
-    on_predict_begin, on_predict_batch_end, on_predict_end = on_test_begin, on_test_batch_end, on_test_end
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.bar.update({})
 
     def close(self) -> None:
         if hasattr(self, "bar"):

@@ -112,3 +112,14 @@ def test_the_data_are_told_of_epochs():
     assert data.calls == ["end", "end"]
     assert data.num_batches == 3
     assert np.isfinite(history.history["loss"]).all()
+
+
+def test_the_hook_of_predict_sees_the_outputs_of_every_batch():
+    x = keras.Input((4,))
+    both_ends = keras.Model(x, [keras.layers.Dense(1)(x), keras.layers.Dense(2)(x)])
+    seen = []
+    hook = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: seen.append(logs["outputs"]))
+    first, second = both_ends.predict(X, callbacks=[hook], verbose=0)
+    assert [len(part[0]) for part in seen] == [32, 32, 26]
+    np.testing.assert_array_equal(np.concatenate([part[0] for part in seen]), first)
+    np.testing.assert_array_equal(np.concatenate([part[1] for part in seen]), second)

@@ -82,8 +82,8 @@ def names_of_figures(measured: list[str], outputs: list[str]) -> list[str]:
 
 
 def in_order(history: dict[str, Any], measured: list[str]) -> dict[str, Any]:
-    """Return the figures in Keras's order: by name, those of the validation after the others."""
-    begun = sorted(name for name in history if name in measured)
-    validated = sorted(name for name in history if name.removeprefix("val_") in measured and name not in begun)
-    others = [name for name in history if name not in (*begun, *validated) and not name.endswith(OWN_FIGURES)]
-    return {name: history[name] for name in (*begun, *validated, *others)}
+    """Return the figures in Keras's order: by name, those that begin after the first epoch after the others."""
+    own = [name for name in history if name in measured or name.removeprefix("val_") in measured]
+    own.sort(key=lambda name: (len(history[name]) < len(history["loss"]), name))
+    others = [name for name in history if name not in own and not name.endswith(OWN_FIGURES)]
+    return {name: history[name] for name in (*own, *others)}

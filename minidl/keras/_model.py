@@ -20,6 +20,8 @@ from ._tensors import KerasTensor, Shape, as_tensors, by_depth, operations_of, s
 from ._variables import Variable
 from ._wiring import core_model
 
+BATCH_SIZE = 32  # what scripts count on: hooks see every batch, and metrics of Python functions are means over batches
+
 
 class Model(Operation):
     """Model(inputs, outputs): the layers between symbolic tensors. `core` is minidl's model, which has the numbers.
@@ -278,7 +280,7 @@ class Model(Operation):
             initial_epoch,
             steps_per_epoch,
             validation_steps,
-            validation_batch_size,
+            validation_batch_size or batch_size or BATCH_SIZE,
             validation_freq,
         )
         history.history = _data.in_order(history.history, core.metrics_names)
@@ -303,7 +305,7 @@ class Model(Operation):
         """Return loss and metrics: [loss, metric, ...], the loss alone, or a dict."""
         core = self._trained("evaluate", x, y)
         rows = _data.inputs(self, x), _data.targets(self, y)
-        figures = core.evaluate(*rows, batch_size, verbose, sample_weight, steps, callbacks, True)
+        figures = core.evaluate(*rows, batch_size or BATCH_SIZE, verbose, sample_weight, steps, callbacks, True)
         return _data.figures(self, figures, return_dict)
 
     def predict(
@@ -316,6 +318,8 @@ class Model(Operation):
     ) -> Any:
         """Return the outputs as arrays: one, a list, or a dict if the outputs are one."""
         core = self._for_data("predict", x)
+        if callbacks:  # which see the batches
+            batch_size = batch_size or BATCH_SIZE
         return _data.outputs(self, core.predict(_data.inputs(self, x), batch_size, verbose, steps, callbacks))
 
     def train_on_batch(

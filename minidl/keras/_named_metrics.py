@@ -12,6 +12,9 @@ from ..errors import SettingError
 from ..naming import snake_case
 from ._lookup import StandIn
 
+# the dtype is that of the model, the number of labels that of its outputs
+WITHOUT_EFFECT = ("dtype", "num_labels")
+
 Translate = Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]
 
 
@@ -22,13 +25,13 @@ def named(kind: type[core.Metric], order: str, changed: Mapping[str, Any] | None
     changed  defaults of Keras that are not those of `kind`
     fixed    arguments that must have one value
     """
-    translate = _translation(kind, kind.__name__, order, {"dtype": None, **(changed or {})}, fixed)
+    translate = _translation(kind, kind.__name__, order, changed or {}, fixed)
     return _class(kind.__name__, kind, translate, lambda settings: kind(**settings))
 
 
 def of_loss(kind: type[core_losses.Loss], order: str, **fixed: Any) -> Any:
     """Return a class whose objects measure the mean of a loss, for Keras's arguments."""
-    translate = _translation(kind, kind.__name__, order, {"dtype": None, "name": None}, fixed)
+    translate = _translation(kind, kind.__name__, order, {"name": None}, fixed)
 
     def make(settings: dict[str, Any]) -> core.Metric:
         title = settings.pop("name", None) or snake_case(kind.__name__)
@@ -59,6 +62,7 @@ def _translation(kind: type, who: str, order: str, defaults: Mapping[str, Any], 
     """Return the function from Keras's arguments to settings of the core."""
     theirs = inspect.signature(kind).parameters
     known = {name: part.default for name, part in theirs.items()} | dict(defaults) | dict(fixed)
+    known |= dict.fromkeys(WITHOUT_EFFECT)
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature([inspect.Parameter(name, positional, default=known[name]) for name in order.split()])
 
@@ -68,8 +72,7 @@ def _translation(kind: type, who: str, order: str, defaults: Mapping[str, Any], 
         except TypeError as error:
             raise TypeError(f"{who}: {error}; it takes {', '.join(order.split())}") from None
         bound.apply_defaults()
-        settings = dict(bound.arguments)
-        settings.pop("dtype")  # the core's dtype is that of the model
+        settings = {name: value for name, value in bound.arguments.items() if name not in WITHOUT_EFFECT}
         for name, value in fixed.items():
             if settings.pop(name) != value:
                 raise SettingError(f"{who}: {name} must be {value!r} in minidl.keras, got {bound.arguments[name]!r}")

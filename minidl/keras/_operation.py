@@ -182,6 +182,11 @@ class Operation:
         """The same as `non_trainable_weights`."""
         return self.non_trainable_weights
 
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties on trained weights, one number for each weight that has a regularizer."""
+        return [weight.penalty for weight in self.trainable_weights if weight.penalty is not None]
+
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in the order of `weights`."""
         return [weight.numpy() for weight in self.weights]

@@ -96,6 +96,12 @@ class Variable(Assignable):
         return self.is_parameter and self.layer.trainable
 
     @property
+    def penalty(self) -> Any:
+        """R(w) of the weight's own regularizer; None without one."""
+        regularizer = getattr(self.holder, "regularizer", None)
+        return None if regularizer is None else as_tensor(regularizer.value(self.value.ravel(), 1.0))
+
+    @property
     def is_parameter(self) -> bool:
         return isinstance(self.holder, Parameter)
 

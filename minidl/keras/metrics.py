@@ -62,7 +62,6 @@ FBetaScore = named(core.FBetaScore, "average beta threshold name dtype", changed
 AUC = named(
     core.AUC,
     "num_thresholds curve summation_method name dtype thresholds multi_label num_labels label_weights from_logits",
-    num_labels=None,
     label_weights=None,
 )
 PrecisionAtRecall = named(core.PrecisionAtRecall, "recall num_thresholds class_id name dtype")

@@ -153,7 +153,7 @@ def test_a_config_makes_the_same_metric():
     ("make", "error", "message"),
     [
         (lambda: metrics.get("acuracy"), SettingError, "unknown metric 'acuracy'.*did you mean 'accuracy'"),
-        (lambda: metrics.AUC(num_labels=3), SettingError, "AUC: num_labels must be None in minidl.keras, got 3"),
+        (lambda: metrics.AUC(label_weights=[1]), SettingError, "AUC: label_weights must be None in minidl.keras"),
         (lambda: metrics.AUC(bins=3), TypeError, "AUC: .*'bins'; it takes num_thresholds, curve"),
         (lambda: metrics.PearsonCorrelation, ImportError, "pass scipy.stats.pearsonr"),
         (lambda: metrics.Metric()(Y, P), NotImplementedError, "Metric must write update_state"),

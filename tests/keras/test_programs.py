@@ -1,0 +1,31 @@
+"""Whole programs against Keras 3.15 on PyTorch, from the same weights, with no other change than the import."""
+
+import contextlib
+import tempfile
+
+import pytest
+
+import minidl.keras
+from minidl.errors import SettingError
+from tests.keras.peer import assert_same, both
+from tests.keras.programs import PROGRAMS, REFUSED
+
+
+def in_a_folder_of_its_own(program):
+    def run(keras, weights):
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            return program(keras, weights)
+
+    return run
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_a_program_gives_the_same_numbers_as_on_keras(program):
+    assert_same(*both(in_a_folder_of_its_own(program)))
+
+
+@pytest.mark.parametrize(("program", "message"), REFUSED, ids=lambda part: getattr(part, "__name__", ""))
+def test_a_program_is_refused_with_the_reason(program, message):
+    with pytest.raises((SettingError, ImportError), match=message):
+        in_a_folder_of_its_own(program)(minidl.keras, lambda model: None)

@@ -26,6 +26,8 @@ PROGRAMS = [
     sequential.wines_in_double_precision,
     functional.wide_and_deep,
     functional.residual_blocks_in_a_loop,
+    functional.siamese_with_one_shared_layer,
+    functional.two_towers_of_one_encoder,
     functional.gate_of_arithmetic_on_tensors,
     functional.average_of_several_models,
     autoencoders.denoising_with_the_decoder_cut_off,
@@ -65,8 +67,6 @@ REFUSED = [
         sequential.tumours_behind_an_adapted_normalization,
         "Normalization is not in minidl.keras: prepare the data",
     ),
-    (functional.siamese_with_one_shared_layer, "embed_0 is called twice .* siamese networks are not in minidl.keras"),
-    (functional.two_towers_of_one_encoder, "encoder_dense.* is called twice .* siamese networks are not in"),
     (autoencoders.sparse_codes_by_an_activity_penalty, "Dense: activity_regularizer is not in minidl"),
     (several_outputs.output_without_a_loss, "every output needs a loss; without one: embedding; give it one, and"),
 ]

@@ -26,7 +26,7 @@ def exponential_decay_in_the_optimizer(keras, weights):
         WINES, CULTIVARS, epochs=6, batch_size=16, callbacks=[RateLog()], validation_split=0.1, shuffle=False, verbose=0
     )
     planned = [float(lr_schedule(step)) for step in range(0, 60, 10)]
-    return history.history, rates, planned, int(model.optimizer.iterations), lr_schedule.get_config()
+    return history.history, rates, planned, int(model.optimizer.iterations), lr_schedule.get_config()["decay_rate"]
 
 
 def steps_by_a_scheduler(keras, weights):

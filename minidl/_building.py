@@ -52,14 +52,18 @@ def make_spec(
 
 
 def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes of an input row and of an output row. Stored rows may have to be flat to fit the layer."""
-    try:
+    """Return the shapes of an input row and of an output row.
+
+    Stored rows may have to be flat to fit the layer, or for its outputs to be rows of numbers.
+    """
+    if not stored or len(row_shape) == 1:
         return row_shape, infer_output_shape(layer, row_shape)
+    flat = (math.prod(row_shape),)
+    try:
+        output_shape = infer_output_shape(layer, row_shape)
     except ShapeError:
-        if not stored:
-            raise
-        flat = (math.prod(row_shape),)
         return flat, infer_output_shape(layer, flat)
+    return (row_shape, output_shape) if len(output_shape) == 1 else (flat, infer_output_shape(layer, flat))
 
 
 def infer_output_shape(layer: Layer, row_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -54,6 +54,16 @@ def row_sums(x: np.ndarray) -> np.ndarray:
     return x.dot(_constant(1, x.shape[-1:], x.dtype))[..., None]
 
 
+def as_matrix(x: np.ndarray) -> np.ndarray:
+    """x (..., n) as a matrix with n columns, a matrix as it is."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def product(x: np.ndarray, W: np.ndarray) -> np.ndarray:
+    """x W along the last axis of x (..., n): NumPy's fastest product of small matrices, and of large ones."""
+    return x.dot(W) if x.ndim == 2 else as_matrix(x).dot(W).reshape(*x.shape[:-1], W.shape[1])
+
+
 def column_sums(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x.sum(axis=0) of a matrix x."""
     return _constant(1, x.shape[:1], x.dtype).dot(x, out=out)

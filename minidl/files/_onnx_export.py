@@ -126,10 +126,8 @@ def _residual(graph: OnnxGraph, residual: Residual, x: str) -> str:
 
 
 def _dense(graph: OnnxGraph, dense: Dense, x: str) -> str:
-    kernel = graph.constant(dense.kernel.value)
-    if not dense.use_bias:
-        return graph.node("MatMul", x, kernel)
-    return graph.node("Gemm", x, kernel, graph.constant(dense.bias.value))
+    z = graph.node("MatMul", x, graph.constant(dense.kernel.value))  # Gemm would take matrices alone
+    return graph.node("Add", z, graph.constant(dense.bias.value)) if dense.use_bias else z
 
 
 def _batch_normalization(graph: OnnxGraph, layer: BatchNormalization, x: str) -> str:

@@ -27,6 +27,8 @@ def build_for(
     axis = _features_axis(trial)
     build_layer(trial.layer, (2,))
     row_shape = first_shape(content, trial.layer)[axis:][:1]
+    if not row_shape:
+        raise ModelFileError("the first weight in the file is a single number")
     try:
         allocate(trial, row_shape, len(content))
         with warnings.catch_warnings(action="ignore"):  # loading the model itself warns

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..constraints import Constraint, check_constraint
-from ..errors import ShapeError
 from ..initializers import GlorotUniform, Initializer, Zeros, check_initializer
-from ..ops import column_sums
+from ..ops import as_matrix, column_sums, product
 from ..parameters import Parameter, Penalty
 from ..regularizers import check_penalty
 from ..validation import boolean, integer, setting
@@ -17,7 +16,9 @@ from ._base import Layer
 
 @dataclass(eq=False)
 class Dense(Layer):
-    """y = x W + b.   x (m, n) -> y (m, units);  kernel W (n, units), bias b (units,).
+    """y = x W + b.   x (m, ..., n) -> y (m, ..., units);  kernel W (n, units), bias b (units,).
+
+    W and b are the same at all positions of the axes between; their gradients are sums over rows and positions.
 
     units               at least 1
     use_bias            False: y = x W
@@ -40,10 +41,7 @@ class Dense(Layer):
     bias_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 1:
-            message = f"Dense takes rows of features, but its input has shape {input_shape}: put Flatten() before"
-            raise ShapeError(message)
-        shape = (*input_shape, self.units)
+        shape = (input_shape[-1], self.units)
         self.kernel = Parameter(
             shape, self.kernel_initializer, regularizer=self.kernel_regularizer, constraint=self.kernel_constraint
         )
@@ -54,17 +52,18 @@ class Dense(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-        return (self.units,)
+        return (*input_shape[:-1], self.units)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
-        y = x.dot(self.kernel.value)  # NumPy's fastest product of small matrices
+        y = product(x, self.kernel.value)
         if self.use_bias:
             y += self.bias.value
         return y
 
     def backward(self, dy: np.ndarray) -> Any:
-        self.x.T.dot(dy, out=self.kernel.grad)
+        rows = as_matrix(dy)
+        as_matrix(self.x).T.dot(rows, out=self.kernel.grad)
         if self.use_bias:
-            column_sums(dy, out=self.bias.grad)
-        return None if self.is_first else dy.dot(self.kernel.value.T)
+            column_sums(rows, out=self.bias.grad)
+        return None if self.is_first else product(dy, self.kernel.value.T)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from minidl import Model, NotBuiltError, SettingError
+from minidl import Model, NotBuiltError, Sequential, SettingError
 from minidl.files import export_onnx
-from minidl.layers import GELU, Add, BatchNormalization, Chain, Dense, Graph, Layer, Residual
+from minidl.layers import GELU, Add, BatchNormalization, Chain, Dense, Flatten, Graph, Layer, Residual, Tanh
 from minidl.registry import Operator
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
 
@@ -68,8 +68,22 @@ def test_a_layer_with_several_places_has_its_weights_once_and_its_operators_at_e
     model.params.theta[:] = np.random.default_rng(0).normal(size=model.params.theta.size)
     export_onnx(model, tmp_path / "m.onnx")
     graph = onnx.load(tmp_path / "m.onnx").graph
-    assert sum(node.op_type == "Gemm" for node in graph.node) == 6
+    assert sum(node.op_type == "MatMul" for node in graph.node) == 6
     assert sorted(tuple(constant.dims) for constant in graph.initializer) == [(3,), (3, 4), (4,), (4,), (4,), (4, 3)]
     a, b = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
     session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     assert difference(session.run(None, {"a": a, "b": b})[0], model.predict((a, b))) < FLOAT32
+
+
+@pytest.mark.peers
+def test_dense_takes_any_number_of_axes(tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    model, x = (
+        Sequential([Dense(3), Tanh(), Flatten(), Dense(2, use_bias=False)], seed=0),
+        np.ones((4, 5, 2), "float32"),
+    )
+    x += np.random.default_rng(0).normal(size=x.shape).astype("float32")
+    wanted = model.predict(x)
+    export_onnx(model, tmp_path / "m.onnx")
+    session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    assert difference(session.run(None, {"x": x})[0], wanted) < FLOAT32

@@ -88,7 +88,18 @@ def frozen(keras, weights):
     return first, kept, counts, model.fit([A, B], NUMBERS, epochs=2, **QUIET).history, model.get_weights()
 
 
-PROGRAMS = [siamese, siamese_bn, encoder_twice, three, one_after_the_other, frozen]
+def every_step_alike(keras, weights):
+    x = keras.Input((2, 2))
+    h = keras.layers.Dense(5, "tanh")(keras.layers.Dense(3, "relu")(x))
+    model = keras.Model(x, keras.layers.Dense(1)(keras.layers.Flatten()(h)))
+    weights(model)
+    model.compile("adam", "mse")
+    rows = X.reshape(-1, 2, 2)
+    history = model.fit(rows, TARGET, epochs=3, **QUIET).history
+    return history, model.get_weights(), model.predict(rows, verbose=0), model.count_params()
+
+
+PROGRAMS = [every_step_alike, siamese, siamese_bn, encoder_twice, three, one_after_the_other, frozen]
 
 
 @pytest.mark.peers

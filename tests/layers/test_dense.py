@@ -45,9 +45,33 @@ def test_backward_sets_gradients_and_does_not_add():
     assert (dense.bias.grad == 4).all()
 
 
-def test_dense_asks_for_flatten_if_rows_are_not_vectors():
-    with pytest.raises(ShapeError, match=r"its input has shape \(4, 4\): put Flatten\(\) before"):
-        Sequential([Dense(2)]).build((4, 4))
+@pytest.mark.peers
+@pytest.mark.parametrize("shape", [(4,), (5, 4), (2, 3, 4), (1, 4)])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_the_last_axis_is_multiplied_as_by_pytorch(shape, use_bias):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    layer, x = Dense(3, use_bias=use_bias), rng.normal(size=(6, *shape))
+    model = Sequential([layer], seed=0, dtype="float64")
+    model.build(shape)
+    model.params.theta[:] = rng.normal(size=model.params.theta.size)
+    tensors = [torch.tensor(part.value, requires_grad=True) for part in layer.parameters.values()]
+    given = torch.tensor(x, requires_grad=True)
+    z = given @ tensors[0] + (tensors[1] if use_bias else 0)
+    dy = rng.normal(size=z.shape)
+    z.backward(torch.tensor(dy))
+    assert model.output_shape == z.shape[1:]
+    np.testing.assert_allclose(layer.forward(x), z.detach().numpy(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.backward(dy), given.grad.numpy(), rtol=1e-12, atol=1e-12)
+    for ours, theirs in zip(layer.parameters.values(), tensors, strict=True):
+        np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_model_that_ends_in_several_axes_needs_flatten_to_be_trained():
+    model = Sequential([Dense(2)], seed=0)
+    assert model.predict(np.ones((3, 4, 4))).shape == (3, 4, 2)
+    with pytest.raises(ShapeError, match=r"the model returns rows \(4, 2\); add Flatten\(\)"):
+        model.fit(np.ones((3, 4, 4)), np.ones(3))
 
 
 @pytest.mark.parametrize("which", ["kernel", "bias"])

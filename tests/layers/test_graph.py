@@ -482,6 +482,13 @@ def test_a_layer_without_parameters_takes_rows_of_any_shape():
     assert np.array_equal(built(graph, (7,)).predict((B, X)), np.tanh(np.hstack([B, X])))
 
 
+def test_dense_takes_rows_of_several_shapes_at_its_places():
+    layer = Dense(2)
+    layers = {"left": (layer, "a"), "right": (layer, "b"), "flat": (Flatten(), "right")}
+    graph = Graph({"a": (3,), "b": (4, 3)}, layers | {"y": (Concatenate(), "left", "flat")}, "y")
+    assert check_layer(graph, (15,)).difference < 1e-12
+
+
 def test_containers_do_not_share_the_layers_inside():
     layer = Dense(3)
     graph = Graph("x", {"a": (Chain(layer, ReLU()), "x"), "b": (Chain(layer), "a")}, "b")

@@ -21,6 +21,8 @@ from .layers import (
     Conv1D,
     Conv2D,
     Conv2DTranspose,
+    Cropping1D,
+    Cropping2D,
     Dense,
     DepthwiseConv2D,
     Dot,
@@ -41,6 +43,7 @@ from .layers import (
     MaxPooling2D,
     Multiply,
     Normalization,
+    Permute,
     PReLU,
     RandomContrast,
     RandomFlip,
@@ -48,15 +51,23 @@ from .layers import (
     RandomTranslation,
     RandomZoom,
     ReLU,
+    RepeatVector,
     Rescaling,
+    Reshape,
     Residual,
     SeparableConv2D,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
+    SpatialDropout1D,
+    SpatialDropout2D,
     Subtract,
     Tanh,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 from .validation import REAL_LINE, Interval
 
@@ -75,11 +86,13 @@ class KerasLayer:
     settings    the settings that Keras's layer has under the same names
     constants   further settings that Keras's layer needs to compute the same
     class_name  its class in Keras; None if it is that of minidl
+    can_freeze  False: Keras's layer takes no setting trainable
     """
 
     settings: tuple[str, ...] = ()
     constants: Mapping[str, str | int] = field(default_factory=dict)
     class_name: str | None = None
+    can_freeze: bool = True
 
 
 @dataclass(frozen=True)
@@ -204,7 +217,18 @@ _ENTRIES = (
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),
+    LayerEntry(SpatialDropout1D, keras=KerasLayer(("rate",), can_freeze=False), onnx=IDENTITY),
+    LayerEntry(SpatialDropout2D, keras=KerasLayer(("rate",), can_freeze=False), onnx=IDENTITY),
     LayerEntry(Flatten, keras=KerasLayer(), onnx=Operator("Flatten", {"axis": 1})),
+    LayerEntry(Reshape, keras=KerasLayer(("target_shape",)), onnx="reshape"),
+    LayerEntry(Permute, keras=KerasLayer(("dims",)), onnx="permute"),
+    LayerEntry(RepeatVector, keras=KerasLayer(("n",)), onnx="repeat_vector"),
+    LayerEntry(ZeroPadding1D, keras=KerasLayer(("padding",)), onnx="zero_padding"),
+    LayerEntry(ZeroPadding2D, keras=KerasLayer(("padding",)), onnx="zero_padding"),
+    LayerEntry(Cropping1D, keras=KerasLayer(("cropping",)), onnx="cropping"),
+    LayerEntry(Cropping2D, keras=KerasLayer(("cropping",)), onnx="cropping"),
+    LayerEntry(UpSampling1D, keras=KerasLayer(("size",)), onnx="up_sampling_1d"),
+    LayerEntry(UpSampling2D, keras=KerasLayer(("size", "interpolation")), onnx="up_sampling_2d"),
     # augmentation
     LayerEntry(RandomFlip, keras=KerasLayer(("mode",)), onnx=IDENTITY),
     LayerEntry(RandomTranslation, keras=KerasLayer(("height_factor", "width_factor", *FILLING)), onnx=IDENTITY),

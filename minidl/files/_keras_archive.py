@@ -71,7 +71,7 @@ def _layer_node(layer: Layer, name: str, dtype: str) -> Json:
     keras = entry.keras
     if not isinstance(keras, KerasLayer) or _lost_settings(layer, keras):
         raise SettingError(f"save: {layer!r} has no counterpart in Keras{reason(keras)}; save to a name in .h5 instead")
-    config: Settings = {"name": name, "dtype": dtype} | _trainable_setting(layer)
+    config: Settings = {"name": name, "dtype": dtype} | (_trainable_setting(layer) if keras.can_freeze else {})
     config |= {setting: getattr(layer, setting) for setting in keras.settings} | dict(keras.constants)
     if keras is ACTIVATION:
         config["activation"] = entry.activation

@@ -15,6 +15,8 @@ from ..layers import (
     GELU,
     BatchNormalization,
     Chain,
+    Cropping1D,
+    Cropping2D,
     Dense,
     Dot,
     Graph,
@@ -22,7 +24,12 @@ from ..layers import (
     Layer,
     LayerNormalization,
     Normalization,
+    RepeatVector,
     Residual,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 from ..model import Model
 from ..registry import IDENTITY, Operator, entry_of, reason
@@ -185,6 +192,40 @@ def _normalization(graph: OnnxGraph, layer: Normalization, x: str) -> str:
     return graph.node("Div", graph.node("Sub", x, graph.constant(mean)), graph.constant(deviation))
 
 
+def _repeat_vector(graph: OnnxGraph, layer: RepeatVector, x: str) -> str:
+    step = graph.node("Reshape", x, graph.integers([0, 1, -1]))
+    return graph.node("Tile", step, graph.integers([1, layer.n, 1]))
+
+
+def _zero_padding(graph: OnnxGraph, layer: ZeroPadding1D | ZeroPadding2D, x: str) -> str:
+    before, after = ([0, *ends, 0] for ends in zip(*layer.sides, strict=True))
+    return graph.node("Pad", x, graph.integers([*before, *after]))
+
+
+def _cropping(graph: OnnxGraph, layer: Cropping1D | Cropping2D, x: str) -> str:
+    row, axes = layer.row_shape or (), list(range(1, len(layer.sides) + 1))
+    starts = [before for before, _ in layer.sides]
+    ends = [n - after for n, (_, after) in zip(row, layer.sides, strict=False)]
+    return graph.node("Slice", x, *(graph.integers(places) for places in (starts, ends, axes)))
+
+
+def _up_sampling_1d(graph: OnnxGraph, layer: UpSampling1D, x: str) -> str:
+    steps, features = layer.row_shape or ()
+    single = graph.node("Reshape", x, graph.integers([0, steps, 1, features]))
+    several = graph.node("Tile", single, graph.integers([1, 1, layer.size, 1]))
+    return graph.node("Reshape", several, graph.integers([0, steps * layer.size, features]))
+
+
+def _up_sampling_2d(graph: OnnxGraph, layer: UpSampling2D, x: str) -> str:
+    # two products: ONNX's own operator takes the channels on the second axis
+    a, b = layer.matrices(np.float64)
+    height, width, channels = layer.image
+    rows = graph.node("Reshape", x, graph.integers([0, height, width * channels]))
+    taller = graph.node("MatMul", graph.constant(a), rows)
+    lines = graph.node("Reshape", taller, graph.integers([0, len(a), width, channels]))
+    return graph.node("MatMul", graph.constant(b), lines)
+
+
 def _gelu(graph: OnnxGraph, layer: GELU, x: str) -> str:
     if layer.approximate:
         cube = graph.node("Mul", graph.node("Mul", x, x), graph.node("Mul", x, graph.constant(0.044715)))
@@ -236,6 +277,7 @@ BUILDERS: dict[str, Callable[..., str]] = {
     IDENTITY: lambda graph, layer, x: x,
     "batch_normalization": _batch_normalization,
     "chain": _chain,
+    "cropping": _cropping,
     "dense": _dense,
     "dot": _dot,
     "gelu": _gelu,
@@ -244,7 +286,13 @@ BUILDERS: dict[str, Callable[..., str]] = {
     "layer_normalization": _layer_normalization,
     "multiply": lambda graph, layer, *x: reduce(lambda a, b: graph.node("Mul", a, b), x),
     "normalization": _normalization,
+    "permute": lambda graph, layer, x: graph.node("Transpose", x, attributes={"perm": [0, *layer.dims]}),
+    "repeat_vector": _repeat_vector,
     "rescaling": lambda graph, layer, x: _affine(graph, x, layer.scale, layer.offset),
+    "reshape": lambda graph, layer, x: graph.node("Reshape", x, graph.integers([0, *layer.row])),
     "residual": _residual,
     "silu": lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
+    "up_sampling_1d": _up_sampling_1d,
+    "up_sampling_2d": _up_sampling_2d,
+    "zero_padding": _zero_padding,
 }

@@ -17,6 +17,10 @@ from ._augmentation import RandomRotation as RandomRotation
 from ._augmentation import RandomTranslation as RandomTranslation
 from ._augmentation import RandomZoom as RandomZoom
 from ._base import Layer as Layer
+from ._borders import Cropping1D as Cropping1D
+from ._borders import Cropping2D as Cropping2D
+from ._borders import ZeroPadding1D as ZeroPadding1D
+from ._borders import ZeroPadding2D as ZeroPadding2D
 from ._containers import Chain as Chain
 from ._containers import Residual as Residual
 from ._containers import build_layer as build_layer
@@ -28,6 +32,8 @@ from ._convolution import DepthwiseConv2D as DepthwiseConv2D
 from ._convolution import SeparableConv2D as SeparableConv2D
 from ._dense import Dense as Dense
 from ._dropout import Dropout as Dropout
+from ._dropout import SpatialDropout1D as SpatialDropout1D
+from ._dropout import SpatialDropout2D as SpatialDropout2D
 from ._graph import Graph as Graph
 from ._graph import apart as apart
 from ._graph import side_by_side as side_by_side
@@ -54,3 +60,8 @@ from ._prelu import PReLU as PReLU
 from ._preprocessing import Normalization as Normalization
 from ._preprocessing import Rescaling as Rescaling
 from ._reshaping import Flatten as Flatten
+from ._reshaping import Permute as Permute
+from ._reshaping import RepeatVector as RepeatVector
+from ._reshaping import Reshape as Reshape
+from ._upsampling import UpSampling1D as UpSampling1D
+from ._upsampling import UpSampling2D as UpSampling2D

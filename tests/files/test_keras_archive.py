@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minidl import Model, ModelFileError, Sequential, SettingError, load_model
-from minidl.layers import GELU, Chain, Dense, LayerNormalization, ReLU, Residual, Tanh
+from minidl.layers import GELU, Chain, Dense, Flatten, LayerNormalization, ReLU, Residual, SpatialDropout1D, Tanh
 from minidl.registry import KerasLayer
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
 from tests.helpers.keras_networks import architecture
@@ -106,6 +106,18 @@ def test_frozen_layers_stay_frozen(tmp_path):
         layer.trainable = True
     model.save(tmp_path / "m.keras")
     assert b"trainable" not in parts_of(tmp_path / "m.keras")["config.json"]
+
+
+@pytest.mark.peers
+def test_a_frozen_model_with_spatial_dropout_is_read_by_keras(keras, tmp_path):
+    # Keras's SpatialDropout takes no setting trainable
+    model = Sequential([SpatialDropout1D(0.5), Flatten(), Dense(2)], seed=0)
+    model.build((3, 2))
+    model.trainable = False
+    model.save(tmp_path / "m.keras")
+    theirs, x = keras.models.load_model(tmp_path / "m.keras"), np.ones((2, 3, 2), np.float32)
+    assert difference(model.predict(x), theirs.predict(x, verbose=0)) < FLOAT32
+    assert load_model(tmp_path / "m.keras").layers[2].trainable is False
 
 
 @pytest.mark.peers

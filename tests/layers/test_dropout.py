@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from minidl import NotBuiltError
-from minidl.layers import (
-    Dropout,
-)
+from minidl import NotBuiltError, ShapeError
+from minidl.layers import Dropout, SpatialDropout1D, SpatialDropout2D
 from tests.helpers.builders import rows
 
 
@@ -46,3 +44,34 @@ def test_dropout_keeps_the_dtype_and_its_masks_do_not_depend_on_it(dtype):
 def test_dropout_without_a_generator_raises_an_error_that_says_how_to_get_one():
     with pytest.raises(NotBuiltError, match="Dropout draws random numbers: put it into a model, or set its rng"):
         Dropout(0.5).forward(np.ones((2, 2)), training=True)
+
+
+# ---- SpatialDropout
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(SpatialDropout1D, (7, 5)), (SpatialDropout2D, (3, 4, 5))])
+def test_spatial_dropout_drops_whole_channels_of_a_row(kind, shape):
+    layer = kind(0.4)
+    assert layer.build(shape) == shape
+    layer.rng = np.random.default_rng(0)
+    y = layer.forward(np.ones((800, *shape)), training=True)
+    channels = y.reshape(800, -1, 5)
+    assert np.array_equal(channels.min(axis=1), channels.max(axis=1))
+    assert set(np.unique(y)) == {0, 1 / 0.6}
+    n = 800 * 5
+    assert abs((channels[:, 0] == 0).mean() - 0.4) < 5 * np.sqrt(0.4 * 0.6 / n)
+    assert np.array_equal(layer.backward(np.ones_like(y)), y)
+    x = np.ones((2, *shape))
+    assert layer.forward(x) is x
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (SpatialDropout1D(0.5), (3,), r"SpatialDropout1D takes rows of shape \(steps, features\), .* \(3,\)"),
+        (SpatialDropout2D(0.5), (4, 3), r"SpatialDropout2D takes rows of shape .*: add an axis of channels"),
+    ],
+)
+def test_spatial_dropout_names_rows_that_do_not_fit(layer, shape, message):
+    with pytest.raises(ShapeError, match=message):
+        layer.build(shape)

@@ -48,6 +48,41 @@ SHAPES = {  # functions of one array that end in any shape
     "softplus": _traced.softplus,
     "logsumexp": lambda a: _traced.logsumexp(a, axis=1),
     "log_softmax": lambda a: _traced.log_softmax(a) * B,
+    "hstack": lambda a: np.hstack([a, 2 * a]) ** 2,
+    "hstack of vectors": lambda a: np.hstack([a[0], a[1, 0], B[0]]) ** 2,
+    "vstack": lambda a: np.vstack([a, a[0], B]) ** 2,
+    "append": lambda a: np.append(a, B * a, axis=0) ** 2,
+    "append all": lambda a: np.append(a, B[0]) ** 2,
+    "dot of vectors": lambda a: np.dot(a[0], a[1]) * np.dot(a, B[0]) * np.dot(a, 2.0)[:, 1],
+    "stacks of matrices": lambda a: (a[:, None] @ B[None].swapaxes(1, 2)) @ np.stack([B, B * 2, B + 1]),
+    "vectors": lambda a: (B @ a[0]) * (a[1] @ B.T),
+    "inner": lambda a: np.inner(a, B) * np.inner(a[0], a[1]),
+    "outer": lambda a: np.outer(a, a[0] * B[0]),
+    "vdot": lambda a: np.vdot(a, a * B),
+    "prod": lambda a: np.prod(a, axis=1, keepdims=True) + np.prod(a) + np.prod(a[:1], keepdims=True),
+    "prod with 0": lambda a: np.prod(a - A[:, :1], axis=1),
+    "prod with several 0": lambda a: np.prod(a - np.where(B > 0.8, A, 0), axis=0),
+    "cumsum": lambda a: np.cumsum(a, axis=1) ** 2 * np.cumsum(a * a).reshape(3, 4),
+    "average": lambda a: np.average(a, axis=1, weights=[1, 2, 3, 4]) + np.average(a) + np.average(a, weights=B),
+    "median": lambda a: np.median(a, axis=0) + np.median(a) + np.median(a[:, :3], axis=1, keepdims=True),
+    "ptp": lambda a: np.ptp(a, axis=1) ** 2,
+    "diff": lambda a: np.diff(a) ** 2 * np.diff(a, n=2, axis=0)[:, 1:],
+    "sort": lambda a: np.sort(a, axis=0) ** 2 * np.sort(a, axis=None).reshape(3, 4),
+    "pad": lambda a: np.pad(a, ((1, 0), (0, 2)), constant_values=2.0) ** 2,
+    "pad reflect": lambda a: np.pad(a, 1, mode="reflect") ** 2,
+    "tril": lambda a: np.tril(a) ** 2 + np.triu(a, 1) ** 3,
+    "diag": lambda a: np.diag(a) ** 2 + np.diag(a[0], 1)[1:4, 2:4].sum() ** 2,
+    "trace": lambda a: np.trace(a, offset=1) ** 2,
+    "flip": lambda a: np.flip(a, 1) ** 2 * np.fliplr(a) * np.flipud(a),
+    "roll": lambda a: np.roll(a, 1, axis=1) ** 2 * np.roll(a, 2),
+    "rot90": lambda a: np.rot90(a) ** 2,
+    "swapaxes": lambda a: np.swapaxes(a, 0, 1) * np.moveaxis(a, 0, 1) ** 2,
+    "tile": lambda a: np.tile(a, (2, 1)) ** 2,
+    "repeat": lambda a: np.repeat(a, 2, axis=1) ** 2,
+    "take": lambda a: np.take(a, [0, 0, 2], axis=1) ** 2,
+    "take along": lambda a: np.take_along_axis(a, np.argsort(B, axis=1), axis=1) ** 2,
+    "diagonal": lambda a: np.diagonal(a, 1) ** 2,
+    "split": lambda a: np.split(a, 2, axis=1)[1] ** 2 * np.array_split(a, 3, axis=1)[0] + np.vsplit(a, 3)[1][:, 2:],
     "no derivative": lambda a: a * _traced.constant(a) + np.sign(a) + np.floor(a) + np.argmax(a, axis=1)[:, None],
     "like": lambda a: a * np.ones_like(a) + np.zeros_like(a),
 }
@@ -82,9 +117,10 @@ def test_no_derivative_flows_through_constants():
 @pytest.mark.parametrize("ufunc", SLOPES, ids=lambda ufunc: ufunc.__name__)
 def test_functions_of_entries(ufunc):
     pairs = [ufunc] if ufunc.nin == 1 else [lambda a: ufunc(a, B), lambda a: ufunc(B, a), lambda a: ufunc(a, a[:1])]
+    at = A + 1 if ufunc is np.arccosh else A - 0.45 if ufunc in (np.arcsin, np.arccos, np.arctanh) else A
     for function in pairs:
-        wanted = numerical_gradient(reduced(function), A, method="central")
-        assert relative_difference(gradient(function, A), wanted) < 1e-8
+        wanted = numerical_gradient(reduced(function), at, method="central")
+        assert relative_difference(gradient(function, at), wanted) < 1e-8
 
 
 def test_numbers_and_arrays_may_stand_on_both_sides():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from minidl import _traced
-from minidl._traced import SLOPES, Traced, backpropagate
+from minidl._traced import SLOPES, SPECIAL, Traced, backpropagate
 from minidl.gradcheck import numerical_gradient, relative_difference
 from minidl.losses import FunctionLoss
 
@@ -121,6 +122,13 @@ def test_functions_of_entries(ufunc):
     for function in pairs:
         wanted = numerical_gradient(reduced(function), at, method="central")
         assert relative_difference(gradient(function, at), wanted) < 1e-8
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_functions_of_scipy(name):
+    function, at = getattr(scipy.special, name), A - 0.45
+    wanted = numerical_gradient(reduced(function), at, method="central")
+    assert relative_difference(gradient(function, at), wanted) < 1e-8
 
 
 def test_numbers_and_arrays_may_stand_on_both_sides():

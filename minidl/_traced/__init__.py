@@ -5,11 +5,12 @@ and `FUNCTIONS` know their derivatives. (Reverse mode: Linnainmaa 1970; Griewank
 """
 
 from . import _rules as _rules
-from ._array import SLOPES, Traced, backpropagate, constant, value_of
+from ._array import SLOPES, SPECIAL, Traced, backpropagate, constant, value_of
 from ._compositions import log_softmax, logsumexp, sigmoid, softplus
 
 __all__ = [
     "SLOPES",
+    "SPECIAL",
     "Traced",
     "backpropagate",
     "constant",

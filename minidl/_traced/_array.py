@@ -45,7 +45,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             return FUNCTIONS[ufunc](*inputs)
         if ufunc in CONSTANT:
             return ufunc(*(np.real(value_of(argument)) for argument in inputs))
-        if ufunc not in SLOPES:
+        if ufunc not in SLOPES and ufunc.__name__ not in SPECIAL:
             raise SettingError(f"np.{ufunc.__name__} has no known derivative here; {REMEDY}")
         return _elementwise(ufunc, inputs)
 
@@ -203,6 +203,13 @@ SLOPES: dict[Any, tuple[Callable[..., Any], ...]] = {
     np.fmod: (lambda a, b, r: 1, lambda a, b, r: -np.trunc(a / b)),
 }
 
+# the same for functions of scipy.special, which is loaded by those who call them
+SPECIAL: dict[str, tuple[Callable[..., Any], ...]] = {
+    "erf": (lambda a, r: 2 / math.sqrt(math.pi) * np.exp(-a * a),),
+    "erfc": (lambda a, r: -2 / math.sqrt(math.pi) * np.exp(-a * a),),
+    "erfinv": (lambda a, r: math.sqrt(math.pi) / 2 * np.exp(r * r),),
+}
+
 # functions whose derivative is 0 where they have one: they return plain arrays
 CONSTANT = {
     *(np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.sign, np.floor, np.ceil),
@@ -227,7 +234,8 @@ def _elementwise(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Traced:
     def pull(slope: Callable[..., Any], shape: tuple[int, ...]) -> Pull:
         return lambda g: unbroadcast(np.multiply(g, slope(*values, result), dtype=g.dtype), shape)
 
-    pairs = zip(inputs, SLOPES[ufunc], strict=True)
+    slopes = SLOPES.get(ufunc) or SPECIAL[ufunc.__name__]
+    pairs = zip(inputs, slopes, strict=True)
     return Traced(result, [(a, pull(slope, a.shape)) for a, slope in pairs if isinstance(a, Traced)])
 
 

@@ -13,9 +13,14 @@ from . import optimizers as optimizers
 from . import regularizers as regularizers
 from . import saving as saving
 from . import utils as utils
+from ._metric import Metric as Metric
+from .initializers import Initializer as Initializer
 from .layers import Input as Input
 from .layers import Layer as Layer
+from .losses import Loss as Loss
 from .models import Model as Model
 from .models import Sequential as Sequential
+from .optimizers import Optimizer as Optimizer
+from .regularizers import Regularizer as Regularizer
 
 __version__: str

@@ -19,12 +19,7 @@ TOP = {
     **dict.fromkeys(
         ("Quantizer", "quantizers", "dtype_policies", "mixed_precision"), "it has float32 and float64 alone"
     ),
-    "Initializer": "use keras.initializers.Initializer",
     "InputSpec": "keras.Input gives the shape of the rows",
-    "Loss": "use keras.losses.Loss",
-    "Metric": "use keras.metrics.Metric",
-    "Optimizer": "use keras.optimizers.Optimizer",
-    "Regularizer": "use keras.regularizers.Regularizer",
     "applications": "it has no networks for images and no trained weights",
     "datasets": "minidl downloads nothing; use sklearn.datasets, or read files with NumPy or pandas",
     "distillation": "train the second network on predict(x) of the first",
@@ -42,10 +37,18 @@ TOP = {
 }
 
 
+class AbsentNameError(ImportError):
+    """A name of Keras is not in minidl.keras. `reason` says why, and what to write instead."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module: {name of Keras: reason that it is not here}.
 
-    A name of Keras raises ImportError, because `from keras.layers import LSTM` would hide the message of an
+    A name of Keras raises AbsentNameError, an ImportError: `from keras.layers import LSTM` would hide the message of an
     AttributeError. Any other name raises AttributeError.
     """
     title = "keras" + module.partition(".keras")[2]
@@ -53,7 +56,8 @@ def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
     def __getattr__(name: str) -> Any:  # noqa: N807
         there = ", ".join(public for public in sys.modules[module].__all__ if public != name)
         if name in reasons:
-            raise ImportError(f"{title}.{name} is not in minidl.keras: {reasons[name]}; there are {there}")
+            reason = reasons[name]
+            raise AbsentNameError(f"{title}.{name} is not in minidl.keras: {reason}; there are {there}", reason)
         raise AttributeError(f"module {module!r} has no attribute {name!r}; there are {there}")
 
     return __getattr__

@@ -255,7 +255,8 @@ def _function(given: Any) -> Any:
     if not callable(given):
         raise SettingError(f"an activation is a name, a function or a layer, got {given!r}")
     ours = str(getattr(given, "__module__", "")).startswith(__package__) or given is np.tanh
-    return FUNCTIONS[name] if ours and name in FUNCTIONS else given
+    same = name != "gelu"  # that of keras.ops is approximate
+    return FUNCTIONS[name] if ours and same and name in FUNCTIONS else given
 
 
 def made_of(activation: Any) -> Made:

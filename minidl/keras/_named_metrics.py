@@ -54,6 +54,7 @@ def _class(name: str, kind: type[core.Metric], translate: Translate, make: Calla
         kind.update(self, y, p, *(() if weights is None else (weights,)))
 
     methods = {"__new__": __new__, "__init__": __init__, "update_state": update_state, "__doc__": kind.__doc__}
+    methods["__signature__"] = translate.__signature__  # type: ignore[attr-defined]
     made: Any = StandIn(name, (kind,), methods)
     return made
 
@@ -78,4 +79,5 @@ def _translation(kind: type, who: str, order: str, defaults: Mapping[str, Any], 
                 raise SettingError(f"{who}: {name} must be {value!r} in minidl.keras, got {bound.arguments[name]!r}")
         return settings
 
+    translate.__signature__ = signature  # type: ignore[attr-defined]
     return translate

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from . import _names, ops
 from ._absent import absent
+from ._tensors import KerasTensor
 from .config import (
     backend,
     epsilon,
@@ -27,10 +30,13 @@ __all__ = [
     "image_data_format",
     "is_float_dtype",
     "is_int_dtype",
+    "is_keras_tensor",
+    "result_type",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_value",
+    "standardize_dtype",
 ]
 
 
@@ -67,6 +73,26 @@ def is_float_dtype(dtype: Any) -> bool:
 def is_int_dtype(dtype: Any) -> bool:
     """Return True for the names of dtypes of integers."""
     return str(dtype).startswith(("int", "uint"))
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Return True for symbolic tensors."""
+    return isinstance(x, KerasTensor)
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """Return the name of a dtype; None is `config.floatx()`, and Python's int and float have 32 bits."""
+    if dtype is None:
+        return floatx()
+    python = {int: "int32", "int": "int32", float: "float32", "float": "float32"}
+    return str(python.get(dtype) or np.dtype(getattr(dtype, "name", dtype)).name)
+
+
+def result_type(*dtypes: Any) -> str:
+    """Return the name of the dtype of a computation with arrays of these dtypes: at most 32 bits, as in Keras."""
+    names = [standardize_dtype(dtype) for dtype in dtypes] or ["float32"]
+    kinds = [name for name in names if is_float_dtype(name)] or names
+    return np.result_type(*kinds).name.replace("64", "32")
 
 
 # Keras 2 had the functions of `keras.ops` here

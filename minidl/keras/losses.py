@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -240,12 +241,23 @@ class SparseCategoricalCrossentropy(Named):
 def _function(kind: type[Named]) -> Any:
     """Return the function (y_true, y_pred, settings ...) -> the loss of each row. Its `core` is the core's loss."""
 
-    def function(y_true: Any, y_pred: Any, *arguments: Any, **settings: Any) -> Any:
-        found = kind(*arguments, **settings).call(*same_rank(as_floats(y_true), as_floats(y_pred)))
+    every: Any = fields(kind)  # type: ignore[arg-type]  # each of them is a dataclass
+    options = [part for part in every if part.name not in ("reduction", "name", "dtype")]
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature(
+        [inspect.Parameter(name, positional) for name in ("y_true", "y_pred")]
+        + [inspect.Parameter(part.name, positional, default=part.default) for part in options]
+    )
+
+    def function(*arguments: Any, **settings: Any) -> Any:
+        given = signature.bind(*arguments, **settings).arguments
+        y_true, y_pred = given.pop("y_true"), given.pop("y_pred")
+        found = kind(**given).call(*same_rank(as_floats(y_true), as_floats(y_pred)))
         return found if isinstance(found, Traced) else np.asarray(found, as_floats(y_pred).dtype)
 
     function.__name__ = function.__qualname__ = snake_case(kind.__name__)
     function.__doc__ = f"Return the loss of each row. {kind.__doc__}"
+    function.__signature__ = signature  # type: ignore[attr-defined]
     function.core = kind().core  # type: ignore[attr-defined]
     return function
 

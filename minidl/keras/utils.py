@@ -21,7 +21,7 @@ from ._registry import (
     register_keras_serializable,
 )
 from ._tensors import KerasTensor
-from .backend import clear_session
+from .backend import clear_session, standardize_dtype
 from .config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
@@ -76,8 +77,12 @@ def split_dataset(
     right_size: float | None = None,
     shuffle: bool = False,
     seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Any, Any]:
-    """Return two parts of an array, or of a tuple of arrays: sizes are fractions, or numbers of rows."""
+    """Return two parts of an array, or of a tuple of arrays: sizes are fractions, or numbers of rows.
+
+    preferred_backend  accepted; the parts are NumPy's arrays
+    """
     arrays = dataset if isinstance(dataset, tuple | list) else (dataset,)
     rows = len(arrays[0])
     if left_size is None and right_size is None:
@@ -133,6 +138,5 @@ __getattr__ = absent(
         "deserialize_keras_object": "use the deserialize of the module, such as keras.layers.deserialize",
         "get_source_inputs": "a model has them: model.inputs",
         "pad_sequences": "it is for sequences",
-        "standardize_dtype": "minidl has float32 and float64",
     },
 )

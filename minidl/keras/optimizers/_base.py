@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from ... import optimizers as core
@@ -191,8 +193,22 @@ def _rate(argument: str) -> Any:
     return property(read, write, doc="The learning rate of the next update. It can be assigned.")
 
 
+def _positional(plain: Any, names: list[str]) -> Any:
+    """Return the constructor with all arguments in Keras's order: those of the rule, then those of every optimizer."""
+    parts, kind = inspect.signature(plain).parameters, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([parts[name].replace(kind=kind) for name in ["self", *dict.fromkeys(names)]])
+
+    @wraps(plain)
+    def __init__(*arguments: Any, **settings: Any) -> None:  # noqa: N807
+        plain(**signature.bind(*arguments, **settings).arguments)
+
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    return __init__
+
+
 def keras_optimizer(kind: type) -> Any:
     """Make a class a dataclass whose learning rate can be read and assigned while a model trains."""
     made: Any = dataclass(eq=False, repr=False)(kind)
+    made.__init__ = _positional(made.__init__, [*kind.__annotations__, *Optimizer.__annotations__])
     made.learning_rate, made.lr = _rate("learning_rate"), _rate("lr")
     return made

@@ -1,5 +1,6 @@
 """Keras's `keras.optimizers.schedules`: learning rates that change. The classes are the core's."""
 
+import inspect
 from typing import Any
 
 from ... import schedules as core
@@ -23,11 +24,17 @@ __all__ = [
 
 def _named(kind: type[LearningRateSchedule]) -> Any:
     """Return a class whose calls make schedules of the core; they take Keras's `name`, which is not kept."""
+    name = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    signature = inspect.Signature([*inspect.signature(kind).parameters.values(), name])
 
-    def __new__(cls: type, *arguments: Any, name: str | None = None, **settings: Any) -> Any:  # noqa: N807
-        return kind(*arguments, **settings) if cls is made else object.__new__(cls)
+    def __new__(cls: type, *arguments: Any, **settings: Any) -> Any:  # noqa: N807
+        if cls is not made:
+            return object.__new__(cls)
+        given = signature.bind(*arguments, **settings).arguments
+        return kind(**{key: value for key, value in given.items() if key != "name"})
 
-    made: Any = StandIn(kind.__name__, (kind,), {"__new__": __new__, "__doc__": kind.__doc__})
+    methods = {"__new__": __new__, "__doc__": kind.__doc__, "__signature__": signature}
+    made: Any = StandIn(kind.__name__, (kind,), methods)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,15 @@ from .metrics import Metric
 from .objective import Objective
 
 PREDICT_ROWS = 1024  # rows in a batch without a gradient: enough for the matrix product, few enough for the cache
+PREDICT_NUMBERS = 2**20  # numbers in such a batch, if its rows are images: 1,024 photographs would fill the memory
+FEWEST_ROWS = 32
 Figures = dict[str, Any]
 Metrics = dict[str, Metric]
+
+
+def rows_at_once(row_shape: tuple[int, ...]) -> int:
+    """Return the number of rows in a batch without a gradient: 1,024, fewer if a row has more than 1,024 numbers."""
+    return max(FEWEST_ROWS, min(PREDICT_ROWS, PREDICT_NUMBERS // math.prod(row_shape)))
 
 
 def evaluate(

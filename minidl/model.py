@@ -35,7 +35,7 @@ from .callbacks import (
 )
 from .data import Adapter, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
-from .evaluation import PREDICT_ROWS, Figures, check_out, evaluate, predict
+from .evaluation import Figures, check_out, evaluate, predict, rows_at_once
 from .layers import Layer
 from .losses import Loss, PenalizedLoss
 from .metrics import Metric
@@ -245,7 +245,7 @@ class Model(OwnAttributes):
         shuffle                draw a new order of the rows, or of batches with a number, in every epoch
         class_weight           {class number: weight in the loss}, times the row's sample_weight (m,)
         steps_per_epoch        batches in an epoch if x yields batches, None: all; validation_steps in a validation
-        validation_batch_size  rows in a batch of the validation, None: 1,024
+        validation_batch_size  rows in a batch of the validation, None: 1,024, fewer of images
         validation_freq        validate after every so many epochs
 
         Freezing a layer while fit runs takes effect in the next fit. Raises NonFiniteError before an update that would
@@ -404,14 +404,15 @@ class Model(OwnAttributes):
         """Return loss and metrics on these rows, without dropout: [loss, metric, ...], the loss alone, or a dict.
 
         The loss includes the penalties as `fit` reports them; before the first fit they are divided by these rows.
-        batch_size: rows at a time, 1,024 if not given; it changes no figure. verbose: 1 shows a bar, 2 a line. A model
-        that is not built is built for these rows.
+        batch_size: rows at a time, 1,024 if not given, fewer of images; it changes no figure. verbose: 1 shows a bar, 2
+        a line. A model that is not built is built for these rows.
         """
         check_verbose("evaluate", verbose)
-        size = PREDICT_ROWS if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)
+        size = None if batch_size is None else check_integer("evaluate", "batch_size", batch_size, 1)
         watching = [*as_list("evaluate", callbacks), *evaluation_progress(verbose)]
         source = self._source(self._adapt("evaluate", x, y, sample_weight, steps=steps))
         self.build(source.row_shape)
+        size = size or rows_at_once(source.row_shape)
         callback_list = self._callback_list(watching, verbose, source.steps(size))
         try:
             logs = evaluate(self.objective, self._free_metrics(), source, callback_list, size)
@@ -448,11 +449,12 @@ class Model(OwnAttributes):
         out  an array or an HDF5 dataset of that shape to write them into; it is returned then
         """
         check_verbose("predict", verbose)
-        size = PREDICT_ROWS if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
+        size = None if batch_size is None else check_integer("predict", "batch_size", batch_size, 1)
         watching = [*as_list("predict", callbacks), *evaluation_progress(verbose)]
         x = self.ports.pack_x("predict", x)
         if not self.built:
             x = self._build_for_inputs(x)
+        size = size or rows_at_once(self.input_shape or ())
         source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
         callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:

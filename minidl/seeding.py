@@ -53,6 +53,13 @@ class Streams:
         return iter((self.weights, self.masks, self.order))
 
 
+def legacy_order(count: int, seed: int) -> np.ndarray:
+    """Return the order in which NumPy's generator of before 1.17 shuffles so many things; Keras uses it for files."""
+    numbers = np.arange(count)
+    np.random.RandomState(seed).shuffle(numbers)
+    return numbers
+
+
 def new_sequence(seed: int | Sequence[int] | None) -> np.random.SeedSequence:
     """minidl's branch of a seed; None: the next branch of the script's seed."""
     global _script

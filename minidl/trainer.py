@@ -14,7 +14,7 @@ from . import _threads
 from .callbacks import NO_CALLBACKS, Callback, CallbackList, call
 from .data import Examples, Source
 from .errors import NonFiniteError, SettingError
-from .evaluation import PREDICT_ROWS, Figures, Metrics, evaluate, figures, update_metrics
+from .evaluation import Figures, Metrics, evaluate, figures, rows_at_once, update_metrics
 from .metrics import Metric
 from .objective import Objective, State
 from .optimizers import Optimizer
@@ -28,7 +28,7 @@ class FitOptions:
     batch_size             rows in a batch
     epochs                 the number of the epoch to end with
     shuffle                draw a new order in every epoch
-    validation_batch_size  rows in a batch of validation; None: 1,024
+    validation_batch_size  rows in a batch of validation; None: 1,024, fewer of images
     validation_freq        validate after every so many epochs
     """
 
@@ -255,7 +255,7 @@ class Trainer:
         """Return the figures of the finished epoch; the names of those of the validation begin with val_."""
         logs = self.figures()
         if self.validation is not None and (self.state.epoch + 1) % self.options.validation_freq == 0:
-            size = self.options.validation_batch_size or PREDICT_ROWS
+            size = self.options.validation_batch_size or rows_at_once(self.validation.row_shape)
             validated = evaluate(self.objective, self.metrics, self.validation, self.callbacks, size)
             logs |= {f"val_{name}": value for name, value in validated.items()}
         return logs

@@ -15,6 +15,10 @@ from ._batches import Source as Source
 from ._batches import is_indexed as is_indexed
 from ._batches import split as split
 from ._hdf5 import HDF5Data as HDF5Data
+from ._image_files import ImageReader as ImageReader
+from ._image_files import pillow as pillow
+from ._image_folder import ImageFolder as ImageFolder
+from ._image_folder import image_folder as image_folder
 from ._validation import array_inputs as array_inputs
 from ._validation import check_width as check_width
 from ._validation import finite as finite

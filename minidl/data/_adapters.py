@@ -120,6 +120,12 @@ class DiskData:
         """Return its rows of x as Inputs, for `predict`."""
         raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype)")
 
+    def fitting_shape(self, who: str, name: str, row_shape: Shape) -> Shape:
+        """Return the shape in which a model takes the rows. Raise ShapeError unless it has as many numbers as a row."""
+        if math.prod(row_shape) != math.prod(self.row_shape):
+            raise ShapeError(f"{who}: {name} has rows of shape {self.row_shape}, this model was built for {row_shape}")
+        return row_shape
+
 
 # ---- x with y, for fit and evaluate
 

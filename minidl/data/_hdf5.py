@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, ShapeError
+from ..errors import DataError
 from ..validation import Validated, integer, real
 from ._adapters import ClassWeight, DataSpec, DiskData, Inputs
 from ._batches import Examples, Source
@@ -103,20 +103,17 @@ class HDF5Data(DiskData, Validated):
         return [name for name in (self.x, self.y, self.sample_weight) if name is not None]
 
     def source(self, who: str, spec: DataSpec, class_weight: ClassWeight) -> Source:
-        return HDF5Batches(self, who, replace(spec, row_shape=self._shape(who, spec.row_shape)), class_weight)
+        return HDF5Batches(
+            self, who, replace(spec, row_shape=self.fitting_shape(who, self.x, spec.row_shape)), class_weight
+        )
 
     def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
-        shape = self._shape(who, row_shape)
+        shape = self.fitting_shape(who, self.x, row_shape)
         return Inputs(self.rows, self.steps, lambda size: _scaled_inputs(self, who, shape, dtype, size))
 
     def steps(self, size: int) -> int:
         """Return the number of batches of this size."""
         return -(-self.rows // size)
-
-    def _shape(self, who: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if math.prod(shape) != math.prod(self.row_shape):
-            raise ShapeError(f"{who}: {self.x} has rows of shape {self.row_shape}, this model was built for {shape}")
-        return shape
 
     def chunks(self, names: list[str], seed: int | None, first: int) -> Iterator[tuple[int, Arrays, np.ndarray | None]]:
         """Yield full buffers: (number of the first row, the datasets' arrays, their order).

@@ -153,6 +153,7 @@ def test_packages_other_than_numpy_are_imported_where_they_are_used():
     ("package", "modules"),
     [
         ("h5py", {"data", "datasets", "files"}),
+        ("PIL", {"data", "keras"}),
         ("matplotlib", {"plots"}),
         ("sklearn", {"datasets", "estimators", "plots"}),
         ("pandas", set()),

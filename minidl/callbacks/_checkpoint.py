@@ -19,6 +19,12 @@ def _check_frequency(who: str, name: str, value: Any) -> Any:
     return value if value == "epoch" else check_integer(who, f"{name}, if not 'epoch',", value, 1)
 
 
+def _check_directory(who: str, name: str, value: Any) -> Any:
+    if not isinstance(value, str | Path) or not str(value):
+        raise SettingError(f"{who}: {name} must be the path of a directory, got {value!r}")
+    return value
+
+
 class Saving(Callback):
     """Calls `_save` after every epoch, or after every `save_freq` batches."""
 
@@ -92,6 +98,7 @@ class ModelCheckpoint(Saving, Monitored):
                 return
             self.best = value
         path = self._path(logs, batch)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.say(f"Epoch {self.epoch + 1}: saving the model to {path}.")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
@@ -123,7 +130,7 @@ class BackupAndRestore(Saving):
     delete_checkpoint  remove the backup at the end of the training
     """
 
-    backup_dir: str | Path
+    backup_dir: str | Path = setting(_check_directory)
     save_freq: int | str = setting(_check_frequency, default="epoch")
     delete_checkpoint: bool = boolean(default=True)
     verbose: int = 0

@@ -33,6 +33,7 @@ class Compiled:
     def apply(self, core: CoreModel, outputs: Sequence[str]) -> None:
         """Compile the core's model, whose outputs have these names."""
         loss, metrics, weighted = (_each(get, given) for get, given in self._given())
+        loss = _without_lists(loss)
         weights = self.loss_weights
         if len(outputs) > 1:
             _check_losses(outputs, loss)
@@ -64,6 +65,17 @@ class Compiled:
             raise SettingError(f"{who}: there is no loss to compute; give one to compile, as in compile(loss='mse')")
 
 
+def _without_lists(losses: Any) -> Any:
+    """Return the losses by output, without a list around the only loss of one of them."""
+    if isinstance(losses, dict):
+        return {name: _first(loss) for name, loss in losses.items()}
+    return [_first(loss) for loss in losses] if isinstance(losses, list) else losses
+
+
+def _first(losses: Any) -> Any:
+    return losses[0] if isinstance(losses, list) and len(losses) == 1 else losses
+
+
 def _check_losses(outputs: Sequence[str], given: Any) -> None:
     """Raise SettingError if one of several outputs has no loss."""
     by_name = dict(zip(outputs, given, strict=False)) if isinstance(given, list) else given
@@ -89,6 +101,7 @@ def _each(get: Any, given: Any) -> Any:
 
 
 def _loss(given: Any) -> Any:
+    """Return the core's loss of what `compile` received for one output."""
     get = getattr(losses, "get", lambda g: core_losses.get("compile: loss", g))
     return core_of(get(given))
 

@@ -50,8 +50,7 @@ def functional_config(model: Any) -> Config:
         layers.append(layer_config(layer) | {"name": layer.name, "inbound_nodes": inbound})
     ends = {"input_layers": [_history(model, x) for x in model.inputs]}
     outputs = [_history(model, x) for x in model.outputs]
-    named = dict(zip(model.output_names, outputs, strict=True)) if model.has_named_outputs else outputs
-    return _general(model) | {"layers": layers} | ends | {"output_layers": named}
+    return _general(model) | {"layers": layers} | ends | {"output_layers": model.formed(outputs)}
 
 
 def _general(model: Any) -> Config:
@@ -110,8 +109,8 @@ def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
             raise SettingError("from_config: the layers of the config do not follow from its inputs")
         for name, number, call in ready:
             given = [tensors[place] for place in _places(call)]
-            made = layers[name].symbolic(given if isinstance(call["args"][0], list) else given[0])
-            outputs = made if isinstance(made, list) else [made]
+            layers[name].symbolic(given if isinstance(call["args"][0], list) else given[0])
+            outputs = layers[name].nodes[-1].outputs
             tensors |= {(name, number, index): tensor for index, tensor in enumerate(outputs)}
         calls = [call for call in calls if call not in ready]
     inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
@@ -134,7 +133,9 @@ def _ends(places: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
     if isinstance(places[0], str):
         return tensors[tuple(places)]
     found = [tensors[tuple(place)] for place in places]
-    return found if len(found) > 1 else found[0]
+    if len(found) == 1:
+        return found[0]
+    return tuple(found) if isinstance(places, tuple) else found
 
 
 # ---- as text
@@ -142,16 +143,14 @@ def _ends(places: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
 
 def to_json(model: Any) -> str:
     """Return the node of a model as JSON."""
-    return json.dumps(layer_config(model))
+    return json.dumps(layer_config(model), default=_refuse)
+
+
+def _refuse(value: Any) -> Any:
+    name = getattr(value, "__name__", repr(value))
+    raise SettingError(f"{name} is a Python function, which files do not hold; save the weights alone")
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
     """Return a model of what `to_json` or Keras's `to_json` returned, with new weights."""
     return layer_from(json.loads(json_string), custom_objects)
-
-
-def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = None) -> Any:
-    """Return a model of new layers with the same settings and new weights."""
-    if input_tensors is not None or clone_function is not None:
-        raise SettingError("clone_model: input_tensors and clone_function are not in minidl.keras")
-    return type(model).from_config(model.get_config())

@@ -69,7 +69,8 @@ class Lambda(Layer):
     ) -> None:
         if not callable(function):
             raise SettingError(f"Lambda takes a function such as lambda x: keras.ops.square(x), got {function!r}")
-        self.function, self.arguments = function, arguments or {}
+        self.function, self.arguments, self.mask = function, arguments or {}, mask
+        self.output_shape_given = output_shape
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:
@@ -94,8 +95,11 @@ class Lambda(Layer):
         return [self.core[0].forward(given)]
 
     def get_config(self) -> dict[str, Any]:
-        """Raise SettingError: a Python function cannot be saved."""
-        raise SettingError(f"{self.name} is a Python function, which files do not hold; save the weights alone")
+        """Return the settings, the Python function itself among them: text and files do not hold it."""
+        settings = super().get_config()
+        return settings | {"function": self.function, "output_shape": self.output_shape_given}
+
+    not_in_config = ("function", "output_shape")
 
 
 class Reshape(Layer):

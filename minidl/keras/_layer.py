@@ -64,6 +64,8 @@ class Layer(Operation):
         if unknown := [name for name in common if name not in Common.__annotations__]:
             known = ", ".join([*settings_of(type(self)), *Common.__annotations__])
             raise SettingError(f"{who} has no argument {unknown[0]!r}; it has {known}")
+        if not isinstance(common.get("trainable", True), bool):
+            raise SettingError(f"{who}: trainable must be True or False, got {common['trainable']!r}")
         if common.get("activity_regularizer") is not None:
             raise SettingError(f"{who}: activity_regularizer is not in minidl; penalties apply to weights")
         if _name_of_dtype(common.get("dtype")) not in (None, "float32", "float64"):
@@ -125,6 +127,8 @@ class Layer(Operation):
             if weight.name == name:
                 return weight
         who = f"{type(self).__name__} {self.name!r}"
+        if name in UNUSED and not vars(self).get(UNUSED[name], True):
+            return None
         if name in WEIGHT_NAMES and not self.built:
             raise NotBuiltError(f"{who} has no {name} yet: give the model an Input, or call build((None, features))")
         raise AttributeError(f"{who} has no attribute {name!r}; it has {', '.join(settings_of(type(self)))}")
@@ -160,6 +164,7 @@ class Layer(Operation):
         return cls(**config)
 
 
+UNUSED = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # False: the layer has no such weight
 WEIGHT_NAMES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha")
 
 
@@ -180,7 +185,7 @@ def row_shape(who: str, shape: Shape) -> tuple[int, ...]:
 def _batch_shape(who: str, common: Common) -> Shape | None:
     for name in ("batch_shape", "batch_input_shape"):
         if common.get(name) is not None:
-            return (None, *tuple(common[name])[1:])
+            return tuple(common[name])
     if common.get("input_shape") is not None:
         given = common["input_shape"]
         return (None, *(given if isinstance(given, list | tuple) else (given,)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import losses as core
 from .._traced import Traced
-from ..errors import SettingError
+from ..errors import SettingError, ShapeError
 from ..naming import snake_case
 from . import config
 from ._lookup import Configured
@@ -100,22 +100,40 @@ class Named(Loss):
 
     def __post_init__(self) -> None:
         super().__init__(self.name or self.title, self.reduction, self.dtype)
-        who, axis = type(self).__name__, getattr(self, "axis", -1)
-        if axis != -1:
-            raise SettingError(f"{who}: axis must be -1, got {axis!r}; move the axis of the outputs to the end")
-        if getattr(self, "ignore_class", None) is not None:
-            raise SettingError(f"{who}: ignore_class is not in minidl.keras; give these rows a sample_weight of 0")
         self.rows  # noqa: B018  checks the settings
 
     @property
     def rows(self) -> core.Loss:
+        return self.plain
+
+    @property
+    def plain(self) -> core.Loss:
+        """The core's loss with these settings."""
         return self.kind(**{name: getattr(self, name) for name in self.settings})
 
+    axis: Any = -1  # that of the outputs
+
+    @property
+    def core(self) -> core.Loss:
+        if self.axis not in (-1, 1):
+            who, remedy = type(self).__name__, "move the axis of the outputs to the end"
+            raise SettingError(f"{who}: a model is trained with axis=-1, got {self.axis!r}; {remedy}")
+        return super().core
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return rows_of(self.rows, y_true, _within(self.rows, y_pred))
+        y, p = y_true, y_pred
+        if self.axis != -1:
+            p = np.moveaxis(p, self.axis, -1)
+            y = np.moveaxis(y, self.axis, -1) if np.ndim(y) == np.ndim(p) else y
+        loss = self.plain
+        if isinstance(loss, core.BinaryCrossentropy | core.CategoricalCrossentropy) and np.shape(y) != np.shape(p):
+            message = f"y_true has shape {np.shape(y)}, y_pred {np.shape(p)}; they must have the same shape"
+            raise ShapeError(f"{type(self).__name__}: {message}")
+        return rows_of(loss, y, _within(loss, p))
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {name: getattr(self, name) for name in self.settings}
+        own = {name: getattr(self, name) for name in self.settings}
+        return super().get_config() | own | ({} if self.axis == -1 else {"axis": self.axis})
 
 
 def _within(loss: core.Loss, p: Any) -> Any:

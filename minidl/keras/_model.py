@@ -152,10 +152,22 @@ class Model(Operation):
         return self.output_names if count > 1 else [self.name]
 
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        wanted = tuple(x.shape for x in self.inputs)
+        wanted = tuple((None, *x.shape[1:]) for x in self.inputs)
         if shapes != wanted:
             raise SettingError(f"{self.name} takes {_listed(wanted)}, got {_listed(shapes)}")
-        return tuple(x.shape for x in self.outputs)
+        return tuple((None, *x.shape[1:]) for x in self.outputs)
+
+    def symbolic(self, inputs: Any) -> Any:
+        return self.formed(super().symbolic(inputs))
+
+    def on_arrays(self, inputs: Any, training: bool) -> Any:
+        return self.formed(super().on_arrays(inputs, training))
+
+    def formed(self, outputs: Any) -> Any:
+        """Return several outputs as the model was given its own: a list, a tuple or a dict."""
+        if isinstance(self._form, dict):
+            return dict(zip(self.output_names, outputs if isinstance(outputs, list) else [outputs], strict=True))
+        return tuple(outputs) if isinstance(self._form, tuple) and isinstance(outputs, list) else outputs
 
     def place(self, plan: Any, sources: list[str]) -> list[str]:
         before, plan.prefix = plan.prefix, f"{plan.prefix}{self.name}_"

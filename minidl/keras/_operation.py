@@ -76,7 +76,7 @@ class Operation:
     def symbolic(self, inputs: Any) -> Any:
         """Return the symbolic outputs: one, or a list."""
         tensors = as_tensors(self.name, self.ordered(inputs))
-        shapes = self.compute_shapes(tuple(x.shape for x in tensors))
+        shapes = self.shapes_of_batches(tuple(x.shape for x in tensors))
         node = Node(self, tensors, joined=isinstance(inputs, list | tuple))
         node.outputs = tuple(
             KerasTensor(shape, node, name, tensors[0].dtype)
@@ -84,6 +84,11 @@ class Operation:
         )
         self.nodes.append(node)
         return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+
+    def shapes_of_batches(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Return the shapes of the outputs for inputs with any number of rows, which the outputs have too."""
+        rows = next((shape[0] for shape in shapes if shape and shape[0] is not None), None)
+        return tuple((rows, *shape[1:]) for shape in self.compute_shapes(tuple((None, *s[1:]) for s in shapes)))
 
     def ordered(self, inputs: Any) -> Any:
         """Return the inputs in the order of the operation's own."""
@@ -137,7 +142,7 @@ class Operation:
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output, (None, ...), for that of the input, or for a list of them."""
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
-        shapes = self.compute_shapes(tuple(map(tuple, input_shape)) if several else (tuple(input_shape),))
+        shapes = self.shapes_of_batches(tuple(map(tuple, input_shape)) if several else (tuple(input_shape),))
         return shapes[0] if len(shapes) == 1 else list(shapes)
 
     # ---- weights

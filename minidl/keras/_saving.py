@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
     """Write a whole model: layers, weights, and what `compile` received. A name in .keras, or in .h5 as in Keras 2."""
     path = _target(filepath, overwrite)
     if path.endswith(".keras"):
-        config = _config.layer_config(model) | {"compile_config": _compile_config(model)}
+        config = json.loads(_config.to_json(model)) | {"compile_config": _compile_config(model)}
         keras_parts.write_archive(path, config, _by_path(model), model.core)
     elif path.endswith(LEGACY) and not path.endswith(".weights.h5"):
-        configs = {"model_config": _config.layer_config(model), "training_config": _training_config(model)}
+        configs = {"model_config": json.loads(_config.to_json(model)), "training_config": _training_config(model)}
         kept = {name: config for name, config in configs.items() if config is not None}
         keras_parts.write_legacy(path, kept, _by_layer(model))
     else:

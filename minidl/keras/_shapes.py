@@ -30,12 +30,15 @@ class InputLayer(Layer):
         input_shape: Any = None,
     ) -> None:
         given = batch_shape or batch_input_shape
+        if given is not None and (shape is not None or batch_size is not None):
+            also = "shape" if shape is not None else "batch_size"
+            raise SettingError(f"Input: give either batch_shape, got {tuple(given)}, or {also}, not both")
         if given is None:
             given = (batch_size, *_as_shape(input_shape if shape is None else shape))
         only("Input", "sparse", sparse, None, False)
         only("Input", "input_tensor", input_tensor, None)
         super().__init__(name=name or _names.automatic("InputLayer"))
-        self.batch_shape = (None, *_as_shape(given)[1:])
+        self.batch_shape = _as_shape(given)
         self.input_dtype = dtype
         node = Node(self, ())
         node.outputs = (KerasTensor(self.batch_shape, node, self.name, "float32"),)

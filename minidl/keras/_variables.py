@@ -102,6 +102,16 @@ class Variable(Assignable):
         return None if regularizer is None else as_tensor(regularizer.value(self.value.ravel(), 1.0))
 
     @property
+    def constraint(self) -> Any:
+        """The constraint that the layer has for the weight, or None."""
+        return getattr(self.layer, f"{self.name}_constraint", None)
+
+    @property
+    def regularizer(self) -> Any:
+        """The regularizer that the layer has for the weight, or None."""
+        return getattr(self.layer, f"{self.name}_regularizer", None)
+
+    @property
     def is_parameter(self) -> bool:
         return isinstance(self.holder, Parameter)
 

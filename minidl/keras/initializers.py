@@ -60,6 +60,9 @@ class Initializer(Configured):
 
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        self.plain  # noqa: B018  checks the settings
+
     @property
     def plain(self) -> core.Initializer:
         """The core's initializer, without a seed."""
@@ -113,17 +116,21 @@ class Ones(Initializer):
 
 @dataclass(eq=False)
 class Constant(Initializer):
-    """w = value, a number or an array of one."""
+    """w = value, a number, or an array of the shape of the weights."""
 
     value: Any = 0.0
 
     def __post_init__(self) -> None:
         if np.size(self.value) == 1:
             self.value = np.asarray(self.value).item()
+        super().__post_init__()
 
     @property
     def plain(self) -> core.Initializer:
-        return core.Constant(self.value)
+        value = self.value
+        if np.ndim(value):
+            return Called(lambda shape, dtype: np.broadcast_to(np.asarray(value, dtype), shape))
+        return core.Constant(value)
 
 
 @dataclass(eq=False)

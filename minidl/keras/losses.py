@@ -234,6 +234,37 @@ class SparseCategoricalCrossentropy(Named):
     kind = core.SparseCategoricalCrossentropy
     settings = ("from_logits",)
 
+    @property
+    def rows(self) -> core.Loss:
+        return super().rows if self.ignore_class is None else core.FunctionLoss(self._shared_out)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if self.ignore_class is None:
+            return super().call(y_true, y_pred)
+        kept = np.reshape(self._kept(y_true), np.shape(y_pred)[:-1])
+        return super().call(np.where(self._kept(y_true), y_true, 0), y_pred) * kept
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if self.ignore_class is not None and self.reduction in ("mean", "sum_over_batch_size"):
+            shares = np.reshape(self._shares(y_true), np.shape(y_pred)[:-1])
+            sample_weight = shares if sample_weight is None else shares * np.asarray(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def _kept(self, y: Any) -> np.ndarray:
+        return np.asarray(y) != self.ignore_class
+
+    def _shares(self, y: Any) -> np.ndarray:
+        """Return weights with which the mean over all rows is that over those that are kept."""
+        kept = self._kept(y).astype(np.float32)
+        return kept * (kept.size / max(float(kept.sum()), 1.0))
+
+    def _shared_out(self, y: Any, p: Any) -> Any:
+        losses = self.call(y, p)
+        return losses if self.reduction == "sum" else losses * np.reshape(self._shares(y), np.shape(p)[:-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | ({} if self.ignore_class is None else {"ignore_class": self.ignore_class})
+
 
 # ---- functions: the loss of each row
 

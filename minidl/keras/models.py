@@ -1,7 +1,8 @@
 """Keras's `keras.models`: Sequential, Model, and their files."""
 
 from ._absent import absent
-from ._config import clone_model, model_from_json
+from ._cloning import clone_model
+from ._config import model_from_json
 from ._model import Model
 from ._saving import load_model, save_model
 from ._sequential import Sequential

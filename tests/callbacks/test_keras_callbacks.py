@@ -395,3 +395,17 @@ BAD = {
 def test_a_setting_outside_its_range_is_refused_by_name(setting):
     with pytest.raises(SettingError, match=f": {setting} must be "):
         BAD[setting]()
+
+
+@pytest.mark.parametrize("path", ["", None, 3])
+def test_a_backup_needs_a_directory(path):
+    with pytest.raises(SettingError, match="BackupAndRestore: backup_dir must be the path of a directory, got"):
+        BackupAndRestore(path)
+
+
+def test_a_checkpoint_makes_its_directory(tmp_path):
+    model = Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    path = tmp_path / "of" / "weights" / "{epoch}.weights.h5"
+    model.fit(np.ones((4, 2)), np.ones(4), epochs=2, callbacks=[ModelCheckpoint(path, save_weights_only=True)])
+    assert sorted(file.name for file in path.parent.iterdir()) == ["1.weights.h5", "2.weights.h5"]

@@ -115,3 +115,37 @@ PROGRAMS = [chain, skip, several, inputs_by_keys_that_are_not_sorted, one_of_sev
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_gives_the_same_numbers_as_on_keras(program):
     assert_same(*both(program))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("form", [list, tuple, lambda pair: dict(zip("ab", pair, strict=True))])
+def test_a_call_returns_outputs_in_the_form_of_the_model_as_on_keras(form):
+    def program(keras, weights):
+        x = keras.Input((4,), batch_size=3)
+        model = keras.Model(x, form([keras.layers.Dense(2)(x), keras.layers.Dense(1)(x)]))
+        for one in (model, model.__class__.from_config(model.get_config())):
+            numbers, symbols = one(X[:3]), one(keras.Input((4,)))
+            parts = numbers.values() if isinstance(numbers, dict) else numbers
+            shapes = [tuple(part.shape) for part in parts]
+        return type(numbers).__name__, type(symbols).__name__, shapes
+
+    theirs, ours = both(program)
+    assert ours == theirs
+
+
+@pytest.mark.peers
+def test_a_fixed_number_of_rows_is_part_of_the_shapes_as_on_keras():
+    def program(keras, weights):
+        x = keras.Input((4,), batch_size=3)
+        model = keras.Model(x, keras.layers.Dense(2)(x))
+        late = keras.Sequential([keras.layers.Dense(5)])
+        return [
+            model.input_shape,
+            model.output_shape,
+            model.layers[1].compute_output_shape((7, 4)),
+            late.compute_output_shape((6, 4)),
+            model.predict(X[:3], verbose=0).shape,
+        ]
+
+    theirs, ours = both(program)
+    assert ours == theirs

@@ -9,7 +9,7 @@ from minidl import SettingError, ShapeError, check_loss
 from minidl import losses as core
 from minidl.keras import losses, ops
 from minidl.naming import snake_case
-from tests.keras.peer import peer
+from tests.keras.peer import CLASSES, QUIET, X, assert_same, both, peer
 
 rng = np.random.default_rng(0)
 Z = rng.normal(size=(6, 4)).astype("float32")
@@ -238,8 +238,6 @@ def test_losses_can_be_parts_of_a_loss():
         (lambda: losses.Huber(delta=0), SettingError, "Huber: delta must be in"),
         (lambda: losses.Huber(reduction="median"), SettingError, "Huber: reduction must be one of"),
         (lambda: losses.Huber(reduction=None).core, SettingError, "cannot be trained with reduction=None"),
-        (lambda: losses.CosineSimilarity(axis=1), SettingError, "CosineSimilarity: axis must be -1, got 1"),
-        (lambda: losses.SparseCategoricalCrossentropy(ignore_class=0), SettingError, "ignore_class is not in"),
         (lambda: losses.SparseCategoricalCrossentropy()([1, 2], P), ShapeError, "one class label per row"),
         (lambda: losses.mse(1.0, 2.0), ShapeError, "y_pred is a number"),
         (lambda: losses.Dice, ImportError, "keras.losses.Dice is not in minidl.keras: it is for masks of images"),
@@ -251,3 +249,60 @@ def test_losses_can_be_parts_of_a_loss():
 def test_errors_say_what_there_is(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+LOGITS = np.random.default_rng(3).normal(size=(6, 2, 4)).astype("float32")
+SOME = np.random.default_rng(4).integers(-1, 4, (6, 2))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "none"])
+@pytest.mark.parametrize("weights", [None, np.arange(12.0, dtype="float32").reshape(6, 2)])
+def test_an_ignored_class_counts_as_on_keras(reduction, weights):
+    keras = peer()
+    settings = {"from_logits": True, "ignore_class": -1, "reduction": reduction}
+    found = losses.SparseCategoricalCrossentropy(**settings)(SOME, LOGITS, weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = keras.losses.SparseCategoricalCrossentropy(**settings)(SOME, LOGITS, weights)
+        wanted = keras.ops.convert_to_numpy(theirs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert losses.SparseCategoricalCrossentropy(**settings).get_config()["ignore_class"] == -1
+
+
+@pytest.mark.peers
+def test_a_training_with_an_ignored_class_ends_where_keras_ends():
+    labels = np.where(np.arange(90) % 3 == 0, -1, CLASSES)
+
+    def program(keras, weights):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        weights(model)
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
+        return model.fit(X, labels, epochs=3, batch_size=30, **QUIET).history, model.get_weights()
+
+    assert_same(*both(program), tolerance=1e-4)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+def test_a_cosine_along_any_axis_is_that_of_keras(axis):
+    keras = peer()
+    y = LOGITS[::-1] + 0.3
+    found = losses.CosineSimilarity(axis=axis, reduction="none")(y, LOGITS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = keras.ops.convert_to_numpy(keras.losses.CosineSimilarity(axis=axis, reduction="none")(y, LOGITS))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert losses.CosineSimilarity(axis=axis).get_config()["axis"] == axis
+
+
+def test_a_model_is_trained_along_the_last_axis():
+    assert losses.CosineSimilarity(axis=1).core == losses.CosineSimilarity().core
+    with pytest.raises(SettingError, match="CosineSimilarity: a model is trained with axis=-1, got 2"):
+        losses.CosineSimilarity(axis=2).core  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["BinaryCrossentropy", "CategoricalCrossentropy"])
+def test_crossentropies_do_not_broadcast(name):
+    with pytest.raises(ShapeError, match=rf"{name}: y_true has shape \(3, 1\), y_pred \(3, 3\); they must"):
+        getattr(losses, name)()(np.ones((3, 1)), np.full((3, 3), 0.5))

@@ -16,6 +16,7 @@ from ._compositions import COMPOSITIONS, limited
 from ._functions import FunctionLayer
 from ._layer import Common, Layer, only
 from ._operation import Operation, classes
+from ._registry import by_own_names, get_custom_objects
 from ._rows import as_floats
 from ._tensors import has_tensors
 from ._translation import core_of, initializer
@@ -232,10 +233,11 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, dict):
         return _from_config(identifier)
     if isinstance(identifier, str):
+        known = FUNCTIONS | by_own_names() | get_custom_objects()
         name = identifier.lower() if identifier.lower() in FUNCTIONS else identifier
-        if name not in FUNCTIONS:
+        if name not in known:
             raise SettingError(f"unknown activation {identifier!r}; minidl has {', '.join(FUNCTIONS)}")
-        return FUNCTIONS[name]
+        return known[name]
     if isinstance(identifier, Operation | core.Layer):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Layer):

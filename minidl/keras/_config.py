@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import SettingError
 from ._encoding import Config, node, policy
 from ._operation import Operation, classes
+from ._registry import custom_object_scope
 from ._tensors import KerasTensor, Node
 
 MODELS = ("Functional", "Sequential", "Model")
@@ -80,8 +81,9 @@ def _history(model: Any, x: KerasTensor) -> list[Any]:
 
 def model_from(cls: Any, config: Config, custom_objects: Any = None) -> Any:
     """Return a model of the config of a Sequential, or of inputs and outputs."""
-    wired = "input_layers" in config
-    model = _functional_from(cls, config, custom_objects) if wired else _sequential_from(cls, config, custom_objects)
+    make = _functional_from if "input_layers" in config else _sequential_from
+    with custom_object_scope(custom_objects or {}):
+        model = make(cls, config, custom_objects)
     if config.get("trainable") is False:
         model.trainable = False
     return model

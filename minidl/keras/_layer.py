@@ -169,7 +169,11 @@ WEIGHT_NAMES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_varian
 
 
 def settings_of(kind: type[Layer]) -> tuple[str, ...]:
-    """Return the names of the settings that the class itself declares, in the order of its arguments."""
+    """Return the names of the settings that the class declares, in the order of its arguments.
+
+    Of a script's own class they are those of the class here that it is derived from.
+    """
+    kind = next(base for base in kind.__mro__ if base.__module__.startswith(__package__))
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
     return tuple(p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD)
 

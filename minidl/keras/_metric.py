@@ -132,6 +132,8 @@ class Mean(Metric):
         self.count = self.add_weight(name="count", dtype="float64")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        if sample_weight is None and np.ndim(values) > 1:  # each row counts once, as in Keras
+            values = np.asarray(values, np.float64).mean(axis=tuple(range(1, np.ndim(values))))
         values, weights = _weighted(values, sample_weight)
         self.total.assign_add(np.sum(values * weights))
         self.count.assign_add(np.sum(weights))

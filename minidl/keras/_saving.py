@@ -14,7 +14,7 @@ from ..naming import snake_case, unique
 from . import _config, losses, metrics
 from ._compiling import optimizer_of
 from ._encoding import encoded
-from ._registry import by_own_names
+from ._registry import by_own_names, custom_object_scope
 from ._variables import Variable
 
 LEGACY = (".h5", ".hdf5")
@@ -35,8 +35,15 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
 
 
 def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True) -> Any:
-    """Read a model that `save` or Keras wrote."""
-    path = str(filepath)
+    """Read a model that `save` or Keras wrote.
+
+    custom_objects  the script's own classes and functions by name, besides those that are registered
+    """
+    with custom_object_scope(custom_objects or {}):
+        return _load(str(filepath), custom_objects, compile)
+
+
+def _load(path: str, custom_objects: Any, compile: bool) -> Any:
     if path.endswith(LEGACY):
         configs, content = keras_parts.read_legacy(path)
         model = _config.layer_from(configs["model_config"], custom_objects)

@@ -75,3 +75,87 @@ def test_verbose_2_prints_the_lines_of_keras(epochs, capsys):
     theirs, ours = both(program)
     assert ours == theirs
     assert "2/2 - T - T/step\n" in ours
+
+
+# ---- the script's own classes and functions in files
+
+
+def registered_parts(keras):
+    register = keras.utils.register_keras_serializable(package="own")
+
+    @register
+    def bent(x):
+        return keras.ops.tanh(x) * 2
+
+    @register
+    class Scaled(keras.losses.Loss):
+        def __init__(self, factor=2.0, **settings):
+            super().__init__(**settings)
+            self.factor = factor
+
+        def call(self, y_true, y_pred):
+            return self.factor * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+        def get_config(self):
+            return super().get_config() | {"factor": self.factor}
+
+    @register
+    class Rectified(keras.layers.Dense):
+        def __init__(self, units, **settings):
+            super().__init__(units, activation="relu", **settings)
+
+        def get_config(self):
+            return {name: value for name, value in super().get_config().items() if name != "activation"}
+
+    return bent, Scaled, Rectified
+
+
+def test_files_find_registered_classes_and_functions(tmp_path):
+    def program(keras, weights):
+        before = dict(keras.utils.get_custom_objects())
+        bent, scaled, rectified = registered_parts(keras)
+        model = keras.Sequential([keras.Input((4,)), rectified(3), keras.layers.Dense(1, activation=bent)])
+        weights(model)
+        model.compile("sgd", scaled(factor=3.0))
+        path = tmp_path / f"{keras.__name__}.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path)
+        keras.utils.get_custom_objects().clear()
+        keras.utils.get_custom_objects().update(before)
+        return loaded.evaluate(X, TARGET, verbose=0), loaded.predict(X, verbose=0), type(loaded.layers[0]).__name__
+
+    assert_same(*both(program), tolerance=1e-5)
+
+
+def test_custom_objects_name_the_functions_of_a_file_and_of_a_config(tmp_path):
+    def program(keras, weights):
+        def bent(x):
+            return keras.ops.tanh(x) * 2
+
+        def distance(y_true, y_pred):
+            return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, bent), keras.layers.Activation(bent)])
+        model.add(keras.layers.Dense(1))
+        weights(model)
+        model.compile("sgd", distance, metrics=[distance])
+        path, own = tmp_path / f"{keras.__name__}.keras", {"bent": bent, "distance": distance}
+        model.save(path)
+        loaded = keras.models.load_model(path, custom_objects=own)
+        with keras.utils.custom_object_scope(own):
+            scoped = keras.Sequential.from_config(model.get_config())
+        copies = [scoped, keras.Sequential.from_config(model.get_config(), custom_objects=own)]
+        for copy in copies:
+            copy.set_weights(model.get_weights())
+        return loaded.evaluate(X, TARGET, verbose=0), [copy.predict(X, verbose=0) for copy in copies]
+
+    assert_same(*both(program), tolerance=1e-5)
+
+
+def test_output_shapes_keep_the_number_of_rows():
+    def program(keras, weights):
+        model = network(keras, weights, 3)
+        return [tuple(part.compute_output_shape((5, 4))) for part in (model, model.layers[0])]
+
+    theirs, ours = both(program)
+    assert ours == theirs == [(5, 3), (5, 4)]

@@ -66,9 +66,23 @@ def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
         got, wanted = _row(array.shape[1:]), _row(shape)
         if array.ndim == 2 and len(shape) == 1:
             wanted = str(shape[0])
-        hint = ". Rows are examples: pass x.T" if array.shape[:1] == shape and array.ndim == 2 else ""
-        raise ShapeError(f"{who}: x has {got} a row, this model was built for {wanted}{hint}")
+        raise ShapeError(
+            f"{who}: x has {got} a row, this model was built for {wanted}{_shape_hint(array.shape, shape)}"
+        )
     return array
+
+
+def _shape_hint(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Return the remedy if rows are columns, for one row alone, and for images without channels or with them first."""
+    if given[:1] == shape and len(given) == 2:
+        return ". Rows are examples: pass x.T"
+    if given == shape:
+        return ". For one row pass x[None]"
+    if (*given[1:], 1) == shape:
+        return ". Add the axis of channels: pass x[..., None]"
+    if len(shape) == 3 and given[1:] == (shape[2], *shape[:2]):
+        return ". minidl has channels last: pass x.transpose(0, 2, 3, 1)"
+    return ""
 
 
 def _row(shape: tuple[int, ...]) -> str:

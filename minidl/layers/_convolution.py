@@ -36,7 +36,7 @@ class Convolution(Layer):
     def _windows(self, input_shape: tuple[int, ...], padding: str) -> Windows:
         image = check_image(self, self.dimensions, input_shape)
         size, strides, dilation = (self._lengths(name) for name in ("kernel_size", "strides", "dilation_rate"))
-        return windows_over(image, size, strides, padding, dilation)
+        return windows_over(type(self).__name__, image, size, strides, padding, dilation)
 
     def _make_bias(self, filters: int) -> None:
         if self.use_bias:

@@ -29,7 +29,8 @@ class Pooling(Layer):
         image = check_image(self, self.dimensions, input_shape)
         size = for_axes(self, "pool_size", self.dimensions)
         strides = size if self.strides is None else for_axes(self, "strides", self.dimensions)
-        self.windows = windows_over(image, size, strides, self.padding, (1,) * self.dimensions)
+        dilation = (1,) * self.dimensions
+        self.windows = windows_over(type(self).__name__, image, size, strides, self.padding, dilation)
         return (*self.windows.positions, input_shape[-1])
 
 

@@ -35,8 +35,10 @@ def for_axes(layer: Layer, name: str, dimensions: int) -> Lengths:
     if isinstance(lengths, int):
         return (lengths,) * dimensions
     if len(lengths) != dimensions:
+        who = type(layer).__name__
         wanted = "an integer" if dimensions == 1 else f"an integer or {dimensions} of them"
-        raise SettingError(f"{type(layer).__name__}: {name} must be {wanted}, got {lengths}")
+        remedy = f"; for images use {who.replace('1D', '2D')}" if dimensions == 1 else ""
+        raise SettingError(f"{who}: {name} must be {wanted}, got {lengths}{remedy}")
     return cast("Lengths", lengths)
 
 
@@ -112,8 +114,8 @@ class Windows:
         yield from (slice(start, min(start + rows, m)) for start in range(0, m, rows))
 
 
-def windows_over(image: Lengths, size: Lengths, strides: Lengths, padding: str, dilation: Lengths) -> Windows:
-    """Return the windows of a kernel on images.
+def windows_over(who: str, image: Lengths, size: Lengths, strides: Lengths, padding: str, dilation: Lengths) -> Windows:
+    """Return the windows of a kernel on images. Raise ShapeError, in the name of `who`, if none fits in the image.
 
     padding  "valid": the windows that lie in the image
              "same": one window at every stride; if the padding is odd, one more behind than in front, as in Keras
@@ -122,8 +124,9 @@ def windows_over(image: Lengths, size: Lengths, strides: Lengths, padding: str, 
     reach = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
     if padding == "valid":
         if any(n < r for n, r in zip(image, reach, strict=True)):
-            message = f"a kernel that reaches over {reach} does not fit in {image}"
-            raise ShapeError(f"{message}: use a smaller kernel, or padding='same'")
+            unit = "pixels" if len(image) == 2 else "steps"
+            message = f"{who}: a window reaches over {_times(reach)} {unit}, but its input has {_times(image)}"
+            raise ShapeError(f"{message}: make the window smaller, or pass padding='same'")
         positions = tuple((n - r) // s + 1 for n, r, s in zip(image, reach, strides, strict=True))
         return Windows(image, positions, size, strides, dilation, (0,) * len(image))
     positions = tuple(-(-n // s) for n, s in zip(image, strides, strict=True))
@@ -133,6 +136,10 @@ def windows_over(image: Lengths, size: Lengths, strides: Lengths, padding: str, 
         axes = zip(image, positions, strides, reach, strict=True)
         before = tuple(max((p - 1) * s + r - n, 0) // 2 for n, p, s, r in axes)
     return Windows(image, positions, size, strides, dilation, before)
+
+
+def _times(lengths: Lengths) -> str:
+    return " x ".join(map(str, lengths))
 
 
 def transposed_windows(

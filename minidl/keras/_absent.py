@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 _NUMPY = "minidl computes with NumPy alone"
 _TAPE = "minidl has no gradient tape and no graph of operations; model.core.backpropagate computes a gradient"
@@ -61,3 +61,8 @@ def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
         raise AttributeError(f"module {module!r} has no attribute {name!r}; there are {there}")
 
     return __getattr__
+
+
+def refuse(name: str) -> NoReturn:
+    """Raise AbsentNameError for a module: `from keras.datasets import mnist` looks for the module, not for its name."""
+    raise AbsentNameError(f"keras.{name} is not in minidl.keras: {TOP[name]}", TOP[name])

@@ -165,6 +165,20 @@ def test_a_name_that_is_imported_is_answered_too():
         from minidl.keras import random  # noqa: F401
 
 
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("from minidl.keras.wrappers import SKLearnClassifier", "use minidl.estimators"),
+        ("from minidl.keras.datasets import mnist", "minidl downloads nothing; use sklearn.datasets"),
+        ("import minidl.keras.applications.vgg16", "no networks for images"),
+        ("from minidl.keras.preprocessing.text import Tokenizer", "prepare the data with NumPy"),
+    ],
+)
+def test_a_module_that_is_absent_is_answered_when_it_is_imported(statement, message):
+    with pytest.raises(ImportError, match=message):
+        exec(statement)
+
+
 @pytest.mark.peers
 def test_every_public_name_of_keras_is_there_or_answered():
     theirs = peer()

@@ -15,7 +15,6 @@ NOTES = {
     ),
 }
 
-_AXIS = "refuses another `axis` than -1"
 _OWN_CODE = "Python code of `call` and `train_step` is not derived: see [writing your own](writing.md)"
 
 # how a name differs where its arguments are those of Keras: {path: sentence}
@@ -24,14 +23,6 @@ REMARKS = {
     "Model": _OWN_CODE,
     "layers.Layer": _OWN_CODE,
     "models.Model": _OWN_CODE,
-    **{
-        f"{module}.{name}": _AXIS
-        for module in ("losses", "metrics")
-        for name in ("binary", "binary_focal", "categorical", "categorical_focal", "sparse_categorical")
-        for name in [f"{name}_crossentropy"]
-    },
-    "losses.cosine_similarity": _AXIS,
-    "activations.softmax": _AXIS,
     **dict.fromkeys(("activations.sparsemax", "ops.sparsemax"), "sums to 1; that of Keras 3.15 on PyTorch does not"),
     "callbacks.TensorBoard": "writes the figures of epochs alone",
     "config.backend": 'returns "numpy"',

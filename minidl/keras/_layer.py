@@ -154,7 +154,11 @@ class Layer(Operation):
         """Return the settings, from which `from_config` makes a layer like this one."""
         names = [name for name in settings_of(type(self)) if name not in self.not_in_config]
         own = {name: encoded(getattr(self, name)) for name in names}
-        return {"name": self.name, "trainable": self.trainable, "dtype": policy(self.dtype)} | own
+        return self.general_config() | own
+
+    def general_config(self) -> dict[str, Any]:
+        """Return the part of the config that every layer has."""
+        return {"name": self.name, "trainable": self.trainable, "dtype": policy(self.dtype)}
 
     not_in_config: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from ._layer import Common, Layer, only
 from ._translation import core_of, initializer
 
 
-class Normalization(Layer):
+class Standardization(Layer):
     """Base class: gamma begins with ones, beta with zeros, without penalties and constraints."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Normalization(Layer):
         return super().compute_shapes(shapes)
 
 
-class BatchNormalization(Normalization):
+class BatchNormalization(Standardization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, of the batch in training, of moving averages after it."""
 
     def __init__(
@@ -86,7 +86,7 @@ class BatchNormalization(Normalization):
         return [core.BatchNormalization(momentum=momentum, epsilon=epsilon, center=self.center, scale=self.scale)]
 
 
-class LayerNormalization(Normalization):
+class LayerNormalization(Standardization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each row."""
 
     def __init__(

@@ -23,6 +23,7 @@ from ._merging import (
     subtract,
 )
 from ._normalization import BatchNormalization, Dropout, GaussianNoise, LayerNormalization
+from ._preparation import Normalization
 from ._shapes import Core, Flatten, Identity, Input, InputLayer
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "LeakyReLU",
     "Maximum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "RandomContrast",
     "RandomFlip",
@@ -90,7 +92,7 @@ _REASONS = {
     _PREPARATION: """
         AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix
         Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram
-        MixUp Normalization Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+        MixUp Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomCrop RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue
         RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Resizing
         STFTSpectrogram Solarization StringLookup TextVectorization""",

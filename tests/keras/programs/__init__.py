@@ -23,6 +23,7 @@ PROGRAMS = [
     sequential.flowers_by_one_hot_classes,
     sequential.disease_as_a_number,
     sequential.digits_from_logits,
+    sequential.tumours_behind_an_adapted_normalization,
     sequential.wines_in_double_precision,
     functional.wide_and_deep,
     functional.residual_blocks_in_a_loop,
@@ -63,10 +64,6 @@ PROGRAMS = [
 
 # programs that Keras runs and minidl.keras does not, with the error that says so
 REFUSED = [
-    (
-        sequential.tumours_behind_an_adapted_normalization,
-        "Normalization is not in minidl.keras: prepare the data",
-    ),
     (autoencoders.sparse_codes_by_an_activity_penalty, "Dense: activity_regularizer is not in minidl"),
     (several_outputs.output_without_a_loss, "every output needs a loss; without one: embedding; give it one, and"),
 ]

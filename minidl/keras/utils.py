@@ -10,6 +10,7 @@ from ..errors import DataError, SettingError
 from ..seeding import set_random_seed
 from ._absent import absent
 from ._datasets import PyDataset
+from ._images import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
 from ._lookup import serialize as serialize_keras_object
 from ._pictures import model_to_dot, plot_model
 from ._registry import (
@@ -28,6 +29,7 @@ __all__ = [
     "CustomObjectScope",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "disable_interactive_logging",
@@ -35,13 +37,17 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "load_img",
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "plot_model",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
@@ -116,16 +122,15 @@ def is_keras_tensor(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
-_IMAGES, _DOWNLOAD = "it is for images", "minidl downloads nothing"
+_DOWNLOAD = "minidl downloads nothing"
 _FILES = "read the files yourself, and pass arrays or a PyDataset"
 __getattr__ = absent(
     __name__,
     {
-        **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), _IMAGES),
         **dict.fromkeys(("get_file",), _DOWNLOAD),
         **dict.fromkeys(
             (
-                *("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
+                *("audio_dataset_from_directory", "text_dataset_from_directory"),
                 "timeseries_dataset_from_array",
             ),
             _FILES,

@@ -179,8 +179,9 @@ class Objective:
 def _without_activation(network: Layer, loss: Loss) -> tuple[list[Layer], Loss, Layer | None]:
     """Leave out the output activations that belong to the loss: the other layers, the loss on logits, and they."""
     leaves = sequence(network)
-    if isinstance(network, Graph) and leaves == [network]:
-        return _open_outputs(network, loss)
+    if leaves and isinstance(leaves[-1], Graph):
+        body, opened, activation = _open_outputs(leaves[-1], loss)
+        return leaves[:-1] + body, opened, activation
     if leaves and _contains(loss, leaves[-1]):
         return leaves[:-1], loss.on_logits(), leaves[-1]
     return leaves, loss, None
@@ -194,6 +195,8 @@ def _contains(loss: Loss, layer: Layer) -> bool:
 def _open_outputs(graph: Graph, loss: Loss) -> tuple[list[Layer], Loss, Layer | None]:
     """The same for each output of a graph whose activation nothing else uses."""
     losses = loss.losses if isinstance(loss, OutputLosses) else (loss,)
+    if len(losses) != len(graph.output_names):  # outputs side by side, with one loss
+        return [graph], loss, None
     nodes = {node.name: node for node in graph.nodes}
     used = [source for node in graph.nodes for source in node.sources]
     outputs, activations, linked = list(graph.output_names), dict[str, tuple[Layer, str]](), list(losses)

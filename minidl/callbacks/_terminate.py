@@ -37,7 +37,9 @@ class TerminateOnNaN(Callback):
         if batch is None:
             return ""
         paths = {id(layer): path for path, layer in objective.network.walk()}
-        with record_passes((paths[id(layer)], layer) for layer in objective.layers.layers) as passes:
+        # a graph without its output activation is not in the network itself
+        layers = [(paths.get(id(layer), "the graph"), layer) for layer in objective.layers.layers]
+        with record_passes(layers) as passes:
             loss, _ = objective.data_gradient(batch)
         for one in passes:
             if not np.isfinite(one.y).all():

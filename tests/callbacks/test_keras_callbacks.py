@@ -25,7 +25,7 @@ from minidl.callbacks import (
     TerminateOnNaN,
 )
 from minidl.initializers import Zeros
-from minidl.layers import Dense, Layer, Parameter, ReLU, Sigmoid
+from minidl.layers import Add, Dense, Graph, Layer, Parameter, ReLU, Sigmoid
 from minidl.metrics import Scorer
 from minidl.optimizers import SGD, Adam
 from minidl.schedules import ExponentialDecay
@@ -313,6 +313,14 @@ def test_terminate_on_nan_finds_a_gradient_that_is_not_finite(part, words, capsy
     model = Sequential([Dense(3), Spoilt(part), Dense(1)])
     model.fit(X, Y, callbacks=TerminateOnNaN())
     assert capsys.readouterr().out.endswith(f"(now 0.01). {words}\n")
+
+
+def test_terminate_on_nan_names_a_graph_whose_activation_belongs_to_the_loss(capsys):
+    layers = {"t": (Spoilt("x"), "x"), "s": (Add(), "t", "x"), "o": (Dense(1), "s"), "y": (Sigmoid(), "o")}
+    model = Sequential([Dense(3), Graph("x", layers, "y")])
+    model.compile(loss="binary_crossentropy")
+    model.fit(X, Y > 0, callbacks=TerminateOnNaN())
+    assert "the first gradient that is not finite is the dL/dx that the graph returns." in capsys.readouterr().out
 
 
 def test_terminate_on_nan_says_where_only_the_loss_overflowed(capsys):

@@ -299,6 +299,28 @@ def test_paths_are_the_names():
     assert graph.children == {"left": graph.layers["left"][0], "y": graph.layers["y"][0]}
 
 
+def test_the_output_activation_of_a_graph_that_comes_last_belongs_to_the_loss():
+    block = {"d": (Dense(4), "x"), "s": (Add(), "d", "x"), "o": (Dense(1), "s"), "y": (Sigmoid(), "o")}
+    y = (X[:, :1] > 0).astype(float)
+    model = Sequential([Dense(4), Graph("x", block, "y")], seed=0, dtype="float64")
+    model.compile("sgd", "binary_crossentropy")
+    model.build((4,))
+    assert type(model.objective.activation) is Sigmoid
+    assert check_model(model, X, y).difference < 1e-12
+    model.params.theta[:] *= 1e4  # a sigmoid of 0 or 1 would have no gradient
+    model.backpropagate(X, y)
+    assert np.abs(model.params["graph/o/bias"].grad).max() > 1e-3
+    assert np.array_equal(model.predict(X), model.layer.forward(X))
+
+
+def test_a_chain_may_end_in_a_graph_of_several_outputs():
+    block = {"h": (Sigmoid(), "x"), "y": (Sigmoid(), "h")}
+    model = Sequential([Dense(4), Graph("x", block, ("h", "y"))], seed=0, dtype="float64")
+    model.compile("sgd", "binary_crossentropy")
+    assert check_model(model, X, np.ones((20, 8))).difference < 1e-12
+    assert model.objective.activation is None
+
+
 # ---- layers with several places
 
 

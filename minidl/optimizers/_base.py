@@ -22,7 +22,7 @@ class Optimizer(Validated):
 
     With settings it is a dataclass of them, the learning rate first.
 
-    learning_rate  above 0, or a schedule; it may be set to another value at any time
+    learning_rate  at least 0, or a schedule; it may be set to another value at any time
     rate           the learning rate of the current step
     takes_steps    False if the optimizer runs the whole training itself, without `update`
     message        the reason why a training ended that the optimizer ran itself, else ""
@@ -46,7 +46,7 @@ class Optimizer(Validated):
             message = f"learning_rate must be a number or a Schedule object, got {self.learning_rate!r}"
             raise SettingError(f"{type(self).__name__}: {message}{hint(self.learning_rate, Schedule)}")
         if not isinstance(self.learning_rate, Schedule):
-            self.learning_rate = check_real(type(self).__name__, "learning_rate", self.learning_rate, "(0, inf)")
+            self.learning_rate = check_real(type(self).__name__, "learning_rate", self.learning_rate, "[0, inf)")
 
     @property
     def built(self) -> bool:

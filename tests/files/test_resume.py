@@ -273,3 +273,15 @@ def test_a_training_with_a_wrapped_optimizer_and_a_schedule_resumes(tmp_path):
     straight.fit(X, Y, epochs=4)
     second.fit(X, Y, epochs=4, callbacks=BackupAndRestore(tmp_path))
     assert np.array_equal(second.params.theta, straight.params.theta)
+
+
+def test_a_model_whose_learning_rate_became_zero_is_loaded(tmp_path):
+    model = Sequential([Dense(1)], seed=0)
+    model.compile(SGD(0.1, momentum=0.9), "mse")
+    model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.0)])
+    before = model.params.theta.copy()
+    model.save(tmp_path / "m.h5")
+    read = load_model(tmp_path / "m.h5")
+    assert read.optimizer.learning_rate == 0
+    read.fit(X, Y, verbose=0)
+    assert np.array_equal(read.params.theta, before)

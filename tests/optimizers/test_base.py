@@ -158,7 +158,7 @@ def test_settings_that_are_easily_confused_are_keyword_only(make):
         (AdamW, "weight_decay", -1.0),
         (Adagrad, "initial_accumulator_value", -1),
         (Adagrad, "epsilon", 0.0),
-        (Nadam, "learning_rate", 0.0),
+        (Nadam, "learning_rate", -1e-3),
         (LBFGS, "memory", 0),
         (LBFGS, "tolerance", -1.0),
         (LBFGS, "max_evaluations", 0),

@@ -58,7 +58,7 @@ def validation(model: Any, given: Any) -> Any:
 def outputs(model: Any, given: Any) -> Any:
     """Return the core's outputs in the form in which the model was given its own: one, a list or a dict."""
     if len(model.outputs) == 1:
-        return given
+        return {model.output_names[0]: given} if model.has_named_outputs else given
     named = given if isinstance(given, dict) else dict(zip(model.output_names, given, strict=True))
     return named if model.has_named_outputs else [named[name] for name in model.output_names]
 

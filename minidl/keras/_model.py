@@ -109,8 +109,8 @@ class Model(Operation):
 
     @property
     def output(self) -> Any:
-        """The symbolic output, or their list."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+        """The symbolic output, or all in the form in which the model was given them: a list, a tuple or a dict."""
+        return self.formed(self.outputs[0] if len(self.outputs) == 1 else self.outputs)
 
     @property
     def input_names(self) -> list[str]:

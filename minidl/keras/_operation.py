@@ -135,9 +135,11 @@ class Operation:
 
     @property
     def output_shape(self) -> Any:
-        """(None, ...) of its output, or a list."""
+        """(None, ...) of its output, or a list; of outputs by name the list in the order of the names."""
         given = self.output
-        return [x.shape for x in given] if isinstance(given, list) else given.shape
+        if isinstance(given, dict):
+            return [given[name].shape for name in sorted(given)]
+        return [x.shape for x in given] if isinstance(given, list | tuple) else given.shape
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output, (None, ...), for that of the input, or for a list of them."""

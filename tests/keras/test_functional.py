@@ -149,3 +149,23 @@ def test_a_fixed_number_of_rows_is_part_of_the_shapes_as_on_keras():
 
     theirs, ours = both(program)
     assert ours == theirs
+
+
+def outputs_by_name(keras, weights):
+    x = keras.Input((4,))
+    parts = {"b": keras.layers.Dense(2, name="first")(x), "a": keras.layers.Dense(1, name="second")(x)}
+    inner = keras.Model(x, parts, name="inner")
+    one = keras.Model(x, {"only": parts["a"]})
+    weights(inner)
+    z = keras.Input((4,))
+    made, single = inner(z), one(z)
+    outer = keras.Model(z, keras.layers.Concatenate()([made["a"], made["b"], single["only"]]))
+    forms = [sorted(inner.output), sorted(made), list(one.output), inner.output_shape, [y.shape for y in inner.outputs]]
+    eager = {name: keras.ops.convert_to_numpy(inner(X)[name]) for name in ("a", "b")}
+    read = keras.models.model_from_json(inner.to_json())
+    predictions = inner.predict(X, verbose=0), one.predict(X, verbose=0), outer.predict(X, verbose=0)
+    return forms, eager, sorted(read.output), predictions[1:], [predictions[0][name] for name in ("a", "b")]
+
+
+def test_outputs_by_name_are_dicts_as_on_keras():
+    assert_same(*both(outputs_by_name))

@@ -102,30 +102,6 @@ class Lambda(Layer):
     not_in_config = ("function", "output_shape")
 
 
-class Reshape(Layer):
-    """Each row gets the shape; one of its numbers may be -1."""
-
-    def __init__(self, target_shape: Any, **common: Unpack[Common]) -> None:
-        self.target_shape = tuple(target_shape)
-        super().__init__(**common)
-
-    def make(self) -> Iterable[core.Layer]:
-        target = self.target_shape
-        return [FunctionLayer(lambda x: np.reshape(x, (len(x), *target)))]
-
-
-class Rescaling(Layer):
-    """y = scale x + offset."""
-
-    def __init__(self, scale: float, offset: float = 0.0, **common: Unpack[Common]) -> None:
-        self.scale, self.offset = scale, offset
-        super().__init__(**common)
-
-    def make(self) -> Iterable[core.Layer]:
-        scale, offset = self.scale, self.offset
-        return [FunctionLayer(lambda x: scale * x + offset)]
-
-
 # of two tensors of one shape: layers that files hold
 MERGING: dict[Any, type[Layer]] = {np.add: Add, np.subtract: Subtract, np.multiply: Multiply}
 

@@ -213,3 +213,11 @@ def only(who: str, name: str, value: Any, *allowed: Any) -> None:
     """Raise SettingError if the value of an argument is not the one that minidl computes."""
     if value not in allowed:
         raise SettingError(f"{who}: minidl has only {name}={allowed[0]!r}, got {value!r}")
+
+
+def channels_last(who: str, data_format: Any) -> str:
+    """Return "channels_last", the data format of None too. Raise SettingError for another one."""
+    if data_format not in (None, "channels_last"):
+        remedy = "move the channels: np.moveaxis(x, 1, -1), and leave data_format out"
+        raise SettingError(f"{who}: minidl has the channels last, got data_format={data_format!r}; {remedy}")
+    return "channels_last"

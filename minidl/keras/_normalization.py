@@ -6,17 +6,16 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from .. import layers as core
-from ..initializers import Ones, Zeros
-from ._layer import Common, Layer, only
+from . import constraints, regularizers
+from ._layer import Common, Layer, channels_last, only
 from ._translation import core_of, initializer
 
 
 class Standardization(Layer):
-    """Base class: gamma begins with ones, beta with zeros, without penalties and constraints."""
+    """Base class: what gamma and beta begin with, and their penalties and constraints."""
 
     def __init__(
         self,
-        axis: Any,
         beta_initializer: Any,
         gamma_initializer: Any,
         beta_regularizer: Any,
@@ -25,25 +24,20 @@ class Standardization(Layer):
         gamma_constraint: Any,
         **common: Unpack[Common],
     ) -> None:
-        who = type(self).__name__
-        self.axis = axis
         self.beta_initializer, self.gamma_initializer = initializer(beta_initializer), initializer(gamma_initializer)
-        only(who, "beta_initializer", core_of(self.beta_initializer), Zeros())
-        only(who, "gamma_initializer", core_of(self.gamma_initializer), Ones())
-        self.beta_regularizer, self.gamma_regularizer = beta_regularizer, gamma_regularizer
-        self.beta_constraint, self.gamma_constraint = beta_constraint, gamma_constraint
-        for name in ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"):
-            only(who, name, getattr(self, name), None)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         super().__init__(**common)
 
-    def check_axis(self, row_shape: tuple[int, ...]) -> None:
-        """Raise SettingError for an axis that is not the last one."""
-        last = len(row_shape)
-        only(type(self).__name__, "axis", self.axis, -1, [-1], (-1,), last, [last], (last,))
-
-    def compute_shapes(self, shapes: Any) -> Any:
-        self.check_axis(shapes[0][1:])
-        return super().compute_shapes(shapes)
+    def _core_settings(self, *names: str) -> dict[str, Any]:
+        """Return the settings of the core's layer: those that all have, and these."""
+        kinds = ("initializer", "regularizer", "constraint")
+        of_weights = [f"{weight}_{kind}" for weight in ("beta", "gamma") for kind in kinds]
+        return {
+            name: core_of(getattr(self, name)) for name in ("axis", "epsilon", "center", "scale", *of_weights, *names)
+        }
 
 
 class BatchNormalization(Standardization):
@@ -64,26 +58,24 @@ class BatchNormalization(Standardization):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
-        synchronized: bool = False,
         renorm: bool = False,
         renorm_clipping: Any = None,
         renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **common: Unpack[Common],
     ) -> None:
-        self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
+        self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
         self.moving_mean_initializer = initializer(moving_mean_initializer)
         self.moving_variance_initializer = initializer(moving_variance_initializer)
-        only("BatchNormalization", "moving_mean_initializer", core_of(self.moving_mean_initializer), Zeros())
-        only("BatchNormalization", "moving_variance_initializer", core_of(self.moving_variance_initializer), Ones())
         self.synchronized, self.renorm, self.renorm_clipping = synchronized, renorm, renorm_clipping
         self.renorm_momentum = renorm_momentum
         only("BatchNormalization", "renorm", renorm, False)
         starts, penalties = (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer)
-        super().__init__(axis, *starts, *penalties, beta_constraint, gamma_constraint, **common)
+        super().__init__(*starts, *penalties, beta_constraint, gamma_constraint, **common)
 
     def make(self) -> Iterable[core.Layer]:
-        momentum, epsilon = self.momentum, self.epsilon
-        return [core.BatchNormalization(momentum=momentum, epsilon=epsilon, center=self.center, scale=self.scale)]
+        names = ("momentum", "moving_mean_initializer", "moving_variance_initializer")
+        return [core.BatchNormalization(**self._core_settings(*names))]
 
 
 class LayerNormalization(Standardization):
@@ -106,12 +98,38 @@ class LayerNormalization(Standardization):
     ) -> None:
         only("LayerNormalization", "rms_scaling", rms_scaling, False)
         self.rms_scaling = rms_scaling
-        self.epsilon, self.center, self.scale = epsilon, center, scale
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
         starts, penalties = (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer)
-        super().__init__(axis, *starts, *penalties, beta_constraint, gamma_constraint, **common)
+        super().__init__(*starts, *penalties, beta_constraint, gamma_constraint, **common)
 
     def make(self) -> Iterable[core.Layer]:
-        return [core.LayerNormalization(epsilon=self.epsilon, center=self.center, scale=self.scale)]
+        return [core.LayerNormalization(**self._core_settings())]
+
+
+class GroupNormalization(Standardization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of groups of channels."""
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **common: Unpack[Common],
+    ) -> None:
+        self.groups, self.axis, self.epsilon, self.center, self.scale = groups, axis, epsilon, center, scale
+        starts, penalties = (beta_initializer, gamma_initializer), (beta_regularizer, gamma_regularizer)
+        super().__init__(*starts, *penalties, beta_constraint, gamma_constraint, **common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.GroupNormalization(**self._core_settings("groups"))]
 
 
 class Dropout(Layer):
@@ -135,3 +153,36 @@ class GaussianNoise(Layer):
 
     def make(self) -> Iterable[core.Layer]:
         return [core.GaussianNoise(self.stddev)]
+
+
+class SpatialDropout(Layer):
+    """Base class: Keras's layers take no argument trainable, so configs hold none."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
+
+class SpatialDropout1D(SpatialDropout):
+    """Dropout of whole features of sequences."""
+
+    def __init__(self, rate: float, seed: Any = None, **common: Unpack[Common]) -> None:
+        self.rate, self.seed = rate, seed
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.SpatialDropout1D(self.rate)]
+
+
+class SpatialDropout2D(SpatialDropout):
+    """Dropout of whole channels of images."""
+
+    def __init__(self, rate: float, data_format: Any = None, seed: Any = None, **common: Unpack[Common]) -> None:
+        self.rate, self.seed = rate, seed
+        self.data_format = channels_last("SpatialDropout2D", data_format)
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.SpatialDropout2D(self.rate)]

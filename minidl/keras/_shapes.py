@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from .. import layers as core
 from ..errors import SettingError
 from . import _names
-from ._layer import Common, Layer, only
+from ._layer import Common, Layer, channels_last, only
 from ._tensors import KerasTensor, Node
 
 
@@ -83,8 +83,7 @@ class Flatten(Layer):
     """Each row becomes a vector."""
 
     def __init__(self, data_format: Any = None, **common: Unpack[Common]) -> None:
-        self.data_format = data_format
-        only("Flatten", "data_format", data_format, None, "channels_last")
+        self.data_format = channels_last("Flatten", data_format)
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:

@@ -9,6 +9,12 @@ from minidl.errors import NotBuiltError, SettingError, ShapeError
 from minidl.keras import layers
 from tests.keras.peer import NUMBERS, QUIET, X, assert_same, both, peer
 
+
+def adapted(layer):
+    layer.adapt(X)
+    return layer
+
+
 LAYERS = {
     "dense": lambda k: k.layers.Dense(3, "relu", bias_initializer="ones", kernel_initializer="he_normal"),
     "no bias": lambda k: k.layers.Dense(3, use_bias=False, activation=k.activations.tanh),
@@ -28,6 +34,24 @@ LAYERS = {
     "identity": lambda k: k.layers.Identity(),
     "reshape": lambda k: k.layers.Reshape((2, -1)),
     "rescaling": lambda k: k.layers.Rescaling(0.5, offset=1.0),
+    "batch with all": lambda k: k.layers.BatchNormalization(
+        1,
+        beta_initializer="ones",
+        gamma_initializer=k.initializers.Constant(2.0),
+        moving_mean_initializer="ones",
+        moving_variance_initializer=k.initializers.Constant(3.0),
+        beta_regularizer="l2",
+        gamma_regularizer=k.regularizers.L1(0.1),
+        gamma_constraint="non_neg",
+    ),
+    "layer with penalty": lambda k: k.layers.LayerNormalization(
+        [1], gamma_regularizer="l2", beta_constraint="max_norm"
+    ),
+    "groups": lambda k: k.layers.GroupNormalization(2, epsilon=1e-2, beta_initializer="ones"),
+    "normalization": lambda k: adapted(k.layers.Normalization()),
+    "normalization back": lambda k: k.layers.Normalization(mean=2.0, variance=3.0, invert=True),
+    "rescaling of channels": lambda k: k.layers.Rescaling([0.5, 1, 2, 3], offset=1.0),
+    "repeat": lambda k: k.layers.RepeatVector(3),
     "lambda": lambda k: k.layers.Lambda(lambda x: k.ops.square(x) + k.ops.exp(-x)),
 }
 ACTIVATIONS = [
@@ -235,8 +259,8 @@ def test_the_seed_of_the_script_decides_on_the_weights():
         (lambda: layers.Dense(3, dtype="float16"), "dtype must be float32 or float64"),
         (lambda: layers.Dense(3, name=4), "name must be a string"),
         (lambda: layers.Dropout(0.5, noise_shape=(1, 2)), "minidl has only noise_shape=None"),
-        (lambda: layers.BatchNormalization(gamma_initializer="zeros"), "minidl has only gamma_initializer=Ones"),
-        (lambda: layers.BatchNormalization(axis=2)(keras.Input((4,))), "minidl has only axis=-1"),
+        (lambda: layers.BatchNormalization(renorm=True), "minidl has only renorm=False"),
+        (lambda: layers.BatchNormalization(axis=2)(keras.Input((4,))), "axis=2 does not fit rows of shape"),
         (lambda: layers.Softmax(axis=0), "axis 0 holds the rows"),
         (lambda: keras.Input(4), r"shape must be a tuple such as \(4,\)"),
         (lambda: keras.Input(), "give the shape of a row"),

@@ -25,7 +25,17 @@ from ._variables import as_tensor
 Made = list[core.Layer]
 
 
-class Activation(Layer):
+class OfAnyRank(Layer):
+    """Base class of layers that also take a vector or a number, where no model is in between."""
+
+    def on_arrays(self, inputs: Any, training: bool) -> Any:
+        x = np.asarray(inputs)
+        if x.ndim > 1:
+            return super().on_arrays(inputs, training)
+        return super().on_arrays(x.reshape(1, -1), training).reshape(x.shape)
+
+
+class Activation(OfAnyRank):
     """The layer of a function: its name, `keras.activations.relu`, or a layer."""
 
     def __init__(self, activation: Any, **common: Unpack[Common]) -> None:
@@ -36,7 +46,7 @@ class Activation(Layer):
         return made_of(self.activation)
 
 
-class ReLU(Layer):
+class ReLU(OfAnyRank):
     """y = x if x > 0, else negative_slope x."""
 
     def __init__(
@@ -49,7 +59,7 @@ class ReLU(Layer):
         return rectified("ReLU", self.negative_slope, self.max_value, self.threshold)
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(OfAnyRank):
     """y = x if x > 0, else negative_slope x. `alpha` is Keras 2's name of the slope."""
 
     def __init__(self, negative_slope: float = 0.3, alpha: float | None = None, **common: Unpack[Common]) -> None:
@@ -66,7 +76,7 @@ class LeakyReLU(Layer):
         return self.negative_slope
 
 
-class ELU(Layer):
+class ELU(OfAnyRank):
     """y = x if x > 0, else alpha (exp(x) - 1)."""
 
     def __init__(self, alpha: float = 1.0, **common: Unpack[Common]) -> None:
@@ -99,7 +109,7 @@ class PReLU(Layer):
         return [core.PReLU(alpha_initializer=start, alpha_regularizer=penalty, shared_axes=self.shared_axes)]
 
 
-class Softmax(Layer):
+class Softmax(OfAnyRank):
     """y_j = exp(x_j) / sum_k exp(x_k), along an axis or several."""
 
     def __init__(self, axis: Any = -1, **common: Unpack[Common]) -> None:

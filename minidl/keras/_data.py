@@ -15,6 +15,7 @@ OWN_FIGURES = ("data_loss", "penalty")
 
 def inputs(model: Any, x: Any) -> Any:
     """Return x without the list or dict around a single input. One number per row becomes one column."""
+    x = model.by_input(x) if isinstance(x, dict) else x
     if len(model.inputs) > 1:
         return x
     if isinstance(x, dict) and set(x) == set(model.input_names):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -41,6 +41,7 @@ class Model(Operation):
             raise SettingError(f"{type(self).__name__} takes inputs and outputs; {WRITE_A_MODEL}")
         super().__init__(name)
         self._form = outputs
+        self.keys = sorted(inputs) if isinstance(inputs, dict) else []
         self._connect(as_tensors("Model: inputs", inputs), as_tensors("Model: outputs", outputs))
         if not trainable:
             self.trainable = False
@@ -145,8 +146,17 @@ class Model(Operation):
 
     def ordered(self, inputs: Any) -> Any:
         if isinstance(inputs, dict):
-            return [inputs[name] for name in self.input_names]
+            named = self.by_input(inputs)
+            return [named[name] for name in self.input_names]
         return inputs
+
+    keys: Sequence[str] = ()  # of the dict of inputs that the model was made of
+
+    def by_input(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return values by the keys of the dict of inputs as values by the names of the inputs."""
+        if not self.keys or not set(self.keys) <= set(given):
+            return given
+        return {name: given[key] for name, key in zip(self.input_names, self.keys, strict=True)}
 
     def names_of_outputs(self, count: int) -> list[str]:
         return self.output_names if count > 1 else [self.name]

@@ -88,8 +88,12 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights for an input of shape (None, ...)."""
-        if not self.inputs and input_shape is not None:
+        if input_shape is None:
+            return
+        if not self.inputs:
             self._begin_late(tuple(input_shape))
+        elif tuple(input_shape)[1:] != self.inputs[0].shape[1:]:
+            raise SettingError(f"build: {self.name} takes {self.inputs[0].shape}, got {tuple(input_shape)}")
 
     def _begin_late(self, shape: Shape) -> None:
         self.inputs = [InputLayer(batch_shape=shape).nodes[0].outputs[0]]

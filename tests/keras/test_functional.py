@@ -169,3 +169,17 @@ def outputs_by_name(keras, weights):
 
 def test_outputs_by_name_are_dicts_as_on_keras():
     assert_same(*both(outputs_by_name))
+
+
+@pytest.mark.peers
+def test_inputs_are_given_by_the_keys_of_the_model_or_by_their_names_as_on_keras():
+    def program(keras, weights):
+        a, b = keras.Input((4,), name="first"), keras.Input((4,), name="second")
+        model = keras.Model({"x": a, "w": b}, keras.layers.Dense(2)(keras.layers.subtract([a, b])))
+        weights(model)
+        model.compile("sgd", "mse")
+        history = model.fit({"x": X, "w": X * X}, NUMBERS, epochs=2, **QUIET).history
+        by_key = model.predict({"x": X[:3], "w": X[3:6]}, verbose=0)
+        return history, by_key, keras.ops.convert_to_numpy(model({"x": X[:3], "w": X[3:6]}))
+
+    assert_same(*both(program))

@@ -372,3 +372,25 @@ def test_a_weight_knows_its_constraint_and_regularizer():
 def test_arguments_that_contradict_each_other_are_refused(make, message):
     with pytest.raises(SettingError, match=message):
         make()
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("kind", ["ReLU", "LeakyReLU", "ELU", "Softmax"])
+def test_a_layer_of_an_activation_takes_a_vector_as_on_keras(kind):
+    x = np.array([-3.0, -1.0, 0.0, 2.0], "float32")
+    wanted = getattr(peer().layers, kind)()(x).numpy()
+    np.testing.assert_allclose(getattr(layers, kind)()(x), wanted, rtol=1e-6)
+    assert getattr(layers, kind)()(x).shape == (4,)
+
+
+@pytest.mark.parametrize("shape", [(-1, -1), (2, -3)])
+def test_a_shape_has_at_most_one_unknown_size(shape):
+    with pytest.raises(SettingError, match="Reshape: .*target_shape"):
+        layers.Reshape(shape)
+
+
+def test_a_built_sequential_is_not_built_for_another_shape():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+    model.build((None, 4))
+    with pytest.raises(SettingError, match=r"build: \w+ takes .None, 4., got .3, 5."):
+        model.build((3, 5))

@@ -1,7 +1,8 @@
 """Compare minidl's speed with that of installed libraries: python -m tests.benchmarks [a c d ...] [--rounds 7]
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
-h new process to trained model, i memory, j scaling, k threads. g, the gradient check, is in tests.benchmarks.gradcheck.
+h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
+network: a step, an epoch of 60,000 images, memory. g, the gradient check, is in tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
@@ -10,7 +11,7 @@ import argparse
 import os
 import platform
 
-from tests.benchmarks import fresh, memory, predicting, scaling, threads
+from tests.benchmarks import convolution, fresh, image_memory, images, memory, predicting, scaling, threads
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, table
 
@@ -24,7 +25,17 @@ TRAINING = {
     ],
     "e": [Workload("(e) 100-50-1, batch 64, 100,000 rows", (100, 50, 1), 100_000, 64, 1563)],
 }
-OTHERS = {"f": predicting.main, "h": fresh.main, "i": memory.main, "j": scaling.main, "k": threads.main}
+OTHERS = {
+    "f": predicting.main,
+    "h": fresh.main,
+    "i": memory.main,
+    "j": scaling.main,
+    "k": threads.main,
+    "l": convolution.main,
+    "m": images.steps,
+    "n": images.epoch,
+    "o": image_memory.main,
+}
 
 
 def main() -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from heapq import nlargest
 
 import numpy as np
 
@@ -106,29 +109,50 @@ def _checked_type(file: HDF5Reader, path: str, weight: StoredWeight, dtypes: tup
 
 def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:
     """Build a model with parameters 0. Raises ModelFileError if its weights do not fit in a file of `size` bytes."""
-    _check_size(model.layer, row_shape, size)
+    check_size(model.layer, row_shape, size)
     model.allocate(row_shape)
 
 
-def _check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+def check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Return the shape of the outputs. Raises ModelFileError if the weights do not fit in a file of `size` bytes."""
     # layer by layer, since what `build` allocates for a layer grows with the width of the one before
     if isinstance(layer, Chain):
         for inner in layer.layers:
-            shape = _check_size(inner, shape, size)
+            shape = check_size(inner, shape, size)
     else:
-        if layer.state_names and _largest_state(layer, shape) > size:
-            name = type(layer).__name__
-            raise ModelFileError(f"{name} on rows of shape {shape} has more weights than the file has bytes")
-        shape = layer.build(shape)
+        with _bounded_states(layer, size):
+            shape = layer.build(shape)
     if sum(parameter.size for parameter in layer.named_parameters().values()) > size:
         raise ModelFileError(f"{type(layer).__name__} has more weights than the file has bytes")
     return shape
 
 
+@contextmanager
+def _bounded_states(layer: Layer, size: int) -> Iterator[None]:
+    """Let `build` of each layer with state, at any depth, raise ModelFileError before it allocates too much."""
+    # parameters get memory later, state gets it in `build`, and only a container knows the shapes inside it
+    stateful = [inner for _, inner in layer.walk() if inner.state_names]
+    for inner in stateful:
+        vars(inner)["build"] = partial(_build_bounded, inner, size)
+    try:
+        yield
+    finally:
+        for inner in stateful:
+            vars(inner).pop("build", None)
+
+
+def _build_bounded(layer: Layer, size: int, row_shape: tuple[int, ...]) -> tuple[int, ...]:
+    if _largest_state(layer, row_shape) > size:
+        name = type(layer).__name__
+        raise ModelFileError(f"{name} on rows of shape {row_shape} has more weights than the file has bytes")
+    return type(layer).build(layer, row_shape)
+
+
 def _largest_state(layer: Layer, row_shape: tuple[int, ...]) -> int:
-    """Return the most numbers that an array of the layer's state can have: along one axis, or along all of them."""
-    along_one = isinstance(getattr(layer, "axis", None), int)
-    return max(row_shape, default=1) if along_one else math.prod(row_shape)
+    """Return the most numbers that an array of state can have: along the axes of its setting `axis`, or along all."""
+    axes = getattr(layer, "axis", row_shape)
+    count = 0 if axes is None else 1 if isinstance(axes, int) else len(axes)
+    return math.prod(nlargest(count, row_shape))
 
 
 def check_names(model_name: str, layer: Layer) -> None:

@@ -25,13 +25,14 @@ from ..metrics import Metric
 from ..model import Model
 from ..optimizers import Optimizer
 from ..parameters import Penalty
+from ..ports import Ports
 from ..seeding import Streams
 from ..sequential import Sequential
 from ..trainer import TrainingState
 from . import _strict_json
 from ._hdf5_reader import HDF5Reader, open_hdf5, to_hdf5
 from ._json_codec import Customs, Decoder, Encoder, Json
-from ._keras_layout import allocate, check_names, finite_arrays, read_weights, weights_by_path
+from ._keras_layout import allocate, check_names, check_size, finite_arrays, read_weights, weights_by_path
 from ._untrusted import abbreviate, describe_error
 
 MAGIC = b"\x93minidl\n"
@@ -172,7 +173,7 @@ def _read_model(file: HDF5Reader, customs: Customs) -> Model:
     decoder = Decoder(customs, lambda number, dtype, shape: file.array(f"/minidl/arrays/{number}", (dtype,), shape))
     config = _read_json(file, "/minidl/config", CONFIG_BYTES, _CONFIG_KEYS, {"frozen"})
     state = _read_json(file, "/minidl/state", STATE_BYTES, _STATE_KEYS, {"training_rows"})
-    model = _unbuilt_model(config, decoder)
+    model = _unbuilt_model(config, decoder, file.size)
     paths = {"/minidl/config", "/minidl/state"}
     if config["input_shape"] is not None:
         allocate(model, _row_shape(config["input_shape"], file.size), file.size)
@@ -215,12 +216,14 @@ def _row_shape(given: Json, largest: int) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _unbuilt_model(config: dict[str, Json], decoder: Decoder) -> Model:
-    """Make the model, compiled if it was, without its weights."""
+def _unbuilt_model(config: dict[str, Json], decoder: Decoder, size: int) -> Model:
+    """Make the model, compiled if it was, without its weights. Those of a file of `size` bytes must fit in it."""
     kind, layer = config["model"], decoder.decode_as(Layer, config["layer"])
     if kind not in list(MODELS):
         raise ModelFileError(f"it holds a {abbreviate(kind)}, wanted {' or '.join(MODELS)}")
     check_names(config["name"], layer)
+    if (row_shape := Ports.of(layer).row_shape) is not None:  # a model of several inputs builds itself
+        check_size(layer, row_shape, size)
     content: Any = layer.layers if kind == "Sequential" and type(layer) is Chain else layer
     model = MODELS[kind](content, seed=config["seed"], dtype=config["dtype"], name=config["name"])
     if config["compile"] is not None:

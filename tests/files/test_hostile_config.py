@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from minidl import Sequential, load_model
-from minidl.layers import BatchNormalization
+from minidl import Model, Sequential, load_model
+from minidl.layers import Add, BatchNormalization, Dense, Flatten, Graph, Normalization, Residual
 from tests.helpers.hostile_files import CONFIG, STATE, assert_rejected, forged, replaced
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the files need links and FIFOs")
@@ -252,13 +252,48 @@ def test_a_configuration_that_minidl_would_not_write_is_rejected(good, tmp_path,
     assert_rejected(tmp_path / "m.h5", MESSAGES.get(case, ""))
 
 
-def test_a_state_larger_than_the_file_is_rejected_before_it_is_allocated(tmp_path):
+LARGE_STATES = {
+    "along two axes": (Sequential([Normalization(axis=(1, 2))]), "Normalization on rows of shape .3000, 3000."),
+    "of a later layer": (
+        Sequential([Flatten(), BatchNormalization()]),
+        "BatchNormalization on rows of shape .9000000,.",
+    ),
+    "in a container": (
+        Sequential([Flatten(), Residual(BatchNormalization())]),
+        "BatchNormalization on rows of shape .9000000,.",
+    ),
+    "in a graph": (
+        Model(Graph("x", {"f": (Flatten(), "x"), "y": (BatchNormalization(), "f")}, "y")),
+        "BatchNormalization on rows of shape .9000000,.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), LARGE_STATES.values(), ids=LARGE_STATES)
+def test_a_state_larger_than_the_file_is_rejected_before_it_is_allocated(tmp_path, model, message):
     path = tmp_path / "m.h5"
-    model = Sequential([BatchNormalization()])
-    model.build((2,))
+    model.build((2, 2))
     model.save(path)
     forged(path, path.read_bytes(), top(input_shape=[3000, 3000]))
-    assert_rejected(path, "BatchNormalization on rows of shape .3000, 3000. has more weights than the file has bytes")
+    assert_rejected(path, f"{message} has more weights than the file has bytes")
+
+
+@pytest.mark.parametrize("inner", [Dense(2), BatchNormalization()], ids=["parameters", "state"])
+def test_weights_for_several_inputs_larger_than_the_file_are_rejected_before_they_are_allocated(tmp_path, inner):
+    path = tmp_path / "m.h5"
+    model = Model(Graph({"a": (2,), "b": (2,)}, {"h": (inner, "a"), "y": (Add(), "h", "b")}, "y"))
+    model.save(path)
+    wide = json_changed(lambda config: config["layer"]["inputs"]["dict"][0].__setitem__(1, {"tuple": [9_000_000]}))
+    forged(path, path.read_bytes(), wide)
+    assert_rejected(path, "has more weights than the file has bytes")
+
+
+def test_a_small_state_of_large_rows_is_loaded(tmp_path):
+    model = Sequential([Normalization(axis=None), BatchNormalization(axis=1)])
+    model.build((2, 200, 200))  # 80,000 numbers in a row, a file of fewer bytes
+    model.save(tmp_path / "m.h5")
+    assert (tmp_path / "m.h5").stat().st_size < 80_000
+    assert load_model(tmp_path / "m.h5").count_params() == model.count_params()
 
 
 def test_another_numpy_version_gives_a_warning(good, tmp_path):

@@ -22,7 +22,7 @@ FAMILIES = {
     "optimizers": Optimizer,
     "schedules": Schedule,
 }
-INTERNAL = {"EvaluationBar"}  # evaluate and predict make it for themselves
+INTERNAL = {"EvaluationBar", "EvaluationLine"}  # evaluate and predict make them for themselves
 
 
 def written(package, base):

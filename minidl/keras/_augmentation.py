@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from .. import layers as core
-from ._layer import Common, Layer, only
+from ._layer import Common, Layer, channels_last
 
 
 class Augmentation(Layer):
     """Base class: images are (height, width, channels)."""
 
     def __init__(self, seed: Any, data_format: Any, **common: Unpack[Common]) -> None:
-        self.seed, self.data_format = seed, data_format
-        only(type(self).__name__, "data_format", data_format, None, "channels_last")
+        self.seed, self.data_format = seed, channels_last(type(self).__name__, data_format)
         super().__init__(**common)
 
 

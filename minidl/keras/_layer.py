@@ -169,7 +169,17 @@ class Layer(Operation):
 
 
 UNUSED = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # False: the layer has no such weight
-WEIGHT_NAMES = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha")
+WEIGHT_NAMES = (
+    "kernel",
+    "depthwise_kernel",
+    "pointwise_kernel",
+    "bias",
+    "gamma",
+    "beta",
+    "moving_mean",
+    "moving_variance",
+    "alpha",
+)
 
 
 def settings_of(kind: type[Layer]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from ._absent import absent
 from ._activations import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from ._augmentation import RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from ._convolution import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from ._dense import Dense
 from ._functions import Lambda
 from ._layer import Layer
@@ -31,6 +32,16 @@ from ._normalization import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from ._pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from ._preparation import Normalization, Rescaling
 from ._reshaping import (
     Cropping1D,
@@ -45,21 +56,54 @@ from ._reshaping import (
 )
 from ._shapes import Core, Flatten, Identity, Input, InputLayer
 
+# Keras's other names
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution2D = SeparableConv2D
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+
 __all__ = [
     "ELU",
     "Activation",
     "Add",
     "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution2DTranspose",
     "Core",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "Flatten",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "GroupNormalization",
     "Identity",
     "Input",
@@ -68,6 +112,10 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "Maximum",
     "Multiply",
     "Normalization",
@@ -82,6 +130,8 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv2D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -99,21 +149,15 @@ __all__ = [
     "subtract",
 ]
 
-_IMAGES = "minidl has no layers for images yet"
+_VOLUMES = "minidl has no layers for volumes"
 _SEQUENCES = "minidl has no layers for sequences yet"
 _PREPARATION = "prepare the data before, with NumPy, pandas or scikit-learn"
 
 _REASONS = {
-    _IMAGES: """
-        AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
-        AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D
-        AvgPool2D AvgPool3D Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
-        Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose
-        Cropping3D DepthwiseConv1D DepthwiseConv2D GlobalAveragePooling1D GlobalAveragePooling2D
-        GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D
-        GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D
-        MaxPooling1D MaxPooling2D MaxPooling3D SeparableConv1D SeparableConv2D SeparableConvolution1D
-        SeparableConvolution2D SpatialDropout3D UpSampling3D ZeroPadding3D""",
+    _VOLUMES: """
+        AdaptiveAveragePooling3D AdaptiveMaxPooling3D AveragePooling3D AvgPool3D Conv3D Conv3DTranspose
+        Convolution3D Convolution3DTranspose Cropping3D GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
+        GlobalMaxPooling3D MaxPool3D MaxPooling3D SpatialDropout3D UpSampling3D ZeroPadding3D""",
     _SEQUENCES: """
         AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Embedding GRU GRUCell
         GroupQueryAttention LSTM LSTMCell Masking MultiHeadAttention RNN ReversibleEmbedding SimpleRNN
@@ -128,6 +172,8 @@ _REASONS = {
     "minidl computes without them": "FlaxLayer InputSpec JaxLayer TFSMLayer TorchModuleWrapper Wrapper",
     "penalties apply to weights": "ActivityRegularization",
     "minidl has no such layer": """
+        AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
+        Conv1DTranspose Convolution1DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
         AlphaDropout EinsumDense GaussianDropout Minimum RMSNormalization SpectralNormalization
         UnitNormalization minimum deserialize serialize""",
 }

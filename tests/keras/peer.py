@@ -1,5 +1,7 @@
 """Run one program on Keras and on minidl.keras, from the same weights."""
 
+import contextlib
+import io
 import warnings
 
 import numpy as np
@@ -62,3 +64,11 @@ def assert_same(theirs, ours, tolerance=2e-3):
         theirs, ours = np.asarray(theirs), np.asarray(ours)
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def text_of(model, **settings):
+    """Return the lines that `summary` prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        model.summary(**settings)
+    return [line.rstrip() for line in printed.getvalue().splitlines()]

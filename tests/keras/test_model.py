@@ -1,8 +1,5 @@
 """Models: structure, training, tables, and what they answer to arguments that cannot be."""
 
-import contextlib
-import io
-
 import numpy as np
 import pytest
 
@@ -10,7 +7,7 @@ import minidl
 from minidl import keras
 from minidl.errors import DataError, NotBuiltError, SettingError, ShapeError
 from minidl.keras import layers
-from tests.keras.peer import CLASSES, NUMBERS, QUIET, TARGET, X, assert_same, both
+from tests.keras.peer import CLASSES, NUMBERS, QUIET, TARGET, X, assert_same, both, text_of
 
 
 def small():
@@ -24,13 +21,6 @@ def wide():
 
 
 # ---- against Keras
-
-
-def text_of(model, **settings):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        model.summary(**settings)
-    return [line.rstrip() for line in printed.getvalue().splitlines()]
 
 
 def sequential_tables(keras, weights):

@@ -12,7 +12,7 @@ from minidl import Model, ModelFileError, Sequential, SettingError, load_model
 from minidl.layers import GELU, Chain, Dense, Flatten, LayerNormalization, ReLU, Residual, SpatialDropout1D, Tanh
 from minidl.registry import KerasLayer
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
-from tests.helpers.keras_networks import architecture
+from tests.helpers.keras_networks import architecture, image_architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -34,6 +34,12 @@ def test_every_layer_goes_to_keras_and_back(keras, tmp_path, layer, shape):
 @pytest.mark.parametrize("seed", range(40))
 def test_forty_random_architectures_go_to_keras_and_back(keras, tmp_path, seed):
     goes_to_keras_and_back(keras, tmp_path, *architecture(seed))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("seed", range(40))
+def test_forty_random_convolutional_architectures_go_to_keras_and_back(keras, tmp_path, seed):
+    goes_to_keras_and_back(keras, tmp_path, *image_architecture(seed))
 
 
 def goes_to_keras_and_back(keras, tmp_path, model, x):
@@ -78,8 +84,9 @@ def test_a_layer_that_keras_lacks_is_named(tmp_path, layer):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_minidl_reads_its_own_archives(tmp_path, seed):
-    model, x = architecture(seed)
+@pytest.mark.parametrize("make", [architecture, image_architecture])
+def test_minidl_reads_its_own_archives(tmp_path, make, seed):
+    model, x = make(seed)
     model.save(tmp_path / "m.keras")
     back = load_model(tmp_path / "m.keras")
     assert np.array_equal(back.predict(x), model.predict(x))

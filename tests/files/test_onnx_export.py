@@ -8,6 +8,7 @@ from minidl.files import export_onnx
 from minidl.layers import GELU, Add, BatchNormalization, Chain, Dense, Flatten, Graph, Layer, Residual, Tanh
 from minidl.registry import Operator
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
+from tests.helpers.keras_networks import architecture, image_architecture
 
 ROWS = rows_with("onnx", Operator, str)
 ATTRIBUTES = 1e-6  # ONNX stores settings such as alpha in float32, so they are off by up to 6e-8
@@ -17,7 +18,19 @@ ATTRIBUTES = 1e-6  # ONNX stores settings such as alpha in float32, so they are 
 @pytest.mark.parametrize(("layer", "shape"), ROWS, ids=repr)
 def test_onnxruntime_computes_the_same(tmp_path, layer, shape):
     runtime = pytest.importorskip("onnxruntime")
-    model, x = around(layer, shape)
+    is_computed_by(runtime, tmp_path, *around(layer, shape))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("make", [architecture, image_architecture])
+def test_onnxruntime_computes_forty_random_architectures(tmp_path, make, seed):
+    runtime = pytest.importorskip("onnxruntime")
+    model, x = make(seed)
+    is_computed_by(runtime, tmp_path, model, x.astype("float32"))
+
+
+def is_computed_by(runtime, tmp_path, model, x):
     export_onnx(model, tmp_path / "m.onnx")
     session = runtime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     for rows in (x, x[:1]):

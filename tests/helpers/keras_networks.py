@@ -92,9 +92,6 @@ HEADS = {
     1: (Flatten, GlobalMaxPooling1D, GlobalAveragePooling1D),
     2: (Flatten, GlobalMaxPooling2D, GlobalAveragePooling2D),
 }
-    1: (Flatten, GlobalMaxPooling1D, GlobalAveragePooling1D),
-    2: (Flatten, GlobalMaxPooling2D, GlobalAveragePooling2D),
-}
 
 
 def image_block(rng, dimensions):

@@ -385,7 +385,7 @@ def test_a_layer_of_an_activation_takes_a_vector_as_on_keras(kind):
 
 @pytest.mark.parametrize("shape", [(-1, -1), (2, -3)])
 def test_a_shape_has_at_most_one_unknown_size(shape):
-    with pytest.raises(SettingError, match="Reshape: .*target_shape"):
+    with pytest.raises(SettingError, match=r"Reshape: .*target_shape"):
         layers.Reshape(shape)
 
 

@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 import minidl.keras
-from minidl.errors import SettingError
+from minidl.errors import SettingError, ShapeError
 from tests.keras.peer import assert_same, both
 from tests.keras.programs import PROGRAMS, REFUSED
 
@@ -27,5 +27,5 @@ def test_a_program_gives_the_same_numbers_as_on_keras(program):
 
 @pytest.mark.parametrize(("program", "message"), REFUSED, ids=lambda part: getattr(part, "__name__", ""))
 def test_a_program_is_refused_with_the_reason(program, message):
-    with pytest.raises((SettingError, ImportError), match=message):
+    with pytest.raises((SettingError, ShapeError, ImportError), match=message):
         in_a_folder_of_its_own(program)(minidl.keras, lambda model: None)

@@ -10,6 +10,7 @@ from . import (
     callbacks,
     freezing,
     functional,
+    images,
     loops,
     metrics_and_losses,
     saving,
@@ -60,10 +61,21 @@ PROGRAMS = [
     metrics_and_losses.quantiles_by_a_closure,
     metrics_and_losses.one_network_under_every_loss,
     metrics_and_losses.standalone_tensorless_metrics,
+    images.digits_in_the_first_convolutional_network,
+    images.lenet_of_1998,
+    images.blocks_of_vgg_with_batch_normalization,
+    images.residual_network_of_the_functional_guide,
+    images.branches_of_inception,
+    images.convolutional_autoencoder_of_flat_images,
+    images.depthwise_separable_blocks_of_mobilenet,
+    images.series_in_a_causal_convolutional_network,
+    images.fully_convolutional_network,
+    images.transfer_of_a_convolutional_base,
 ]
 
 # programs that Keras runs and minidl.keras does not, with the error that says so
 REFUSED = [
     (autoencoders.sparse_codes_by_an_activity_penalty, "Dense: activity_regularizer is not in minidl"),
     (several_outputs.output_without_a_loss, "every output needs a loss; without one: embedding; give it one, and"),
+    (images.convolutional_autoencoder_of_images, r"a loss takes rows of numbers, .* \(8, 8, 1\); add Flatten"),
 ]

@@ -14,7 +14,7 @@ from ..parameters import Parameter, Penalty
 from ..regularizers import check_penalty
 from ..validation import boolean, choice, integer, setting
 from ._base import Layer
-from ._correlation import Correlation, DepthwiseCorrelation
+from ._correlation import Correlation, DepthwiseCorrelation, GroupedCorrelation
 from ._windows import Lengths, Windows, check_image, check_lengths, for_axes, transposed_windows, windows_over
 
 
@@ -75,7 +75,7 @@ class PlainConvolution(Convolution):
             if number % self.groups:
                 who = type(self).__name__
                 raise SettingError(f"{who}: the {number} {what} cannot be cut into groups={self.groups} equal parts")
-        self.correlation = Correlation(windows, self.groups)
+        self.correlation = GroupedCorrelation(windows, self.groups) if self.groups > 1 else Correlation(windows)
         self.kernel = Parameter(
             (*windows.size, channels // self.groups, self.filters),
             self.kernel_initializer,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from .._threads import over_blocks
 from ..ops import column_sums
 from ._windows import Windows
 
@@ -16,57 +16,81 @@ from ._windows import Windows
 class Correlation:
     """y[p] = sum over cells i of x[p * strides + i * dilation] W[i].
 
-    x (m, *image, c) -> y (m, *positions, filters), with a kernel W (*size, c / groups, filters). The channels and the
-    filters are cut into groups, each of which is a correlation of its own.
+    x (m, *image, c) -> y (m, *positions, filters), with a kernel W (*size, c, filters). The rows are computed in blocks
+    that fit in the processor's cache, on all cores.
     """
 
     windows: Windows
-    groups: int = 1
 
     def __call__(self, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         y = np.empty((len(x), *self.windows.positions, kernel.shape[-1]), np.result_type(x, kernel))
-        for rows in self.windows.blocks(x):
-            for channels, filters in self._grouped(x, kernel):
-                product = self._patches(x[rows, ..., channels]).dot(_matrix(kernel[..., filters]))
-                y[rows, ..., filters] = product.reshape(-1, *self.windows.positions, product.shape[-1])
+
+        def block(rows: slice) -> None:
+            part = _matrix(y[rows])
+            np.dot(self._patches(x[rows]), _matrix(kernel), out=part)
             if bias is not None:
-                y[rows] += bias
+                part += bias
+
+        over_blocks(block, self.windows.blocks(x))
         return y
 
     def kernel_gradient(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Return dL/dW[i] = sum over positions p of x[p * strides + i * dilation]^T dy[p]."""
-        shape = (*self.windows.size, x.shape[-1] // self.groups, dy.shape[-1])
-        slope = np.zeros(shape, np.result_type(x, dy))
-        for rows in self.windows.blocks(x):
-            for channels, filters in self._grouped(x, slope):
-                patches = self._patches(x[rows, ..., channels])
-                part = slope[..., filters]
-                part += patches.T.dot(_matrix(dy[rows, ..., filters])).reshape(part.shape)
-        return slope
+
+        def block(rows: slice) -> np.ndarray:
+            return self._patches(x[rows]).T.dot(_matrix(dy[rows]))
+
+        total = sum(over_blocks(block, self.windows.blocks(x)))
+        return np.reshape(total, (*self.windows.size, x.shape[-1], dy.shape[-1]))
 
     def input_gradient(self, dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         """Return dL/dx: every window adds dy[p] W[i]^T to what it sees."""
-        windows, c = self.windows, kernel.shape[-2] * self.groups
-        dx = np.empty((len(dy), *windows.image, c), np.result_type(dy, kernel))
-        for rows in windows.blocks(dx):
-            padded = np.zeros((len(dx[rows]), *windows.padded, c), dx.dtype)
-            for channels, filters in self._grouped(dx, kernel):
-                slopes = _matrix(dy[rows, ..., filters])
-                for cell, seen in windows.cells():
-                    part = padded[seen][..., channels]
-                    part += slopes.dot(kernel[cell][:, filters].T).reshape(part.shape)
-            dx[rows] = windows.cut(padded)
-        return dx
+        windows, c = self.windows, kernel.shape[-2]
+        padded = np.zeros((len(dy), *windows.padded, c), np.result_type(dy, kernel))
+        transposed = np.ascontiguousarray(kernel.swapaxes(-1, -2))
+
+        def block(rows: slice) -> None:
+            dx, slopes = padded[rows], _matrix(dy[rows])
+            product = np.empty((len(slopes), c), padded.dtype)
+            for cell, seen in windows.cells():
+                np.dot(slopes, transposed[cell], out=product)
+                dx[seen] += product.reshape(len(dx), *windows.positions, c)
+
+        over_blocks(block, windows.blocks(padded))
+        return windows.cut(padded)
 
     def _patches(self, x: np.ndarray) -> np.ndarray:
         """Return the windows of x, each as a row."""
         return self.windows.of(x).reshape(-1, math.prod(self.windows.size) * x.shape[-1])
 
-    def _grouped(self, x: np.ndarray, kernel: np.ndarray) -> Iterator[tuple[slice, slice]]:
-        """Yield the channels and the filters of each group."""
-        c, filters = x.shape[-1] // self.groups, kernel.shape[-1] // self.groups
-        for group in range(self.groups):
-            yield slice(group * c, (group + 1) * c), slice(group * filters, (group + 1) * filters)
+
+@dataclass(frozen=True)
+class GroupedCorrelation:
+    """Correlations side by side: channels and filters are cut into groups, which do not see each other.
+
+    x (m, *image, c) -> y (m, *positions, filters), with a kernel W (*size, c / groups, filters).
+    """
+
+    windows: Windows
+    groups: int
+
+    def __call__(self, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        correlation, parts = Correlation(self.windows), zip(self._cut(x), self._cut(kernel), strict=True)
+        y = np.concatenate([correlation(channels, filters) for channels, filters in parts], axis=-1)
+        return y if bias is None else y + bias
+
+    def kernel_gradient(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+        """Return dL/dW."""
+        correlation, parts = Correlation(self.windows), zip(self._cut(x), self._cut(dy), strict=True)
+        return np.concatenate([correlation.kernel_gradient(*part) for part in parts], axis=-1)
+
+    def input_gradient(self, dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        """Return dL/dx."""
+        correlation, parts = Correlation(self.windows), zip(self._cut(dy), self._cut(kernel), strict=True)
+        return np.concatenate([correlation.input_gradient(*part) for part in parts], axis=-1)
+
+    def _cut(self, array: np.ndarray) -> list[np.ndarray]:
+        return np.split(array, self.groups, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -80,41 +104,45 @@ class DepthwiseCorrelation:
 
     def __call__(self, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         *_, c, q = kernel.shape
-        y = np.empty((len(x), *self.windows.positions, c * q), np.result_type(x, kernel))
-        for rows in self.windows.blocks(x):
-            padded = self.windows.pad(x[rows])
-            products = (padded[seen][..., None] * kernel[cell] for cell, seen in self.windows.cells())
-            total = next(products)
-            for product in products:
-                total += product
-            y[rows] = total.reshape(y[rows].shape)
-            if bias is not None:
-                y[rows] += bias
+        y = np.zeros((len(x), *self.windows.positions, c, q), np.result_type(x, kernel))
+
+        def block(rows: slice) -> None:
+            padded, part = self.windows.pad(x[rows])[..., None], y[rows]
+            for cell, seen in self.windows.cells():
+                part += padded[seen] * kernel[cell]
+
+        over_blocks(block, self.windows.blocks(x))
+        y = y.reshape(*y.shape[:-2], c * q)
+        if bias is not None:
+            y += bias
         return y
 
     def kernel_gradient(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Return dL/dW[i, c] = sum over positions p of x[p * strides + i * dilation, c] dy[p, c]."""
         c, q = x.shape[-1], dy.shape[-1] // x.shape[-1]
-        slope = np.zeros((*self.windows.size, c, q), np.result_type(x, dy))
-        for rows in self.windows.blocks(x):
-            padded = self.windows.pad(x[rows])
-            dy_of_channels = dy[rows].reshape(*dy[rows].shape[:-1], c, q)
-            for cell, seen in self.windows.cells():
-                products = padded[seen][..., None] * dy_of_channels
-                slope[cell] += column_sums(products.reshape(-1, c * q)).reshape(c, q)
-        return slope
+        dy_of_channels = dy.reshape(*dy.shape[:-1], c, q)
+
+        def block(rows: slice) -> np.ndarray:
+            padded = self.windows.pad(x[rows])[..., None]
+            products = (padded[seen] * dy_of_channels[rows] for _, seen in self.windows.cells())
+            return np.array([column_sums(product.reshape(-1, c * q)) for product in products])
+
+        total = sum(over_blocks(block, self.windows.blocks(x)))
+        return np.reshape(total, (*self.windows.size, c, q))
 
     def input_gradient(self, dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        """Return dL/dx."""
+        """Return dL/dx: every window adds the sum of dy[p, c] W[i, c] over the q kernels to what it sees."""
         windows, (*_, c, q) = self.windows, kernel.shape
-        dx = np.empty((len(dy), *windows.image, c), np.result_type(dy, kernel))
-        for rows in windows.blocks(dx):
-            padded = np.zeros((len(dx[rows]), *windows.padded, c), dx.dtype)
-            dy_of_channels = dy[rows].reshape(*dy[rows].shape[:-1], c, q)
+        padded = np.zeros((len(dy), *windows.padded, c), np.result_type(dy, kernel))
+        dy_of_channels = dy.reshape(*dy.shape[:-1], c, q)
+
+        def block(rows: slice) -> None:
+            dx = padded[rows]
             for cell, seen in windows.cells():
-                padded[seen] += (dy_of_channels * kernel[cell]).sum(axis=-1)
-            dx[rows] = windows.cut(padded)
-        return dx
+                dx[seen] += (dy_of_channels[rows] * kernel[cell]).sum(axis=-1)
+
+        over_blocks(block, windows.blocks(padded))
+        return windows.cut(padded)
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any, cast
 
@@ -72,7 +73,7 @@ class Windows:
     dilation: Lengths
     before: Lengths
 
-    @property
+    @cached_property
     def padded(self) -> Lengths:
         """The lengths of an image with its padding."""
         axes = zip(self.image, self.before, self.positions, self.strides, self.size, self.dilation, strict=True)
@@ -107,11 +108,11 @@ class Windows:
             axes = zip(cell, self.dilation, self.positions, self.strides, strict=True)
             yield cell, (slice(None), *(slice(i * d, i * d + (p - 1) * s + 1, s) for i, d, p, s in axes))
 
-    def blocks(self, images: np.ndarray) -> Iterator[slice]:
-        """Yield slices of the rows whose windows fit in the processor's cache."""
+    def blocks(self, images: np.ndarray) -> list[slice]:
+        """Return slices of the rows whose windows fit in the processor's cache."""
         m, c = len(images), images.shape[-1]
         rows = max(1, BLOCK // (math.prod(self.positions) * math.prod(self.size) * c * images.itemsize))
-        yield from (slice(start, min(start + rows, m)) for start in range(0, m, rows))
+        return [slice(start, min(start + rows, m)) for start in range(0, max(m, 1), rows)]
 
 
 def windows_over(who: str, image: Lengths, size: Lengths, strides: Lengths, padding: str, dilation: Lengths) -> Windows:

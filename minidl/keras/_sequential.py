@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import data
 from .. import layers as core
-from ..errors import NotBuiltError, SettingError
+from ..errors import NotBuiltError, SettingError, ShapeError
 from ..model import Model as CoreModel
 from . import _config
 from ._data import in_columns
@@ -50,8 +50,13 @@ class Sequential(Model):
         if not self._layers and not self.inputs and (expected := _expected(layer)):
             self._begin(InputLayer(batch_shape=expected).nodes[0].outputs[0])
         self._layers.append(layer)
-        if self.inputs:
+        if not self.inputs:
+            return
+        try:
             self._wire()
+        except (SettingError, ShapeError):
+            self._layers.pop()  # a notebook may add another one
+            raise
 
     def _begin(self, tensor: KerasTensor) -> None:
         if self._layers or self.inputs:
@@ -97,7 +102,11 @@ class Sequential(Model):
 
     def _begin_late(self, shape: Shape) -> None:
         self.inputs = [InputLayer(batch_shape=shape).nodes[0].outputs[0]]
-        self._wire()
+        try:
+            self._wire()
+        except (SettingError, ShapeError):
+            self.inputs = []  # other rows may fit
+            raise
 
     @property
     def core(self) -> CoreModel:

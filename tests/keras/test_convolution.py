@@ -163,3 +163,38 @@ def test_a_class_made_of_a_convolution_is_one():
     model = keras.Sequential([keras.Input((4, 4, 1)), Edge(2, 3)])
     assert model.layers[0].kernel.shape == (3, 3, 1, 2)
     assert model.layers[0].name.startswith("edge")
+
+
+def test_a_model_whose_first_data_did_not_fit_takes_the_next():
+    model = keras.Sequential([layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    for shape in ((4, 28, 28), (2, 1, 1, 1)):
+        with pytest.raises(ShapeError, match=r"^Conv2D"):
+            model.fit(np.zeros(shape), np.zeros(len(np.zeros(shape))), verbose=0)
+        assert not model.built
+    model.fit(np.zeros((4, 8, 8, 1)), np.zeros(4), verbose=0)
+    assert model.layers[0].kernel.shape == (3, 3, 1, 2)
+
+
+def test_a_layer_that_could_not_be_added_is_not_in_the_model():
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3)])
+    with pytest.raises(ShapeError, match=r"Conv2D: a window reaches over 5 x 5 pixels, but its input has 2 x 2"):
+        model.add(layers.Conv2D(2, 5, name="large"))
+    model.add(layers.Conv2D(2, 2, name="small"))
+    assert [layer.name for layer in model.layers][1:] == ["small"]
+    assert model.output_shape == (None, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 8, 8), r"predict: x has shape \(8, 8\) a row, .*: pass x\[\.\.\., None\]"),
+        ((8, 8, 3), r"predict: x has shape \(8, 3\) a row, .*\. For one row pass x\[None\]"),
+        ((2, 3, 8, 8), r"predict: x has shape \(3, 8, 8\) a row, .*x\.transpose\(0, 2, 3, 1\)"),
+    ],
+)
+def test_images_of_other_shapes_are_told_what_to_do(shape, message):
+    channels = 1 if shape == (4, 8, 8) else 3
+    model = keras.Sequential([keras.Input((8, 8, channels)), layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()])
+    with pytest.raises(ShapeError, match=message):
+        model.predict(np.zeros(shape), verbose=0)

@@ -160,15 +160,20 @@ def test_a_separable_convolution_is_a_depthwise_one_and_one_of_single_pixels():
 
 def test_many_images_take_blocks_whose_results_are_the_same():
     rng = np.random.default_rng(0)
-    x, dy = rng.normal(size=(9, 64, 64, 3)), rng.normal(size=(9, 64, 64, 6))
-    for layer in (Conv2D(6, 3, padding="same"), DepthwiseConv2D(3, padding="same", depth_multiplier=2)):
+    x, dy = rng.normal(size=(9, 64, 64, 4)), rng.normal(size=(9, 64, 64, 8))
+    for layer in (Conv2D(8, 3, padding="same", groups=2), DepthwiseConv2D(3, padding="same", depth_multiplier=2)):
         built(layer, x.shape[1:], rng)
         assert len(list(layer.correlation.windows.blocks(x))) > 1
-        y, found = layer.forward(x), gradients(layer, dy)
-        alone = [(layer.forward(x[i : i + 1]), *gradients(layer, dy[i : i + 1])) for i in range(len(x))]
-        alone = [[np.copy(array) for array in arrays] for arrays in zip(*alone, strict=True)]
-        assert np.allclose(y, np.concatenate(alone[0]), rtol=1e-12, atol=1e-12)
-        assert np.allclose(found[0], np.concatenate(alone[1]), rtol=1e-12, atol=1e-12)
+        y, (dx, *slopes) = layer.forward(x), [np.copy(slope) for slope in gradients(layer, dy)]
+        one_by_one = []
+        for i in range(len(x)):
+            output = layer.forward(x[i : i + 1])
+            one_by_one.append([np.copy(array) for array in (output, *gradients(layer, dy[i : i + 1]))])
+        outputs, inputs, *parts = zip(*one_by_one, strict=True)
+        assert np.allclose(y, np.concatenate(outputs), rtol=1e-12, atol=1e-12)
+        assert np.allclose(dx, np.concatenate(inputs), rtol=1e-12, atol=1e-12)
+        for slope, of_images in zip(slopes, parts, strict=True):
+            assert np.allclose(slope, np.sum(of_images, axis=0), rtol=1e-10, atol=1e-9)
 
 
 # ---- properties

@@ -45,7 +45,7 @@ def evaluate(
                 hook(number, {})
             outputs = objective.layers.forward(batch.x)
             rows += batch.total_weight
-            data_sum += batch.total_weight * float(objective.loss.value(outputs, batch.y, batch.weight))
+            data_sum += batch.total_weight * objective.data_loss(outputs, batch)
             update_metrics(metrics, objective, batch, outputs)
             for hook in callbacks.on_test_batch_end:
                 hook(number, figures(objective, metrics, data_sum / rows, objective.penalty(rows), running=True))

@@ -23,8 +23,8 @@ State = list[tuple[Layer, str, np.ndarray]]
 class Evaluation(NamedTuple):
     """f at one batch: the data loss, the penalty, and what the loss was computed from (logits if it takes logits)."""
 
-    data_loss: float
-    penalty: float
+    data_loss: float  # with the penalties on activities, which depend on the data too
+    penalty: float  # on weights
     outputs: np.ndarray
 
 
@@ -46,6 +46,7 @@ class Objective:
     trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
     limits      the trainable parameters that have a constraint, each with it
+    penalizing  True if layers add penalties on what passes through them
     """
 
     network: Layer
@@ -61,6 +62,7 @@ class Objective:
     trainable: tuple[tuple[Layer, bool], ...]
     stateful: tuple[tuple[Layer, str], ...]
     limits: tuple[tuple[Parameter, Constraint], ...]
+    penalizing: bool
 
     @classmethod
     def link(
@@ -76,7 +78,8 @@ class Objective:
         stateful = tuple((layer, name) for layer, _ in trainable for name in layer.state_names)
         layers = Chain(*leaves)
         settings = (network, terms, layers, activation, loss, penalties, params, streams, rows)
-        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)))
+        penalizing = any(layer.adds_penalty for layer, _ in trainable)
+        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)), penalizing)
         linked.mark_first()
         return linked
 
@@ -122,8 +125,17 @@ class Objective:
         """Run forward, loss and backward, without penalties. Return the data loss and what it was computed from."""
         outputs = self.layers.forward(batch.x, training=True)
         data_loss, dy = self.loss.value_and_gradient(outputs, batch.y, batch.weight)
+        added = self.activity_penalty()
         self.layers.backward(dy)
-        return float(data_loss), outputs
+        return float(data_loss) + added, outputs
+
+    def data_loss(self, outputs: np.ndarray, batch: Examples) -> float:
+        """Return the loss of the outputs, which forward has just returned, and what layers add to it."""
+        return float(self.loss.value(outputs, batch.y, batch.weight)) + self.activity_penalty()
+
+    def activity_penalty(self) -> float:
+        """Return the penalties that the layers add for the rows of the last forward."""
+        return float(self.layers.activity_penalty()) if self.penalizing else 0.0
 
     def add_penalty_gradient(self, rows: float) -> float:
         """Add the penalties' gradient to `params.grad`. Return their value. rows: m, if no training has settled it."""
@@ -137,8 +149,7 @@ class Objective:
     def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
         """Evaluate f on the batch, without a gradient."""
         outputs = self.layers.forward(batch.x, training)
-        data_loss = float(self.loss.value(outputs, batch.y, batch.weight))
-        return Evaluation(data_loss, self.penalty(batch.total_weight), outputs)
+        return Evaluation(self.data_loss(outputs, batch), self.penalty(batch.total_weight), outputs)
 
     def penalty(self, rows: float) -> float:
         """Return the sum of the penalties. rows: m, if no training has settled it."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .layers import (
     ELU,
     GELU,
+    ActivityRegularization,
     Add,
     Average,
     AveragePooling1D,
@@ -217,6 +218,7 @@ _ENTRIES = (
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),
+    LayerEntry(ActivityRegularization, keras=Unsupported("archives keep no penalties"), onnx=IDENTITY),
     LayerEntry(SpatialDropout1D, keras=KerasLayer(("rate",), can_freeze=False), onnx=IDENTITY),
     LayerEntry(SpatialDropout2D, keras=KerasLayer(("rate",), can_freeze=False), onnx=IDENTITY),
     LayerEntry(Flatten, keras=KerasLayer(), onnx=Operator("Flatten", {"axis": 1})),

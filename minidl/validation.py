@@ -364,7 +364,7 @@ ELSEWHERE = {
     "batch_size": f"fit takes it; {_SHAPE}",
     "kernel_constraint": "Dense takes it",
     "bias_constraint": "Dense takes it",
-    "activity_regularizer": "minidl has penalties on weights alone, such as kernel_regularizer=L2.keras(0.01)",
+    "activity_regularizer": "a layer after it has it: ActivityRegularization(L1.keras(0.01))",
     "trainable": "set it afterwards: layer.trainable = False",
     "dtype": "the model has one for all its layers: Sequential([...], dtype='float64')",
     "seed": "the model has one for all its layers: Sequential([...], seed=0)",

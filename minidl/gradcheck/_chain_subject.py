@@ -67,6 +67,7 @@ class ChainSubject(Subject):
         for path, parameter in params.items():
             place = params.slices[path]
             self.parts[path] = Part(slice(place.start + n, place.stop + n), parameter.shape)
+        self.adding = {i for i, leaf in enumerate(self.leaves) if any(inner.adds_penalty for _, inner in leaf.walk())}
         self._steady = dict[int, bool]()
         self._held: tuple[Any, np.ndarray] | None = None
         self._depends_on_other_batch = True  # until the first gradient shows that it does not
@@ -135,9 +136,36 @@ class ChainSubject(Subject):
             return self._onward(0, self._x(v).astype(v.dtype))
 
     def _onward(self, start: int, a: np.ndarray) -> Any:
+        """The objective without what the leaves before add, where the leaf before has just returned a."""
+        added = self._added(start - 1)
         for i in range(start, len(self.leaves)):
             a = self.run(i, a)
-        return self.loss.value(a, self.rows.y, self.rows.weight)
+            added = added + self._added(i)
+        return self.loss.value(a, self.rows.y, self.rows.weight) + added
+
+    def _added(self, i: int) -> Any:
+        """The penalty that leaf i adds to the objective for what has just passed through it."""
+        return self.leaves[i].activity_penalty() if i in self.adding else 0.0
+
+    def _vjp(
+        self,
+        i: int,
+        output: Output,
+        a: np.ndarray,
+        dy: np.ndarray,
+        method: Differentiation,
+        axis: int,
+        entries: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """dL/da of what leaf i depends on, from the derivatives by its outputs and the penalty that it adds."""
+        if i not in self.adding:
+            return vjp(output, a, dy, method, axis, entries)
+
+        def with_penalty(offset: Any, chosen: Any) -> np.ndarray:
+            y = output(offset, chosen)
+            return np.append(y, self._added(i))
+
+        return vjp(with_penalty, a, np.append(dy, 1.0), method, axis, entries)
 
     def run(self, i: int, a: np.ndarray) -> np.ndarray:
         """The output of leaf i, with the masks and statistics it had when the point was recorded."""
@@ -219,7 +247,8 @@ class ChainSubject(Subject):
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
         tensor, dy = self.parts[path].of(v), self.cotangent(self.leaf_of[path], v, method)
         with self.at(v, method.dtype):
-            return vjp(self._output(v, path), tensor, dy, method, axis=0 if path == INPUT else -1, entries=entries)
+            i, axis = self.leaf_of[path], 0 if path == INPUT else -1
+            return self._vjp(i, self._output(v, path), tensor, dy, method, axis, entries)
 
     def cotangent(self, i: int, v: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dy of leaf i's output, by derivatives from the end of the chain backwards."""
@@ -230,7 +259,7 @@ class ChainSubject(Subject):
                 found[len(self.leaves) - 1] = self._loss_derivative(recording.inputs[-1], method)
             for lower in range(min(found), i, -1):
                 a = recording.inputs[lower]
-                found[lower - 1] = vjp(self._output_of_input(lower, a), a, found[lower], method, axis=0)
+                found[lower - 1] = self._vjp(lower, self._output_of_input(lower, a), a, found[lower], method, 0)
         return found[i]
 
     @abstractmethod
@@ -250,7 +279,9 @@ class ChainSubject(Subject):
             with self.at(near, np.asarray(step).dtype):
                 self.params.theta += step * self._theta(along)
                 *moved, z = (a + step * direction for a, direction in zip(inputs, directions, strict=True))
-                return [*(self.run(i, a) for i, a in enumerate(moved)), self.loss.terms(z, self.rows.y)[0]]
+                values = [self.run(i, a) for i, a in enumerate(moved)]
+                added = [np.asarray(self._added(i)) for i in sorted(self.adding)]
+                return [*values, self.loss.terms(z, self.rows.y)[0], *added]
 
         with self.at(near, np.float64):
             return keeps_derivatives(outputs)

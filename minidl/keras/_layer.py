@@ -9,13 +9,16 @@ from typing import Any, Self, TypedDict, Unpack
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
+from ..layers import ActivityRegularization as CoreActivityRegularization
 from ..layers import Chain, build_layer
 from ..layers import Layer as CoreLayer
 from ..model import Model as CoreModel
+from . import regularizers
 from ._answers import OWN_LAYERS
 from ._encoding import encoded, policy
 from ._operation import Operation
 from ._tensors import Shape
+from ._translation import core_of
 from ._variables import Variable
 
 
@@ -53,7 +56,8 @@ class Layer(Operation):
         self._check(common)
         super().__init__(common.get("name"))
         self.expected = _batch_shape(type(self).__name__, common)  # (None, ...) of the input, None if not given
-        self.core = tuple(self.make())
+        self.activity_regularizer = regularizers.get(common.get("activity_regularizer"))
+        self.core = (*self.make(), *self._penalty_on_outputs())
         if self.core and self.core[0].name is None:
             self.core[0].name = self.name
         self.trainable = common.get("trainable", True)
@@ -66,14 +70,16 @@ class Layer(Operation):
             raise SettingError(f"{who} has no argument {unknown[0]!r}; it has {known}")
         if not isinstance(common.get("trainable", True), bool):
             raise SettingError(f"{who}: trainable must be True or False, got {common['trainable']!r}")
-        if common.get("activity_regularizer") is not None:
-            raise SettingError(f"{who}: activity_regularizer is not in minidl; penalties apply to weights")
         if _name_of_dtype(common.get("dtype")) not in (None, "float32", "float64"):
             raise SettingError(f"{who}: dtype must be float32 or float64, got {common['dtype']!r}")
 
     def make(self) -> Iterable[CoreLayer]:
         """Return the core's layers, which run one after the other."""
         raise SettingError(f"{type(self).__name__}: {OWN_LAYERS}")
+
+    def _penalty_on_outputs(self) -> Iterator[CoreLayer]:
+        if self.activity_regularizer is not None:
+            yield CoreActivityRegularization(core_of(self.activity_regularizer))
 
     @property
     def core_layers(self) -> tuple[CoreLayer, ...]:
@@ -158,7 +164,10 @@ class Layer(Operation):
 
     def general_config(self) -> dict[str, Any]:
         """Return the part of the config that every layer has."""
-        return {"name": self.name, "trainable": self.trainable, "dtype": policy(self.dtype)}
+        general = {"name": self.name, "trainable": self.trainable, "dtype": policy(self.dtype)}
+        if self.activity_regularizer is not None:
+            general["activity_regularizer"] = encoded(self.activity_regularizer)
+        return general
 
     not_in_config: tuple[str, ...] = ()
 

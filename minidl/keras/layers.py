@@ -32,6 +32,7 @@ from ._normalization import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from ._penalties import ActivityRegularization
 from ._pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -73,6 +74,7 @@ MaxPool2D = MaxPooling2D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "Average",
     "AveragePooling1D",
@@ -170,7 +172,6 @@ _REASONS = {
         RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Resizing
         STFTSpectrogram Solarization StringLookup TextVectorization""",
     "minidl computes without them": "FlaxLayer InputSpec JaxLayer TFSMLayer TorchModuleWrapper Wrapper",
-    "penalties apply to weights": "ActivityRegularization",
     "minidl has no such layer": """
         AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
         Conv1DTranspose Convolution1DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D

@@ -10,6 +10,7 @@ from ._activations import SiLU as SiLU
 from ._activations import Softmax as Softmax
 from ._activations import Softplus as Softplus
 from ._activations import Tanh as Tanh
+from ._activity_regularization import ActivityRegularization as ActivityRegularization
 from ._augmentation import AUGMENTATIONS as AUGMENTATIONS
 from ._augmentation import RandomContrast as RandomContrast
 from ._augmentation import RandomFlip as RandomFlip

@@ -29,6 +29,9 @@ class Layer(Validated):
     No method writes into x, into dy or into an array that it returned before. Values must not go through abs, sign or a
     cast to float: the gradient checker calls forward with complex numbers.
 
+    A layer may add a number to the objective, a penalty on what passes through it: it sets adds_penalty = True, writes
+    activity_penalty() -> the number for the rows of the last forward, and its backward adds the derivative to dL/dx.
+
     State that is learned without gradients, such as moving averages, is named in `state_names`: attributes that hold
     arrays, made in `build` and replaced by `forward` in training only. Files and copies of a model contain them.
 
@@ -48,6 +51,7 @@ class Layer(Validated):
     is_first = False
     built = False
     several_inputs = False  # True for layers whose forward takes a tuple of arrays
+    adds_penalty = False  # True for layers that write activity_penalty
     row_shape = cast("tuple[int, ...] | None", None)
     _trainable = True
 
@@ -59,6 +63,10 @@ class Layer(Validated):
 
     def backward(self, dy: np.ndarray) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must write backward(dy)")
+
+    def activity_penalty(self) -> Any:
+        """Return what the layers inside add to the objective for the rows of the last forward."""
+        return sum(child.activity_penalty() for child in self.children.values())
 
     @property
     def trainable(self) -> bool:

@@ -136,6 +136,10 @@ class Graph(Layer):
         self.kept = kept
         return side_by_side([values[name] for name in self.output_names])
 
+    def activity_penalty(self) -> Any:
+        once = sum(node.layer.activity_penalty() for node in self.nodes if node.name not in self.places)
+        return once + sum(self.reused[name].activity_penalty(kept) for name, kept in self.kept.items())
+
     def _values(self, x: Any) -> dict[str, Any]:
         """The inputs by name, from a tuple or from rows in which they stand side by side."""
         if not self.several_inputs:

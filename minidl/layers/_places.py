@@ -54,10 +54,19 @@ class Reused:
                 attributes.pop(name, None)
         return kept
 
-    def backward(self, kept: Kept, dy: np.ndarray, *, add: bool) -> Any:
-        """Run backward with what a forward kept. If `add`, its gradients are added to those that stand there."""
+    def put_back(self, kept: Kept) -> None:
+        """Put what a forward kept on the layers again."""
         for inner, attributes in kept:
             vars(inner).update(attributes)
+
+    def activity_penalty(self, kept: Kept) -> Any:
+        """Return what the layer adds to the objective for the rows of the forward that kept this."""
+        self.put_back(kept)
+        return self.layer.activity_penalty()
+
+    def backward(self, kept: Kept, dy: np.ndarray, *, add: bool) -> Any:
+        """Run backward with what a forward kept. If `add`, its gradients are added to those that stand there."""
+        self.put_back(kept)
         before = [parameter.grad.copy() for parameter in self.parameters] if add else []
         dx = self.layer.backward(dy)
         for parameter, grad in zip(self.parameters, before, strict=False):

@@ -10,6 +10,7 @@ from minidl.gradcheck import check_layer, check_loss
 from minidl.layers import (
     ELU,
     GELU,
+    ActivityRegularization,
     Add,
     Average,
     AveragePooling1D,
@@ -92,7 +93,25 @@ from minidl.losses import (
 )
 from minidl.regularizers import L1, L1L2, L2, BatchL2, FunctionPenalty, Penalty
 
+_DENSE, _PENALTY = Dense(3), ActivityRegularization(L2(0.7))
+_INNER = Chain(Tanh(), ActivityRegularization(L1(0.3)))
+SHARED_PENALTY = {  # layers that add penalties, two of them at two places
+    "h": (_DENSE, "x"),
+    "a": (_PENALTY, "h"),
+    "g": (_DENSE, "a"),
+    "b": (_PENALTY, "g"),
+    "i": (_INNER, "b"),
+    "s": (ActivityRegularization(L2(0.2)), "i"),
+    "z": (_INNER, "s"),
+}
+
 LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it takes several inputs
+    (ActivityRegularization(L2(0.7)), 4),
+    (ActivityRegularization(L1L2(0.3, 0.7)), (2, 3)),
+    (ActivityRegularization(FunctionPenalty(lambda x: np.sqrt(np.sum(np.square(x))))), 4),
+    (Chain(Dense(3), ActivityRegularization(L1(0.3)), Tanh(), ActivityRegularization(L2(0.5)), Dense(2)), 4),
+    (Residual(Dense(4), Chain(Sigmoid(), ActivityRegularization(L2(0.7))), Dropout(0.5)), 4),
+    (Graph("x", SHARED_PENALTY, ("z", "h")), 3),
     (Add(), ((4,), (4,))),
     (Add(), ((2, 3), (2, 3), (2, 3))),
     (Average(), ((4,), (4,))),

@@ -255,7 +255,7 @@ def test_the_seed_of_the_script_decides_on_the_weights():
         (lambda: layers.Dense(3, activation="reluu"), "unknown activation 'reluu'; minidl has linear, relu"),
         (lambda: layers.Dense(3, activation=layers.ReLU), r"write ReLU\(\)"),
         (lambda: layers.Dense(3, activation=3), "an activation is a name, a function or a layer"),
-        (lambda: layers.Dense(3, activity_regularizer="l2"), "activity_regularizer is not in minidl"),
+        (lambda: layers.Dense(3, activity_regularizer="l3"), "unknown regularizer 'l3'; choose from"),
         (lambda: layers.Dense(3, dtype="float16"), "dtype must be float32 or float64"),
         (lambda: layers.Dense(3, name=4), "name must be a string"),
         (lambda: layers.Dropout(0.5, noise_shape=(1, 2)), "minidl has only noise_shape=None"),

@@ -6,8 +6,8 @@ COMMON = ("activity_regularizer", "trainable", "dtype", "autocast", "name", "see
 # sentences above the table of a module
 NOTES = {
     "layers": (
-        "Every layer refuses `activity_regularizer`, ignores `autocast`, and takes `dtype` float32 or float64. A "
-        "`seed` of a layer changes nothing: the model has one seed. A layer object has one place in a model."
+        "Every layer takes `activity_regularizer`, ignores `autocast`, and takes `dtype` float32 or float64. A "
+        "`seed` of a layer changes nothing: the model has one seed."
     ),
     "ops": (
         "Functions of NumPy arrays. In a loss, a `Lambda`, or between symbolic tensors the derivative is found through "

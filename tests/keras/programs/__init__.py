@@ -33,6 +33,7 @@ PROGRAMS = [
     functional.gate_of_arithmetic_on_tensors,
     functional.average_of_several_models,
     autoencoders.denoising_with_the_decoder_cut_off,
+    autoencoders.sparse_codes_by_an_activity_penalty,
     autoencoders.activations_of_every_layer,
     several_outputs.two_heads_by_name,
     several_outputs.lists_of_losses_and_row_weights,
@@ -75,7 +76,6 @@ PROGRAMS = [
 
 # programs that Keras runs and minidl.keras does not, with the error that says so
 REFUSED = [
-    (autoencoders.sparse_codes_by_an_activity_penalty, "Dense: activity_regularizer is not in minidl"),
     (several_outputs.output_without_a_loss, "every output needs a loss; without one: embedding; give it one, and"),
     (images.convolutional_autoencoder_of_images, r"a loss takes rows of numbers, .* \(8, 8, 1\); add Flatten"),
 ]

@@ -48,7 +48,9 @@ def make_spec(
             (name, make_spec(layer, part, dtype, row_shape, shape))
             for name, part, shape in zip(loss.names, loss.losses, layer.output_shapes, strict=True)
         )
-    return DataSpec(dtype, row_shape, output_shape, loss.labels, loss.sparse, outputs, loss.any_width)
+    columns = loss.columns(math.prod(output_shape))
+    forms = (loss.sparse, outputs, loss.any_width, loss.takes_labels)
+    return DataSpec(dtype, row_shape, output_shape, loss.labels, columns, *forms)
 
 
 def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -183,13 +183,15 @@ class Model(OwnAttributes):
         weighted_metrics  the same; these use the weights of rows and classes
         loss_weights      of the outputs, if there are several; 1 if not given
 
-        If the model has several outputs, each of these is a dict by output, or a list in the order of the outputs.
+        If the model has several outputs, each of these is a dict by output, or a list in the order of the outputs. An
+        output without a loss, None in a list, is not trained and needs no targets; with metrics it needs them.
         """
         optimizer = SGD(0.01) if optimizer is None else optimizers.get("compile: optimizer", optimizer)
         terms = None if loss is None else self.ports.loss("compile: loss", loss, loss_weights)
         measured = {} if terms is None else self.ports.loss_metrics(terms.loss)
         measured |= self.ports.metrics("compile: metrics", metrics)
         measured |= self.ports.weighted_metrics("compile: weighted_metrics", weighted_metrics, measured)
+        terms = terms and self.ports.with_targets(terms, measured)
         if optimizer is not self.optimizer:
             _check_unused("compile", optimizer)
         self.optimizer, self.loss, self.metrics, self._loss_in_use = optimizer, terms, measured, terms

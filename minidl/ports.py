@@ -17,7 +17,7 @@ from . import losses, metrics  # metrics: its classes are loaded when a model ha
 from .data import DiskData, JoinedTargets, Source, is_indexed, numeric, target_rows, unpack_batch, yields_batches
 from .errors import DataError, SettingError, ShapeError
 from .layers import Graph, Layer, apart, side_by_side
-from .losses import Loss, OutputLosses, PenalizedLoss
+from .losses import Loss, NoLoss, OutputLosses, PenalizedLoss
 from .metrics import Metric
 from .objective import sequence
 from .validation import check_real
@@ -72,9 +72,13 @@ class Ports:
     def _y(self, who: str, y: Any) -> Any:
         if not self.outputs or y is None or isinstance(y, np.ndarray):
             return y
-        parts = _in_order(who, "y", "outputs", self.outputs, y)
-        arrays = [_target(f"{who}: output {name}", part) for name, part in parts.items()]
-        _check_lengths(f"{who}: the targets", dict(zip(parts, arrays, strict=True)))
+        parts = _given(_in_order(who, "y", "outputs", self.outputs, y, partly=True))
+        if not parts:
+            raise DataError(f"{who}: y is missing; it must have targets of the outputs {', '.join(self.outputs)}")
+        given = {name: _target(f"{who}: output {name}", part) for name, part in parts.items()}
+        _check_lengths(f"{who}: the targets", given)
+        none = np.empty((len(next(iter(given.values()))), 0))  # an output without a loss needs no targets
+        arrays = [given.get(name, none) for name in self.outputs]
         joined = side_by_side(arrays).view(JoinedTargets)
         joined.widths = tuple(array.shape[1] for array in arrays)
         return joined
@@ -83,9 +87,9 @@ class Ports:
         """The weights of rows: (m,) for all outputs, or (m, outputs) from weights by output."""
         if not self.outputs or weight is None or (not isinstance(weight, Mapping | tuple | list)):
             return weight
-        if not isinstance(weight, Mapping) and not all(hasattr(part, "__len__") for part in weight):
+        if not isinstance(weight, Mapping) and not all(part is None or hasattr(part, "__len__") for part in weight):
             return weight
-        given = _in_order(who, "sample_weight", "outputs", self.outputs, weight, partly=True)
+        given = _given(_in_order(who, "sample_weight", "outputs", self.outputs, weight, partly=True))
         columns = {name: numeric(who, f"sample_weight[{name!r}]", part).reshape(-1) for name, part in given.items()}
         _check_lengths(f"{who}: the weights", columns)
         ones = np.ones(len(next(iter(columns.values()), ())))
@@ -139,7 +143,10 @@ class Ports:
     # ---- loss and metrics
 
     def loss(self, what: str, given: Any, weights: Any = None) -> PenalizedLoss:
-        """Return the loss: one for all outputs, one for each in order, or by name; with penalties of any of them."""
+        """Return the loss: one for all outputs, one for each in order, or by name; with penalties of any of them.
+
+        An output for which None is given, or that a dict leaves out, is not trained.
+        """
         if not self.outputs:
             if isinstance(given, Mapping | tuple | list) or weights is not None:
                 raise SettingError(f"{what}: the model has one output, so it takes one loss, without loss_weights")
@@ -151,11 +158,14 @@ class Ports:
                 raise SettingError(f"{what}: the losses are those of {names}, the outputs of the model are {outputs}")
             return whole
         each = given if isinstance(given, Mapping | tuple | list) else dict.fromkeys(self.outputs, given)
-        by_name = _in_order(what, "loss", "outputs", self.outputs, each)
-        terms = [losses.get(f"{what} of {name}", part) for name, part in by_name.items()]
+        by_name = _given(_in_order(what, "loss", "outputs", self.outputs, each, partly=True))
+        if not by_name:
+            raise SettingError(f"{what}: one of the outputs {', '.join(self.outputs)} at least needs a loss")
+        each = {name: by_name.get(name, losses.NoLoss()) for name in self.outputs}
+        terms = [losses.get(f"{what} of {name}", part) for name, part in each.items()]
         shares = dict.fromkeys(self.outputs, 1.0)
         if weights is not None:
-            shares |= _in_order(what, "loss_weights", "outputs", self.outputs, weights, partly=True)
+            shares |= _given(_in_order(what, "loss_weights", "outputs", self.outputs, weights, partly=True))
         penalties = tuple(dict.fromkeys(penalty for term in terms for penalty in term.penalties))
         parts = tuple(term.loss for term in terms)
         checked = tuple(check_real(what, f"the weight of {name}", shares[name]) for name in self.outputs)
@@ -212,13 +222,22 @@ class Ports:
                     metric.columns = parts[metric.place].y, parts[metric.place].p
 
     def loss_metrics(self, loss: Loss) -> dict[str, Metric]:
-        """Return the loss of each output as a metric, as Keras reports it."""
+        """Return the loss of each output as a metric, if there are several, as Keras reports them."""
         if not isinstance(loss, OutputLosses):
             return {}
-        return {
+        found: dict[str, Metric] = {
             f"{name}_loss": metrics.OutputMetric(metrics.OutputLoss(part), place)
             for place, (name, part) in enumerate(zip(loss.names, loss.losses, strict=True))
+            if not isinstance(part, NoLoss)
         }
+        return found if len(found) > 1 else {}
+
+    def with_targets(self, terms: PenalizedLoss, measured: Mapping[str, Metric]) -> PenalizedLoss:
+        """Return the terms where outputs that have metrics, but no loss, have targets."""
+        if not isinstance(terms.loss, OutputLosses):
+            return terms
+        places = {metric.place for metric in measured.values() if isinstance(metric, metrics.OutputMetric)}
+        return replace(terms, loss=terms.loss.measured(places))
 
     def sized(self, terms: PenalizedLoss, layer: Layer) -> PenalizedLoss:
         """Return the terms with the sizes of the outputs, which the built layer knows."""
@@ -282,6 +301,11 @@ def _in_order(
         wanted = f"a dict or a tuple with {what} of each of the {kind} {', '.join(names)}"
         raise SettingError(f"{who}: {what} must be {wanted}, got {got}")
     return dict(zip(names, given, strict=True))
+
+
+def _given(by_name: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries that are not None."""
+    return {name: value for name, value in by_name.items() if value is not None}
 
 
 def _last(layer: Layer) -> Layer:

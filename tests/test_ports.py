@@ -21,7 +21,7 @@ from minidl.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from minidl.data import HDF5Data
 from minidl.diagnostics import Monitor
 from minidl.gradcheck import GradientChecker
-from minidl.layers import Add, Chain, Concatenate, Dense, Dropout, Graph, Sigmoid, Softmax, Tanh
+from minidl.layers import Add, Chain, Concatenate, Conv2D, Dense, Dropout, Flatten, Graph, Sigmoid, Softmax, Tanh
 from minidl.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -268,7 +268,9 @@ def test_images_among_the_inputs():
             SettingError,
             "fit: y must be a dict or a tuple .* outputs price, kind, got 1",
         ),
-        (ROWS, {"price": PRICE}, SettingError, "fit: y must have the outputs price, kind; 'kind' is missing"),
+        (ROWS, {"price": PRICE}, DataError, "fit: output kind: its targets are missing, which its loss or its metrics"),
+        (ROWS, {}, DataError, "fit: y is missing; it must have targets of the outputs price, kind"),
+        (ROWS, {"prize": PRICE}, SettingError, "fit: y must have the outputs price, kind; 'prize' is not one of them"),
         (
             ROWS,
             (PRICE, KIND[:5]),
@@ -451,10 +453,10 @@ def test_one_loss_for_all_outputs():
             {"loss": ["mse"]},
             "loss must be a dict or a tuple with loss of each of the outputs price, kind, got 1",
         ),
-        ({"loss": {"price": "mse"}}, "loss must have the outputs price, kind; 'kind' is missing"),
+        ({"loss": {"price": None}}, "compile: loss: one of the outputs price, kind at least needs a loss"),
         ({"loss": {"prize": "mse", "kind": "mse"}}, "'prize' is not one of them"),
         ({"loss": ["mse", "nonsense"]}, "compile: loss of kind: unknown loss 'nonsense'"),
-        ({"loss": ["mse", None]}, "compile: loss of kind must be a Loss object or a string, got None"),
+        ({"loss": [None, None]}, "compile: loss: one of the outputs price, kind at least needs a loss"),
         ({"loss_weights": [1]}, "loss_weights must be a dict or a tuple"),
         ({"loss_weights": {"prize": 1}}, "loss_weights must have the outputs price, kind; 'prize' is not one of them"),
         ({"loss_weights": ["a", 1]}, r"the weight of price must be in \(-inf, inf\), got 'a'"),
@@ -467,6 +469,87 @@ def test_one_loss_for_all_outputs():
 def test_what_compile_refuses(compiled, message):
     with pytest.raises(SettingError, match=message):
         model(**compiled)
+
+
+# ---- outputs without a loss
+
+
+UNTRAINED = [{"price": "mse"}, {"price": "mse", "kind": None}, ["mse", None]]
+NEEDLESS = {
+    "dict": {"price": PRICE},
+    "None in a dict": {"price": PRICE, "kind": None},
+    "None in a list": [PRICE, None],
+    "alone": PRICE,
+    "with others": {"price": PRICE, "kind": np.full((M, 7), np.nan)},
+}
+
+
+@pytest.mark.parametrize("loss", UNTRAINED, ids=repr)
+@pytest.mark.parametrize("y", NEEDLESS.values(), ids=NEEDLESS)
+def test_an_output_without_a_loss_needs_no_targets(loss, y):
+    made, alone = model(loss=loss), Model(graph(), seed=0, dtype="float64")
+    history = made.fit(ROWS, y, epochs=3, shuffle=False)
+    assert list(history.history) == ["loss"] == made.metrics_names
+    assert made.evaluate(ROWS, y) == pytest.approx(np.mean((made.predict(ROWS)[0] - PRICE) ** 2))
+    assert [part.shape for part in made.predict(ROWS)] == [(M, 1), (M, 3)]
+    for path in ("logits/kernel", "logits/bias"):
+        assert np.array_equal(made.params[path].value, alone.params[path].value)
+    assert check_model(made, ROWS, y).passed
+
+
+def test_batches_without_targets_of_an_output_without_a_loss():
+    whole, parts = model(loss={"price": "mse"}), model(loss={"price": "mse"})
+    pairs = batches(lambda rows: ROWS[rows], lambda rows: {"price": PRICE[rows]})
+    expected = whole.fit(ROWS, PRICE, 20, epochs=2, shuffle=False, validation_data=(ROWS, [PRICE, None]))
+    found = parts.fit(Again(pairs), epochs=2, validation_data=Again(pairs))
+    assert list(found.history) == list(expected.history)
+    for name, values in expected.history.items():
+        assert found.history[name] == pytest.approx(values)
+
+
+@pytest.mark.parametrize("targets", [KIND, KIND[:, None], np.eye(3)[KIND]], ids=["flat", "labels", "one-hot"])
+def test_metrics_of_an_output_without_a_loss(tmp_path, targets):
+    measured = {"metrics": {"kind": ["accuracy", "categorical_crossentropy"]}, "weighted_metrics": {"kind": "accuracy"}}
+    made, y = model(loss={"price": "mse"}, **measured), {"price": PRICE, "kind": targets}
+    history = made.fit(ROWS, y, epochs=2, sample_weight={"kind": HALF})
+    names = ["kind_accuracy", "kind_categorical_crossentropy", "kind_weighted_accuracy"]
+    assert list(history.history) == [*names, "loss"]
+    p = made.predict(ROWS)[1]
+    right = p.argmax(axis=1) == KIND
+    expected = [right.mean(), -np.log(p[np.arange(M), KIND]).mean(), (right * HALF).sum() / HALF.sum()]
+    figures = made.evaluate(ROWS, y, sample_weight={"kind": HALF})
+    assert figures[1:] == pytest.approx(expected)
+    made.save(tmp_path / "m.h5")
+    assert load_model(tmp_path / "m.h5").evaluate(ROWS, y, sample_weight={"kind": HALF}) == figures
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ({"price": PRICE}, "fit: output kind: its targets are missing, which its loss or its metrics need"),
+        ({"kind": KIND}, "fit: output price: its targets are missing"),
+        ([PRICE, KIND + 1], "fit: output kind: y holds 3; the model has 3 classes, numbered 0 to 2"),
+        ([None, None], "fit: y is missing; it must have targets of the outputs price, kind"),
+    ],
+)
+def test_targets_that_metrics_need(y, message):
+    with pytest.raises(DataError, match=message):
+        model(loss={"price": "mse"}, metrics={"kind": "accuracy"}).fit(ROWS, y)
+    with pytest.raises(ShapeError, match="fit: output kind: y has 2 numbers in a row, the model has 3 outputs"):
+        model(loss={"price": "mse"}, metrics={"kind": "accuracy"}).fit(ROWS, [PRICE, A[:, :2]])
+
+
+def test_an_output_without_a_loss_may_have_rows_of_any_shape():
+    layers = {"c": (Conv2D(2, 3), "image"), "f": (Flatten(), "c"), "y": (Dense(1), "f")}
+    made, images = Model(Graph("image", layers, ("y", "c")), seed=0), RNG.normal(size=(20, 5, 5, 1))
+    made.compile("sgd", ["mse", None])
+    made.fit(images, images[:, 0, 0])
+    assert [part.shape for part in made.predict(images)] == [(20, 1), (20, 3, 3, 2)]
+
+
+def test_diagnosis_leaves_out_outputs_without_a_loss():
+    made = model(Adam(0.01), {"price": "mse"})
+    assert "a constant prediction gives" in str(diagnose(made, ROWS, PRICE))
 
 
 @pytest.mark.parametrize("compiled", [{"loss": ["mse", "mse"]}, {"loss": {"dense": "mse"}}, {"loss_weights": [1.0]}])
@@ -750,17 +833,30 @@ def keras_twin(keras, made, **compiled):
     return twin
 
 
+COMPILED = {
+    "loss": {"price": "mse", "kind": "sparse_categorical_crossentropy"},
+    "metrics": {"price": ["mae"], "kind": ["accuracy"]},
+    "weighted_metrics": {"kind": ["accuracy"]},
+    "loss_weights": {"price": 0.7, "kind": 1.3},
+}
+
+
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of an output without a loss
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_training_is_that_of_keras(weighted):
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        COMPILED,
+        COMPILED | {"loss_weights": {"price": 2.0, "kind": 0.0}},
+        COMPILED | {"loss": {"price": "mse"}, "loss_weights": {"price": 0.7}},
+        {"loss": {"kind": "sparse_categorical_crossentropy"}, "weighted_metrics": {"price": ["mse"]}},
+    ],
+    ids=["weighted losses", "a weight of 0", "no loss of kind", "no loss of price"],
+)
+def test_a_training_is_that_of_keras(weighted, compiled):
     # Keras 3.15 on PyTorch, live: losses and metrics of each epoch from the same weights
     keras = pytest.importorskip("keras")
-    compiled = {
-        "loss": {"price": "mse", "kind": "sparse_categorical_crossentropy"},
-        "metrics": {"price": ["mae"], "kind": ["accuracy"]},
-        "weighted_metrics": {"kind": ["accuracy"]},
-        "loss_weights": {"price": 0.7, "kind": 1.3},
-    }
     made = model(SGD(0.05), **compiled, dtype="float32")
     twin = keras_twin(keras, made, optimizer=keras.optimizers.SGD(0.05), **compiled)
     x, y = {"a": A.astype("float32"), "b": B.astype("float32")}, {"price": PRICE.astype("float32"), "kind": KIND}
@@ -774,9 +870,10 @@ def test_a_training_is_that_of_keras(weighted):
     ours = made.evaluate(x, y, sample_weight=w, return_dict=True)
     theirs = {k: float(v) for k, v in twin.evaluate(x, y, sample_weight=w, return_dict=True, verbose=0).items()}
     assert ours == pytest.approx(theirs, abs=1e-4)
-    assert made.metrics_names[:3] == ["loss", "price_loss", "kind_loss"]
-    kept = [float(figure) for figure in twin.evaluate(x, y, verbose=0)[:3]]
-    assert made.evaluate(x, y)[:3] == pytest.approx(kept, abs=1e-4)
+    losses = 1 + 2 * (len(compiled["loss"]) == 2)  # the sum, and those of the outputs if there are several
+    assert made.metrics_names[:losses] == ["loss", "price_loss", "kind_loss"][:losses]
+    kept = [float(figure) for figure in twin.evaluate(x, y, verbose=0)[:losses]]
+    assert made.evaluate(x, y)[:losses] == pytest.approx(kept, abs=1e-4)
     outputs = twin(x)
     for own, name in zip(made.predict(x), ("price", "kind"), strict=True):
         np.testing.assert_allclose(own, outputs[name].detach().numpy(), atol=1e-4)

@@ -43,18 +43,22 @@ class DataSpec:
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that the values of y must lie in
+    columns                  of y; 0 if y is not needed
     sparse                   True if a row of y is one class number, not a number for each output
     outputs                  of a model with several outputs: name and expectations of each; side by side in y
     any_width                True if a row of y may have as many numbers as the loss likes
+    takes_labels             True if class labels in y become rows with a 1 at the class
     """
 
     dtype: np.dtype[Any]
     row_shape: Shape
     output_shape: Shape
     labels: Interval
+    columns: int
     sparse: bool
     outputs: tuple[tuple[str, DataSpec], ...] = ()
     any_width: bool = False
+    takes_labels: bool = False
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
@@ -74,10 +78,8 @@ class DataSpec:
 
     def _targets(self, who: str, y: np.ndarray, widths: Widths) -> np.ndarray:
         if not self.outputs:
-            if not self.any_width:
-                check_width(who, y, self.output_shape, self.sparse)
-            return targets(who, y, self.labels, self.dtype)
-        wanted = [1 if spec.sparse else math.prod(spec.output_shape) for _, spec in self.outputs]
+            return self._targets_of_one(who, y)
+        wanted = [spec.columns for _, spec in self.outputs]
         if not widths and y.shape[1:] != (sum(wanted),):
             needs = ", ".join(f"{name} {width}" for (name, _), width in zip(self.outputs, wanted, strict=True))
             raise ShapeError(
@@ -87,6 +89,18 @@ class DataSpec:
         pairs = zip(self.outputs, parts, strict=True)
         checked = [spec._targets(f"{who}: output {name}", part, ()) for (name, spec), part in pairs]
         return np.concatenate(checked, axis=1)
+
+    def _targets_of_one(self, who: str, y: np.ndarray) -> np.ndarray:
+        if self.columns == 0:
+            return y[:, :0].astype(self.dtype)
+        if y.shape[1] == 0:
+            raise DataError(f"{who}: its targets are missing, which its loss or its metrics need")
+        if self.takes_labels and y.shape[1:] == (1,) != self.output_shape:
+            check_width(who, y, self.output_shape, sparse=True)
+            y = y == np.arange(self.output_shape[0])
+        if not self.any_width:
+            check_width(who, y, self.output_shape, self.sparse)
+        return targets(who, y, self.labels, self.dtype)
 
 
 class JoinedTargets(np.ndarray):

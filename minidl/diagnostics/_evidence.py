@@ -265,4 +265,4 @@ def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
 
 
 def _summed(of_one: Callable[..., float], loss: OutputLosses, y: np.ndarray) -> float:
-    return sum(part.weight * of_one(part.loss, y[:, part.y], (part.p.stop - part.p.start,)) for part in loss.parts())
+    return sum(part.weight * of_one(part.loss, y[:, part.y], (part.p.stop - part.p.start,)) for part in loss.trained())

@@ -13,7 +13,8 @@ _LOSSES = """
     BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge
     CosineSimilarity FunctionLoss
     Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
-    MeanSquaredLogarithmicError OutputLosses PenalizedLoss Poisson SparseCategoricalCrossentropy SquaredHinge
+    MeanSquaredLogarithmicError NoLoss OnlyMeasured OutputLosses PenalizedLoss Poisson SparseCategoricalCrossentropy
+    SquaredHinge
 """
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives

@@ -35,16 +35,14 @@ class Compiled:
         loss, metrics, weighted = (_each(get, given) for get, given in self._given())
         loss = _without_lists(loss)
         weights = self.loss_weights
-        if len(outputs) > 1:
-            _check_losses(outputs, loss)
-        else:
+        if len(outputs) == 1:
             loss, metrics, weighted, weights = (
                 _of_one_output(outputs[0], g) for g in (loss, metrics, weighted, weights)
             )
             if weights not in (None, 1):
                 raise SettingError("compile: loss_weights weigh several outputs against each other; there is one")
             weights = None
-        core.compile(core_of(self.optimizer), loss, metrics, weighted, weights)
+        core.compile(core_of(self.optimizer), None if _is_empty(loss) else loss, metrics, weighted, weights)
 
     def _given(self) -> list[tuple[Any, Any]]:
         return [(self._loss, self.loss), (self._metric, self.metrics), (self._metric, self.weighted_metrics)]
@@ -61,7 +59,7 @@ class Compiled:
 
     def check(self, who: str) -> None:
         """Raise SettingError if there is nothing to minimise."""
-        if self.loss is None:
+        if _is_empty(self.loss):
             raise SettingError(f"{who}: there is no loss to compute; give one to compile, as in compile(loss='mse')")
 
 
@@ -76,14 +74,10 @@ def _first(losses: Any) -> Any:
     return losses[0] if isinstance(losses, list) and len(losses) == 1 else losses
 
 
-def _check_losses(outputs: Sequence[str], given: Any) -> None:
-    """Raise SettingError if one of several outputs has no loss."""
-    by_name = dict(zip(outputs, given, strict=False)) if isinstance(given, list) else given
-    if not isinstance(by_name, dict) or set(by_name) - set(outputs):
-        return  # one loss for all; of other names the core says more
-    if without := [name for name in outputs if by_name.get(name) is None]:
-        remedy = 'give it one, and loss_weights={"name of the output": 0} if it is not to be trained'
-        raise SettingError(f"compile: every output needs a loss; without one: {', '.join(without)}; {remedy}")
+def _is_empty(losses: Any) -> bool:
+    """Return True if no output has a loss."""
+    each = list(losses.values()) if isinstance(losses, dict) else losses
+    return all(loss is None for loss in each) if isinstance(each, list | tuple) else losses is None
 
 
 def optimizer_of(given: Any) -> Any:

@@ -30,9 +30,14 @@ def in_columns(x: Any) -> Any:
 
 
 def targets(model: Any, y: Any) -> Any:
-    """Return y without the list or dict around the targets of a single output."""
+    """Return y without the list or dict around the targets of a single output.
+
+    A list may leave out the outputs without a loss, as in Keras.
+    """
     if len(model.outputs) > 1:
-        return y
+        trained = model.trained_outputs
+        left_out = isinstance(y, list | tuple) and len(y) == len(trained) < len(model.outputs)
+        return dict(zip(trained, y, strict=True)) if left_out else y
     if isinstance(y, dict) and set(y) == set(model.output_names):
         return y[model.output_names[0]]
     single = isinstance(y, list | tuple) and len(y) == 1 and np.ndim(y[0]) > 0

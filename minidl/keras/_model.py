@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import SettingError
 from ..layers import Layer as CoreLayer
+from ..losses import OutputLosses
 from ..model import Model as CoreModel
 from . import _config, _data, _saving
 from ._answers import FORMER, WRITE_A_MODEL
@@ -248,6 +249,12 @@ class Model(Operation):
         """The names of what `evaluate` returns: the losses, then the metrics, of several outputs by their names."""
         by_loss = self.has_named_outputs and isinstance(self.loss, dict)
         return _data.names_of_figures(self.core.metrics_names, list(self.loss) if by_loss else self.output_names)
+
+    @property
+    def trained_outputs(self) -> list[str]:
+        """The names of the outputs that have a loss."""
+        loss = self.core.loss and self.core.loss.loss
+        return list(loss.trained_names) if isinstance(loss, OutputLosses) else self.output_names
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""

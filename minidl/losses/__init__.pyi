@@ -11,6 +11,8 @@ from ._function import rows_of as rows_of
 from ._lookup import LOSSES as LOSSES
 from ._lookup import default_for as default_for
 from ._lookup import get as get
+from ._outputs import NoLoss as NoLoss
+from ._outputs import OnlyMeasured as OnlyMeasured
 from ._outputs import OutputLosses as OutputLosses
 from ._regression import CategoricalHinge as CategoricalHinge
 from ._regression import CosineSimilarity as CosineSimilarity

@@ -29,6 +29,7 @@ class Loss(Validated):
     labels, outputs  the intervals that y and p must lie in
     sparse           True if y (m, 1) holds class labels 0, ..., k - 1
     any_width        True if y may have more or fewer columns than p
+    takes_labels     True if y may be class labels (m, 1), of which data make rows with a 1 at the class
     exclusive        True if the k outputs are classes of which one is right, so that a vector is one row
     link             the output activation that belongs to the loss; after it, the model computes the loss from the
                      logits, with `on_logits()`
@@ -40,11 +41,16 @@ class Loss(Validated):
     outputs: ClassVar[Interval] = REAL_LINE
     sparse: ClassVar[bool] = False
     any_width: ClassVar[bool] = False
+    takes_labels: ClassVar[bool] = False
     exclusive: ClassVar[bool] = False
     from_logits: bool = False
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")
+
+    def columns(self, size: int) -> int:
+        """Return the columns of y for p with so many."""
+        return 1 if self.sparse else size
 
     def on_logits(self) -> Loss:
         """Return the same loss as a function of the input of its link."""

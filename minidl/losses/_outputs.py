@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,33 @@ import numpy as np
 
 from ..ops import mean_weights
 from ._base import Loss
+
+
+@dataclass(frozen=True)
+class NoLoss(Loss):
+    """L = 0, whatever p is: the loss of an output that is not trained. It has no targets: y (m, 0).
+
+    `compile(loss=...)` takes None for it, and a dict may leave the output out.
+    """
+
+    def columns(self, size: int) -> int:
+        return 0
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(len(p), p.dtype), np.zeros_like(p)
+
+
+@dataclass(frozen=True)
+class OnlyMeasured(NoLoss):
+    """L = 0, whatever p is: of an output that is not trained, but has metrics. Its targets are y (m, k).
+
+    Class labels (m, 1) become rows (m, k) with a 1 at the class.
+    """
+
+    takes_labels = True
+
+    def columns(self, size: int) -> int:
+        return size
 
 
 class OutputPart(NamedTuple):
@@ -27,7 +54,7 @@ class OutputLosses(Loss):
     """L = sum_j w_j L_j(p_j, y_j),   dL/dp_j = w_j dL_j/dp_j.   Outputs and targets stand side by side in p and y.
 
     names    of the outputs
-    losses   one for each
+    losses   one for each; NoLoss for an output that is not trained
     weights  w_j, one for each
     sizes    the columns of each output in p; the model sets them when it is built
 
@@ -43,11 +70,29 @@ class OutputLosses(Loss):
         """Return the loss for outputs with so many columns."""
         return replace(self, sizes=sizes)
 
+    def measured(self, places: Set[int]) -> OutputLosses:
+        """Return the loss where the outputs with these numbers have metrics, which need targets."""
+        losses = tuple(
+            OnlyMeasured() if place in places and isinstance(loss, NoLoss) else loss
+            for place, loss in enumerate(self.losses)
+        )
+        return replace(self, losses=losses)
+
+    @property
+    def trained_names(self) -> tuple[str, ...]:
+        """The outputs that have a loss."""
+        pairs = zip(self.names, self.losses, strict=True)
+        return tuple(name for name, loss in pairs if not isinstance(loss, NoLoss))
+
+    def trained(self) -> Iterator[OutputPart]:
+        """Yield the outputs that have a loss."""
+        return (part for part in self.parts() if part.name in self.trained_names)
+
     def parts(self) -> Iterator[OutputPart]:
-        """Yield each output with its columns. A sparse loss has one column of y."""
+        """Yield each output with its columns: of y, as many as its loss takes."""
         in_p = in_y = 0
         for name, loss, weight, size in zip(self.names, self.losses, self.weights, self.sizes, strict=True):
-            width = 1 if loss.sparse else size
+            width = loss.columns(size)
             yield OutputPart(name, loss, weight, slice(in_p, in_p + size), slice(in_y, in_y + width))
             in_p, in_y = in_p + size, in_y + width
 

@@ -10,10 +10,11 @@ from .._recording import record_passes
 from ..callbacks import Callback, Logs
 from ..data import Examples
 from ..errors import NonFiniteError, NotBuiltError
+from ..layers import BatchNormalization
 from ..model import Model
 from ..validation import integer
 from ._diagnose import RULES, Evidence, run_rules
-from ._evidence import Record, collect_signals, is_regularized, leaves, sample_rows, without_noise
+from ._evidence import Record, collect_signals, is_kernel, is_regularized, leaves, sample_rows, without_noise
 from ._findings import Diagnosis, Finding
 
 SAMPLE = 1000  # entries of an array: enough for a histogram
@@ -41,12 +42,13 @@ class Monitor(Callback):
         source = model.trainer.validation if model.trainer else None
         self._record = Record(
             paths,
-            kernels=np.array([len(params[path].shape) > 1 for path in paths]),
+            kernels=np.array([is_kernel(params[path]) for path in paths]),
             loss=model.objective.terms.loss,
             output_shape=model.output_shape,
             rate=model.optimizer.rate,
             is_regularized=is_regularized(model.objective),
             val_targets=source.y if isinstance(source, Examples) else None,
+            normalized=[path for path, layer in model.layer.walk() if isinstance(layer, BatchNormalization)],
         )
 
     # the hooks after a step receive figures that cost more than all of this: a step is measured when the next begins

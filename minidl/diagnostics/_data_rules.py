@@ -6,40 +6,45 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ._evidence import Signals, flatten_rows, rms, sample_rows
+from ..layers import Rescaling
+from ._evidence import Signals, by_channel, flatten_rows, rms, sample_rows
 from ._findings import Observation
+from ._trial_rules import hold_out
 
 LARGE, HUGE, TINY = 10.0, 50.0, 0.01  # root mean squares of a feature; initializers assume 1
+BYTE, FEWEST_PIXELS = 255, 64
 OFFSET = 10.0  # standard deviations between the mean of a feature and 0
 UNEVEN = 1000.0  # ratio of the largest to the smallest standard deviation of a feature
 NOTABLE = 0.1  # share of the rows
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # on few rows, a pattern looks like chance
+MANY_NUMBERS = 20_000_000  # of large images, fewer rows are compared
 RARE, VERY_RARE = 0.2, 0.05  # share of a class, in units of 1 / classes
 CHANCE_LEVEL = 3.0  # standard deviations above the score of shuffled targets; chance reaches it once in a hundred
 
 
 def constant_inputs(signals: Signals) -> Iterator[Observation]:
     """Features that are the same in every row."""
-    x = flatten_rows(signals.all_rows.x)
+    x, kind = _features(signals)
     constant = np.flatnonzero(x.max(axis=0) == x.min(axis=0))
-    if len(x) < 2 or not len(constant):
+    if len(signals.all_rows) < 2 or not len(constant):
         return
     largest = float(np.abs(x[0, constant]).max())
     others = np.delete(x, constant, axis=1)
     heavy = largest > LARGE * max(1.0, rms(others)) or len(constant) * 2 >= x.shape[1]
     severity = "error" if not others.size else "warning" if heavy else "note"
-    several = f"{len(constant)} of {x.shape[1]} features ({_first_of(constant)}) are"
-    which = several if len(constant) > 1 else f"Feature {constant[0]} is"
+    several = f"{len(constant)} of {x.shape[1]} {kind}s ({_first_of(constant)}) are"
+    which = several if len(constant) > 1 else f"{kind.capitalize()} {constant[0]} is"
     words = f"{which} the same in every row (up to {largest:.4g} in size): a constant carries no information."
-    advice = "Remove constant features." if others.size else "Check how x was made: all rows are equal."
+    advice = f"Remove constant {kind}s." if others.size else "Check how x was made: all rows are equal."
     yield Observation(severity, "input", words, advice, {"features": constant.tolist(), "largest": largest})
 
 
 def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     """Inputs of the first kernel (after a normalization, if any) that are far from mean 0 and variance 1."""
-    received = next((flatten_rows(one.x) for one in signals.kernel_layers), None)
-    if received is None:
+    if not signals.kernel_layers:
         return
+    first, kind = signals.kernel_layers[0].x, "channel" if signals.has_channels else "feature"
+    received = by_channel(first) if signals.has_channels else flatten_rows(first)
     mean, std = received.mean(axis=0, dtype=np.float64), received.std(axis=0, dtype=np.float64)
     varying = np.flatnonzero(std > 1e-6 * np.abs(mean))
     if not len(varying):
@@ -49,8 +54,8 @@ def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     offset = varying[(np.abs(mean) / np.maximum(std, 1e-30))[varying].argmax()]
     far = abs(mean[offset]) > max(OFFSET * std[offset], OFFSET / 2)
     worst = offset if far and size.max() <= HUGE else largest
-    described = [f"feature {i} has mean {mean[i]:,.4g} and std {std[i]:,.4g}" for i in dict.fromkeys((worst, smallest))]
-    if size.max() > HUGE or far:
+    described = [f"{kind} {i} has mean {mean[i]:,.4g} and std {std[i]:,.4g}" for i in dict.fromkeys((worst, smallest))]
+    if size.max() > (LARGE if _holds_bytes(first) else HUGE) or far:
         severity, effect = "warning", "the first layer's outputs are as large, and gradient descent crawls."
     elif size.max() < TINY:
         severity, effect = "warning", "all inputs are tiny and hardly change the first layer's output."
@@ -61,8 +66,34 @@ def scale_of_inputs(signals: Signals) -> Iterator[Observation]:
     figures: dict[str, int | float] = {}
     for name, i in (("largest", largest), ("smallest", smallest)):
         figures |= {name: int(i), f"{name}_mean": float(mean[i]), f"{name}_std": float(std[i])}
-    words = f"F{', '.join(described)[1:]}: {effect}"
-    yield Observation(severity, "input", words, "Standardize the inputs.", figures)
+    words = f"{kind[0].upper()}{', '.join(described)[1:]}: {effect}"
+    yield Observation(severity, "input", words, _right_scale(signals, first, size.max()), figures)
+
+
+def _right_scale(signals: Signals, received: np.ndarray, size: float) -> str:
+    """The advice for inputs of the wrong size: divide bytes by 255, but once."""
+    rescaling = [path for path, layer in signals.model.layer.walk() if isinstance(layer, Rescaling)]
+    x = signals.rows.x
+    if size < 1 and rescaling:
+        return f"Remove {rescaling[0]}, a Rescaling: x itself lies in {x.min():.3g} to {x.max():.3g}."
+    if _holds_bytes(received):
+        return "They look like bytes: divide x by 255, or begin the model with Rescaling(1 / 255)."
+    return "Standardize the inputs."
+
+
+def _holds_bytes(x: np.ndarray) -> bool:
+    """True if x may be images in bytes: numbers from 0 to 255; of rows without axes, many whole ones."""
+    if not (x.min() >= 0 and LARGE * LARGE < x.max() <= BYTE):
+        return False
+    return x.ndim > 2 or (x.shape[1] >= FEWEST_PIXELS and bool((x == np.floor(x)).all()))
+
+
+def _features(signals: Signals) -> tuple[np.ndarray, str]:
+    """All rows of x as a matrix of features, and the name of a feature. If no pixel varies, channels hide that."""
+    x = signals.all_rows.x
+    if signals.has_channels and (x != x[0]).any():
+        return by_channel(x), "channel"
+    return flatten_rows(x), "feature"
 
 
 def repeated_rows(signals: Signals) -> Iterator[Observation]:
@@ -84,15 +115,15 @@ def repeated_rows(signals: Signals) -> Iterator[Observation]:
 
 def repeated_columns(signals: Signals) -> Iterator[Observation]:
     """Features that are equal in every row."""
-    x = flatten_rows(signals.all_rows.x)
+    x, kind = _features(signals)
     columns: dict[bytes, list[int]] = {}
     for column in np.flatnonzero(x.max(axis=0) != x.min(axis=0)).tolist():
         columns.setdefault(x[:, column].tobytes(), []).append(column)
     groups = [group for group in columns.values() if len(group) > 1]
     if groups:
         others = f", as are {len(groups) - 1} other groups" if len(groups) > 1 else ""
-        words = f"Features {_first_of(groups[0])} are equal in every row{others}."
-        yield Observation("note", "input", words, "Keep one feature of each group.", {"groups": groups})
+        words = f"{kind.capitalize()}s {_first_of(groups[0])} are equal in every row{others}."
+        yield Observation("note", "input", words, f"Keep one {kind} of each group.", {"groups": groups})
 
 
 def constant_targets(signals: Signals) -> Iterator[Observation]:
@@ -144,18 +175,22 @@ def unrelated_targets(signals: Signals) -> Iterator[Observation]:
     """Targets that neither nearest neighbors nor a quadratic fit predict better than they predict shuffled targets.
 
     Both tests are quadratic forms sum_ij A_ij y_i y_j of the centered targets, compared with 200 shuffles of the rows.
-    A is the graph of the 5 nearest neighbors, or the map of a ridge regression on products of features.
+    A is the graph of the 5 nearest neighbors, or the map of a ridge regression on products of features. Images and
+    sequences are compared by their spectra, too, which do not change if they are shifted; and the network itself may
+    show that it predicts rows that it has not seen.
     """
-    part = sample_rows(len(signals.all_rows), 500)
-    x, y = flatten_rows(signals.all_rows.x)[part].astype(float), signals.all_rows.y[part].astype(float)
+    part = sample_rows(len(signals.all_rows), max(SOME_ROWS, min(500, MANY_NUMBERS // signals.all_rows.x[0].size)))
+    x, y = signals.all_rows.x[part].astype(float), signals.all_rows.y[part].astype(float)
     if signals.classes is not None:
         y = np.eye(int(signals.classes.max()) + 1)[signals.classes[part]]
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    if len(x) < FEW_ROWS or not x.any() or not y.any():
+    y = y - y.mean(axis=0)
+    if len(x) < FEW_ROWS or not (x != x[0]).any() or not y.any():
         return
-    x = x / np.maximum(x.std(axis=0), 1e-6 * x.std())
-    neighbors, fit = _above_chance(_nearest(x, 5), y), _above_chance(_quadratic_fit(x), y)
-    if max(neighbors, fit) < (CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL - 1):
+    views = [_standardized(flatten_rows(view)) for view in ((x, _spectrum(x)) if x.ndim > 2 else (x,))]
+    neighbors = max(_above_chance(_nearest(view, 5), y) for view in views)
+    fit = max(_above_chance(_quadratic_fit(view), y) for view in views)
+    level = CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL - 1
+    if max(neighbors, fit) < level and not (signals.has_channels and _predicts_unseen_rows(signals)):
         words = (
             "Nearest neighbors and a quadratic fit predict the targets no better than shuffled ones "
             f"(by {neighbors:+.1f} and {fit:+.1f} standard deviations on {len(x)} rows)."
@@ -164,6 +199,24 @@ def unrelated_targets(signals: Signals) -> Iterator[Observation]:
         severity = "warning" if len(x) >= MANY_ROWS else "note"
         figures = {"neighbours": neighbors, "fit": fit, "rows": len(x)}
         yield Observation(severity, "targets", words, advice, figures)
+
+
+def _standardized(x: np.ndarray) -> np.ndarray:
+    x = x - x.mean(axis=0)
+    standardized: np.ndarray = x / np.maximum(x.std(axis=0), 1e-6 * x.std() or 1.0)
+    return standardized
+
+
+def _spectrum(x: np.ndarray) -> np.ndarray:
+    """The amplitudes of the waves in each channel of images or sequences."""
+    amplitudes: np.ndarray = np.abs(np.fft.fftn(x, axes=tuple(range(1, x.ndim - 1))))
+    return amplitudes
+
+
+def _predicts_unseen_rows(signals: Signals) -> bool:
+    """True if a short training takes the loss on a held-out third below that of a constant prediction."""
+    held_out = hold_out(signals.objective, signals.rows, 0, signals.constant / 4)[1]
+    return held_out < 0.8 * signals.constant
 
 
 def _nearest(x: np.ndarray, k: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import SettingError
 from ..model import Model
 from . import _data_rules as data
+from . import _image_rules as images
 from . import _model_rules as network
 from . import _training_rules as training
 from . import _trial_rules as trials
@@ -21,6 +22,7 @@ SEVERITIES = ("error", "warning", "note")
 # names of rules whose findings are effects
 POOR_TRAINING = ("learning-rate", "by-heart", "plateau")
 WRONG_SIZES = ("dead-units", "large-weights", "signal-through-depth", "saturated-units", "first-loss", *POOR_TRAINING)
+WRONG_ORDER = ("kernel-beyond-image", *POOR_TRAINING)
 POOR_VALIDATION = ("unrelated-targets", "overfitting")
 UNCLEAR_TARGETS = ("unrelated-targets", "by-heart")
 LONG_STEPS = ("dead-units", "saturated-units", "plateau", "overfitting")
@@ -64,10 +66,20 @@ RULES = (
     ),
     Rule(trials.rows_that_mix, "rows-mix", "Ioffe & Szegedy 2015, 3.1"),
     Rule(network.symmetric_units, "symmetric-units", "Goodfellow et al. 2016, 8.4", explains=WRONG_SIZES),
+    Rule(images.channels_first, "channels-first", "LeCun et al. 1989", explains=WRONG_ORDER),
     Rule(data.constant_inputs, "constant-input", "Kuhn & Johnson 2013, 3.5", explains=WRONG_SIZES),
+    Rule(images.blank_images, "constant-input", "Kuhn & Johnson 2013, 3.5", explains=(*WRONG_SIZES, "repeated-rows")),
     Rule(data.scale_of_inputs, "input-scale", "LeCun et al. 1998, 4.3", explains=WRONG_SIZES),
     Rule(data.repeated_columns, "repeated-columns", "Kuhn & Johnson 2013, 3.5"),
     Rule(network.dropout, "dropout", "Srivastava et al. 2014, 7.3", explains=POOR_TRAINING),
+    Rule(network.dropout_before_normalization, "dropout", "Li et al. 2019"),
+    Rule(
+        images.kernel_beyond_image,
+        "kernel-beyond-image",
+        "Dumoulin & Visin 2016",
+        explains=("dead-units", *POOR_TRAINING),
+    ),
+    Rule(images.large_flatten, "large-flatten", "Lin et al. 2014, 3.2"),
     Rule(network.missing_activation, "missing-activation", "Goodfellow et al. 2016, 6.1", explains=POOR_TRAINING),
     Rule(network.large_penalty, "large-penalty", "Goodfellow et al. 2016, 7.1", explains=POOR_TRAINING),
     Rule(network.small_penalty, "small-penalty", "Krogh & Hertz 1992"),
@@ -91,6 +103,7 @@ RULES = (
         network.lagging_statistics, "lagging-statistics", "Ioffe & Szegedy 2015, 3.1", Evidence.AFTER, POOR_VALIDATION
     ),
     Rule(training.one_class_batches, "one-class-batches", "Bottou 2012, 4.1", Evidence.COURSE, POOR_TRAINING),
+    Rule(training.one_row_batches, "one-row-batches", "Wu & He 2018", Evidence.COURSE, ("plateau", *POOR_VALIDATION)),
     Rule(training.rate_too_high, "learning-rate", "Karpathy, CS231n, babysitting", Evidence.COURSE, LONG_STEPS),
     Rule(training.rate_too_low, "learning-rate", "Karpathy, CS231n, babysitting", Evidence.COURSE, ("plateau",)),
     Rule(training.one_class_validation, "one-class-validation", "Kohavi 1995", Evidence.COURSE, POOR_VALIDATION),

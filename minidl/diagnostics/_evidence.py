@@ -12,7 +12,7 @@ import numpy as np
 
 from .._recording import LayerPass, record_passes
 from ..data import Examples
-from ..layers import AUGMENTATIONS, Dropout, GaussianNoise, Layer, Sigmoid
+from ..layers import AUGMENTATIONS, Conv2DTranspose, DepthwiseConv2D, Dropout, GaussianNoise, Layer, Sigmoid
 from ..losses import Loss, OutputLosses, Poisson
 from ..model import Model
 from ..objective import Objective
@@ -55,6 +55,11 @@ class Signals:
     def kernel_layers(self) -> list[LayerPass]:
         """The passes through layers that have kernels."""
         return [layer_pass for layer_pass in self.layers if kernels(layer_pass.layer)]
+
+    @property
+    def has_channels(self) -> bool:
+        """True if the first kernel layer takes images or sequences: kernels see channels, not single pixels."""
+        return any(one.x.ndim > 2 for one in self.kernel_layers[:1])
 
     @property
     def sizes(self) -> dict[str, dict[str, float]]:
@@ -135,13 +140,31 @@ def leaves(network: Layer) -> list[tuple[str, Layer]]:
 
 
 def kernels(layer: Layer) -> dict[str, Parameter]:
-    """The layer's matrices by name."""
-    return {name: parameter for name, parameter in layer.parameters.items() if len(parameter.shape) > 1}
+    """The layer's kernels by name: its matrices, without those that belong to single pixels, as PReLU's alpha."""
+    return {name: p for name, p in layer.parameters.items() if is_kernel(p)}
+
+
+def is_kernel(parameter: Parameter) -> bool:
+    """True for a matrix that penalties apply to."""
+    return parameter.penalized and len(parameter.shape) > 1
+
+
+def by_unit(layer: Layer, kernel: np.ndarray) -> np.ndarray:
+    """Return the kernel as a matrix with one column for each unit or filter."""
+    if isinstance(layer, Conv2DTranspose):
+        return np.moveaxis(kernel, -2, -1).reshape(-1, kernel.shape[-2])
+    units = math.prod(kernel.shape[-2:]) if isinstance(layer, DepthwiseConv2D) else kernel.shape[-1]
+    return kernel.reshape(-1, units)
 
 
 def flatten_rows(x: np.ndarray) -> np.ndarray:
     """Return x as a matrix with one row per example."""
     return x.reshape(len(x), -1)
+
+
+def by_channel(x: np.ndarray) -> np.ndarray:
+    """Return x as a matrix with one column for each channel; x itself if its rows are vectors."""
+    return x.reshape(-1, x.shape[-1])
 
 
 def rms(values: np.ndarray) -> float:
@@ -164,6 +187,7 @@ class Record:
     logs         the figures of every epoch
     batches      batches of the measured steps, up to 1,000 rows; `kept` is the number of their rows
     val_targets  the targets of the validation rows, or None
+    normalized   the paths of the layers that take mean and variance of a batch
     failed       the message of the NonFiniteError that ended the training, or None
     """
 
@@ -174,6 +198,7 @@ class Record:
     rate: float
     is_regularized: bool
     val_targets: np.ndarray | None
+    normalized: list[str] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     squares: list[np.ndarray] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -256,12 +281,23 @@ def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
     if isinstance(loss, OutputLosses):
         return _summed(constant_loss, loss, y)
     one_hot = y if y.shape[1:] == shape else (y == np.arange(shape[0])).astype(y.dtype)  # labels in one column
-    constant = one_hot.mean(axis=0, dtype=np.float64)
+    return _loss_of(loss, one_hot.mean(axis=0, dtype=np.float64), y, shape)
+
+
+def lowest_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
+    """The loss if the predictions are the targets: above 0 for probabilities between 0 and 1, as grey pixels."""
+    if isinstance(loss, OutputLosses):
+        return _summed(lowest_loss, loss, y)
+    return 0.0 if loss.link is None or y.shape[1:] != shape else _loss_of(loss, y.astype(np.float64), y, shape)
+
+
+def _loss_of(loss: Loss, p: np.ndarray, y: np.ndarray, shape: tuple[int, ...]) -> float:
+    """The loss of the predictions p, which are the same for all rows or one for each."""
     if loss.link is not None:
-        p = np.clip(constant, 1e-6, 1 - 1e-6)
-        constant = np.log(p / (1 - p)) if issubclass(loss.link, Sigmoid) else np.log(p)
+        p = np.clip(p, 1e-6, 1 - 1e-6)
+        p = np.log(p / (1 - p)) if issubclass(loss.link, Sigmoid) else np.log(p)
         loss = loss.on_logits()
-    return float(loss.value(np.broadcast_to(constant, (len(y), *shape)).astype(y.dtype), y))
+    return float(loss.value(np.broadcast_to(p, (len(y), *shape)).astype(y.dtype), y))
 
 
 def _summed(of_one: Callable[..., float], loss: OutputLosses, y: np.ndarray) -> float:

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from .._recording import LayerPass
 from ..layers import (
+    AveragePooling1D,
+    AveragePooling2D,
     BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping1D,
+    Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GaussianNoise,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
     Layer,
+    Permute,
     ReLU,
+    Rescaling,
+    Reshape,
+    SeparableConv2D,
     Sigmoid,
     Softmax,
     Tanh,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
 )
 from ..losses import BinaryCrossentropy, Hinge, Loss, Poisson
 from ..registry import entry_of
 from ..validation import REAL_LINE, Interval
-from ._evidence import Signals, flatten_rows, kernels, rms, sequence, variation
+from ._evidence import Signals, by_channel, by_unit, flatten_rows, kernels, rms, sequence, variation
 from ._findings import Observation
 
 SHRUNK, GROWN = 1e-3, 1e3  # factors between the two ends of the network
@@ -30,6 +49,12 @@ TOO_LARGE = 4.0  # gain of a kernel; initializers aim at 1, He's has 1.4
 NEARLY_ALL, MANY, SOME = 0.75, 0.5, 0.25  # shares of the units
 FLAT = 0.05  # share of the largest derivative: below it, hardly any gradient passes
 PROBABILITIES = (Sigmoid, Softmax)
+LINEAR = (Dense, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
+PASSING = (  # layers that leave a linear map linear
+    *(AveragePooling1D, AveragePooling2D, BatchNormalization, Cropping1D, Cropping2D, Dropout, Flatten, GaussianNoise),
+    *(GlobalAveragePooling1D, GlobalAveragePooling2D, Permute, Rescaling, Reshape, UpSampling1D, UpSampling2D),
+    *(ZeroPadding1D, ZeroPadding2D),
+)
 POSITIVE, UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 TOO_MANY_DROPPED, MANY_DROPPED = 0.8, 0.5
 PENALTY = 10.0  # times the data loss
@@ -85,7 +110,7 @@ def _probabilities(signals: Signals, loss: Loss, last: Layer, link: str) -> _Pro
         words = f"{_class(loss)} is made for {link}, but the model ends in {_class(last)}."
         return "warning", words, f"End the model with {link}(), or use the loss made for {_class(last)}."
     interval = entry_of(last).output_range
-    if type(last) is Dense or (interval is not None and not interval.within(UNIT)) or low < 0 or high > 1:
+    if type(last) in LINEAR or (interval is not None and not interval.within(UNIT)) or low < 0 or high > 1:
         outputs = f"the model ends in {_class(last)} and returns {low:.3g} to {high:.3g}"
         words = f"{_class(loss)} takes probabilities, but {outputs}."
         return "error", words, f"End the model with {link}(), or pass from_logits=True to the loss."
@@ -171,18 +196,30 @@ def _parts(signals: Signals) -> dict[str, float]:
 
 
 def missing_activation(signals: Signals) -> Iterator[Observation]:
-    """Dense after Dense without an activation between them."""
-    linear = (Dropout, GaussianNoise, Flatten, BatchNormalization)
-    pairs, previous = list[tuple[str, str]](), ""
+    """Dense or convolutional layers without an activation between them."""
+    pairs, previous = list[tuple[LayerPass, LayerPass]](), list[LayerPass]()
+    passes = {one.path: one for one in signals.layers}
     for path, layer in sequence(signals.objective):
-        if isinstance(layer, Dense) and previous:
-            pairs.append((previous, path))
-        previous = path if isinstance(layer, Dense) else previous if isinstance(layer, linear) else ""
-    if pairs:
-        words = f"No activation stands between {' and '.join(pairs[0])}: together they are one linear map."
-        paths = ", ".join(dict.fromkeys(path for pair in pairs for path in pair))
+        if isinstance(layer, LINEAR):
+            here = [passes[path]]
+            pairs += [(before, after) for before, after in zip(previous, here, strict=False)]
+            previous = here
+        elif not isinstance(layer, PASSING):
+            previous = []
+    idle = [(before.path, after.path) for before, after in pairs if not _saves_weights(before, after)]
+    if idle:
+        words = f"No activation stands between {' and '.join(idle[0])}: together they are one linear map."
+        paths = ", ".join(dict.fromkeys(path for pair in idle for path in pair))
         advice = "Put an activation such as ReLU() between them."
-        yield Observation("warning", paths, words, advice, {"pairs": len(pairs)})
+        yield Observation("warning", paths, words, advice, {"pairs": len(idle)})
+
+
+def _saves_weights(before: LayerPass, after: LayerPass) -> bool:
+    """True if two linear maps have fewer weights than one: a code narrower than its input and output, or separable."""
+    if isinstance(before.layer, DepthwiseConv2D) and isinstance(after.layer, Conv2D):
+        return set(after.layer.kernel.shape[:2]) == {1}
+    narrow = before.y[0].size
+    return narrow < before.x[0].size and narrow < after.y[0].size
 
 
 def dropout(signals: Signals) -> Iterator[Observation]:
@@ -200,6 +237,18 @@ def dropout(signals: Signals) -> Iterator[Observation]:
     for path in [path for path, layer in layers[last + 1 :] if isinstance(layer, Dropout) and layer.rate][:1]:
         words = f"{path} drops the model's outputs: the loss sees zeros in their place."
         yield Observation("warning", path, words, "Put it before the last Dense.", {"rate": rates[path]})
+
+
+def dropout_before_normalization(signals: Signals) -> Iterator[Observation]:
+    """Dropout before BatchNormalization: inference has another variance than training."""
+    layers = sequence(signals.objective)
+    for (path, before), (norm, after) in pairwise(layers):
+        if isinstance(before, Dropout) and before.rate and isinstance(after, BatchNormalization):
+            words = (
+                f"{norm} learns the variance of what {path} leaves; in inference nothing is dropped, and it is smaller."
+            )
+            yield Observation("note", path, words, f"Put {path} behind {norm}.", {"rate": before.rate})
+            return
 
 
 def lagging_statistics(signals: Signals) -> Iterator[Observation]:
@@ -221,12 +270,12 @@ def lagging_statistics(signals: Signals) -> Iterator[Observation]:
 
 
 def symmetric_units(signals: Signals) -> Iterator[Observation]:
-    """Units that stay equal: kernel columns that are equal and have equal gradients."""
+    """Units or filters that stay equal: kernel columns that are equal and have equal gradients."""
     found, constant = dict[str, tuple[int, int]](), True
     for one in signals.kernel_layers:
         for name, kernel in kernels(one.layer).items():
-            units = kernel.shape[-1]
-            both = np.concatenate([kernel.value.reshape(-1, units), kernel.grad.reshape(-1, units)])
+            both = np.concatenate([by_unit(one.layer, kernel.value), by_unit(one.layer, kernel.grad)])
+            units = both.shape[1]
             equal = int(np.unique(both.T, axis=0, return_counts=True)[1].max())
             if equal > 1:
                 found[f"{one.path}/{name}"] = equal, units
@@ -235,8 +284,9 @@ def symmetric_units(signals: Signals) -> Iterator[Observation]:
         return
     paths = [path.rsplit("/", 1)[0] for path in found]
     equal, units = next(iter(found.values()))
+    kind = _units(next(one for one in signals.kernel_layers if one.path == paths[0]))
     words = (
-        f"{'All' if equal == units else f'{equal} of'} {units} units of {paths[0]} compute the same thing (columns of "
+        f"{'All' if equal == units else f'{equal} of'} {units} {kind} of {paths[0]} compute the same thing (columns of "
         f"the kernel and of its gradient are equal): training keeps them equal.{' Zeros() does this.' * constant}"
     )
     advice = "Draw random weights: HeNormal() before ReLU, GlorotUniform() elsewhere."
@@ -296,12 +346,14 @@ def through_depth(total: float, part: str, count: int) -> str:
 
 
 def dead_units(signals: Signals) -> Iterator[Observation]:
-    """ReLUs whose inputs are all negative: they return 0, pass back 0, and stay so."""
-    shares = {one.path: float((flatten_rows(one.x) < 0).all(axis=0).mean()) for one in _passes(signals, ReLU)}
+    """ReLUs whose inputs are all negative: they return 0, pass back 0, and stay so. Of a filter, at every place."""
+    dead = {one.path: (by_channel(one.x) < 0).all(axis=0) for one in _passes(signals, ReLU)}
+    shares = {path: float(units.mean()) for path, units in dead.items()}
     worst, paths = _worst(shares)
     if paths:
         severity = "error" if shares[worst] == 1 else "warning" if shares[worst] > NEARLY_ALL else "note"
-        words = f"{shares[worst]:.0%} of the units of {worst} return 0 for every row and get no gradient."
+        units = f"{np.count_nonzero(dead[worst])} of {dead[worst].size} {_sources(signals, worst)}"
+        words = f"{units} are dead: {worst} returns 0 for every row, and they get no gradient."
         advice = "Check the biases before it; start them at 0, use HeNormal(), LeakyReLU(), or a smaller learning rate."
         yield Observation(severity, paths, words, advice, {"dead": shares})
 
@@ -315,6 +367,18 @@ def saturated_units(signals: Signals) -> Iterator[Observation]:
         words = f"At {shares[worst]:.0%} of the outputs of {worst} the derivative is below {FLAT:.0%} of its maximum."
         advice = "Start with smaller weights and standardized inputs, or use ReLU()."
         yield Observation(severity, paths, words, advice, {"saturated": shares})
+
+
+def _sources(signals: Signals, path: str) -> str:
+    """Name what computes the inputs of an activation: "filters of conv2d", if the layer before is known."""
+    place = next(i for i, one in enumerate(signals.layers) if one.path == path)
+    before = [one for one in signals.layers[:place] if kernels(one.layer)]
+    same = before and before[-1].y.shape[-1] == signals.layers[place].x.shape[-1]
+    return f"{_units(before[-1])} of {before[-1].path}" if same else f"units of {path}"
+
+
+def _units(one: LayerPass) -> str:
+    return "filters" if one.y.ndim > 2 else "units"
 
 
 def _passes(signals: Signals, *kinds: type[Layer]) -> list[LayerPass]:

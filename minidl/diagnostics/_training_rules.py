@@ -26,6 +26,15 @@ def one_class_batches(record: Record) -> Iterator[Observation]:
         yield Observation("warning", "targets", words, "Shuffle the rows: keep fit's shuffle=True.", {"share": share})
 
 
+def one_row_batches(record: Record) -> Iterator[Observation]:
+    """Batches of one row, in a network that takes mean and variance of a batch."""
+    share = sum(len(batch) == 1 for batch in record.batches) / max(len(record.batches), 1)
+    if record.normalized and share > 0.5:
+        words = f"{share:.0%} of the batches have one row, from which {record.normalized[0]} takes mean and variance."
+        advice = "Use batches of 16 rows or more; or GroupNormalization or LayerNormalization, which see one row each."
+        yield Observation("warning", ", ".join(record.normalized), words, advice, {"share": share})
+
+
 def rate_too_high(record: Record) -> Iterator[Observation]:
     """Large steps and a loss that does not fall, or a training that diverged."""
     losses, ratios, rate = record.losses(), record.kernel_ratio, record.rate

@@ -16,7 +16,17 @@ from ..gradcheck import check_model
 from ..objective import Objective
 from ..optimizers import Adam, Optimizer
 from ..trainer import Trainer, trainer_for, update
-from ._evidence import Signals, class_labels, constant_loss, is_regularized, rms, sample_rows, sequence, without_noise
+from ._evidence import (
+    Signals,
+    class_labels,
+    constant_loss,
+    is_regularized,
+    lowest_loss,
+    rms,
+    sample_rows,
+    sequence,
+    without_noise,
+)
 from ._findings import Observation
 
 USUAL_RATIO = 1e-3  # |step| / |w| of a kernel (Karpathy, CS231n)
@@ -129,10 +139,11 @@ def memorizing(signals: Signals) -> Iterator[Observation]:
     """A network that cannot memorize twenty rows, with nothing to prevent it."""
     few = few_rows(signals.rows, class_labels(signals.rows.y))
     constant = constant_loss(signals.loss_function, few.y, signals.outputs.shape[1:])
+    enough = (constant + lowest_loss(signals.loss_function, few.y, signals.outputs.shape[1:])) / 2
     if len(few) < 2 or constant < 1e-6:
         return
-    trial = memorize(signals.objective, few, constant / 2)
-    if trial.end > constant / 2:
+    trial = memorize(signals.objective, few, enough)
+    if trial.end > enough:
         words = (
             f"The network cannot memorize {len(few)} rows, with dropout and penalties off: "
             f"200 steps of Adam take their loss to {trial.end:.3g}; a constant prediction gives {constant:.3g}."
@@ -231,9 +242,9 @@ def first_rate(optimizer: Optimizer) -> float:
 
 
 def memorize(objective: Objective, examples: Examples, enough: float) -> Trial:
-    """Train copies without noise and penalties on a few rows, by Adam at two rates, and return the better trial."""
+    """Train copies without noise and penalties on a few rows, by Adam at three rates, and return the best trial."""
     trials = list[Trial]()
-    for rate in (0.01, 0.001):
+    for rate in (0.01, 0.001, 0.0001):
         quiet = without_noise(objective).without_penalties()
         trials.append(train(quiet, examples, Adam(rate), steps=2 * STEPS, batch=len(examples), enough=enough))
         if trials[-1].end <= enough:

@@ -79,6 +79,15 @@ class Windows:
         axes = zip(self.image, self.before, self.positions, self.strides, self.size, self.dilation, strict=True)
         return tuple(max(b + n, (p - 1) * s + (k - 1) * d + 1) for n, b, p, s, k, d in axes)
 
+    @property
+    def reached(self) -> Lengths:
+        """Along each axis, the number of the kernel's cells that lie in the image in at least one window."""
+        axes = zip(self.image, self.positions, self.size, self.strides, self.dilation, self.before, strict=True)
+        return tuple(
+            sum(any(0 <= p * s + i * d - b < n for p in range(count)) for i in range(k))
+            for n, count, k, s, d, b in axes
+        )
+
     def pad(self, images: np.ndarray, fill: float = 0.0) -> np.ndarray:
         """Return images (m, *image, c) with their padding; they themselves if they need none."""
         if self.padded == self.image:

@@ -83,7 +83,7 @@ def _targets(who: str, given: Any, model: Model, y: Any) -> Any:
 
 
 def _has_kernel(one: LayerPass) -> bool:
-    return any(len(parameter.shape) > 1 for parameter in one.layer.parameters.values())
+    return any(p.penalized and len(p.shape) > 1 for p in one.layer.parameters.values())
 
 
 def _rms(values: np.ndarray) -> float:

@@ -36,7 +36,7 @@ from .callbacks import (
 from .data import Adapter, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .evaluation import Figures, check_out, evaluate, predict, rows_at_once
-from .layers import Layer
+from .layers import Layer, apart
 from .losses import Loss, PenalizedLoss
 from .metrics import Metric
 from .naming import snake_case
@@ -321,6 +321,16 @@ class Model(OwnAttributes):
         examples = self.examples("backpropagate", x, y, sample_weight)
         evaluation = self.objective.gradient(examples)
         return evaluation.data_loss + evaluation.penalty
+
+    def input_gradient(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Return dL/dx, in the shape of x, of the data loss on these rows; a tuple if there are several inputs.
+
+        L is the mean loss of the rows, computed as by `evaluate`: without dropout and noise, BatchNormalization with
+        its moving averages. The model does not change. (Simonyan et al. 2014 draw |dL/dx|: `plots.saliency`)
+        """
+        examples = self.examples("input_gradient", x, y, sample_weight)
+        dx = self.objective.input_gradient(examples)
+        return tuple(apart(dx, list(self.ports.inputs.values()))) if self.ports.inputs else dx
 
     # ---- the training that runs
 

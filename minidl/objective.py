@@ -11,6 +11,7 @@ import numpy as np
 
 from .constraints import Constraint
 from .data import Examples
+from .errors import DataError
 from .layers import Chain, Graph, Layer
 from .losses import Loss, OutputLosses, PenalizedLoss
 from .parameters import Changes, Parameter, Parameters, Penalty
@@ -136,6 +137,18 @@ class Objective:
     def activity_penalty(self) -> float:
         """Return the penalties that the layers add for the rows of the last forward."""
         return float(self.layers.activity_penalty()) if self.penalizing else 0.0
+
+    def input_gradient(self, batch: Examples) -> np.ndarray:
+        """Return dL/dx (m, ...) of the data loss in inference. A copy computes it: training leaves dL/dx out."""
+        whole = self.copy()
+        for _, layer in whole.layers.walk():
+            layer.unmark_first()
+        outputs = whole.layers.forward(batch.x)
+        dx = whole.layers.backward(whole.loss.value_and_gradient(outputs, batch.y, batch.weight)[1])
+        if np.shape(dx) != batch.x.shape:
+            raise DataError(f"the loss has no derivative along x: backward returns {type(dx).__name__}, not dL/dx")
+        gradient: np.ndarray = dx
+        return gradient
 
     def add_penalty_gradient(self, rows: float) -> float:
         """Add the penalties' gradient to `params.grad`. Return their value. rows: m, if no training has settled it."""

@@ -6,5 +6,9 @@ from ._curves import cost_spread as cost_spread
 from ._gradients import gradient_report as gradient_report
 from ._gradients import update_ratios as update_ratios
 from ._histograms import histograms as histograms
+from ._images import feature_maps as feature_maps
+from ._images import filters as filters
+from ._images import mistakes as mistakes
+from ._images import saliency as saliency
 from ._layers import layer_sizes as layer_sizes
 from ._layers import signal as signal

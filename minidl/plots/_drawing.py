@@ -31,12 +31,15 @@ DRAWN_BY = {
 }
 
 
-def axes_for(who: str, ax: Any) -> Axes:
-    """Return the given Axes, or new ones if None."""
+def axes_for(who: str, ax: Any, *, height: float | None = None) -> Axes:
+    """Return the given Axes, or new ones if None, of this height in inches or the usual one."""
     if ax is None:
         import matplotlib.pyplot as plt
 
-        return plt.subplots(layout="constrained")[1]
+        figure, new = plt.subplots(layout="constrained")
+        if height is not None:
+            figure.set_figheight(height)
+        return new
     if not is_axes(ax):
         hint = "; pass one of them, axes[0]" if isinstance(ax, np.ndarray) else ""
         raise SettingError(f"{who}: ax must be one matplotlib Axes, got {_described(ax)}{hint}")

@@ -43,9 +43,9 @@ def measure(who: str, given: Any, x: Any, y: Any) -> Measurement:
     if x is None:
         raise DataError(f"{who}: a model is measured on rows; pass x, and y for gradients")
     if y is not None:
-        signals = collect_signals(model, x, _targets(who, given, model, y))
+        signals = collect_signals(model, x, targets(who, given, model, y))
         return Measurement(signals.layers, signals.sizes)
-    passes = _predict(who, model.copy(), x)
+    passes = record(who, model, x)
     sizes = {one.path: {"activation": _rms(one.y)} for one in passes if _has_kernel(one)}
     return Measurement(passes, sizes)
 
@@ -62,8 +62,9 @@ def tensors(who: str, given: Any, x: Any, y: Any, what: str) -> dict[str, np.nda
     return {one.path: one.dy for one in passes if one.dy is not None}
 
 
-def _predict(who: str, model: Model, x: Any) -> list[LayerPass]:
-    """Run the model on rows at even distances. Return the passes through its layers."""
+def record(who: str, model: Model, x: Any) -> list[LayerPass]:
+    """Run a copy of the model on rows at even distances. Return the passes through its layers."""
+    model = model.copy()
     rows = inputs(who, x, model.dtype, model.input_shape)
     rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(int)]
     model.build(rows.shape[1:])
@@ -72,7 +73,7 @@ def _predict(who: str, model: Model, x: Any) -> list[LayerPass]:
     return passes
 
 
-def _targets(who: str, given: Any, model: Model, y: Any) -> Any:
+def targets(who: str, given: Any, model: Model, y: Any) -> Any:
     """Return y as the model takes it: an estimator's class labels as their numbers, or one-hot."""
     classes = getattr(given, "classes_", None)
     if classes is None:

@@ -221,7 +221,8 @@ class ChainSubject(Subject):
     def _output(self, v: np.ndarray, path: str) -> Output:
         """The output of the leaf that has the tensor, as a function of an offset of some entries, for use in `at`."""
         i = self.leaf_of[path]
-        a = self.record(v).inputs[i]
+        # complex like theta, because a layer may make its output in the dtype of x
+        a = self.record(v).inputs[i].astype(self.params.theta.dtype, copy=False)
         if path == INPUT:
             return self._output_of_input(i, a)
         kept, window = v[self.parts[path].slice], self.params[path].value.reshape(-1)
@@ -318,6 +319,7 @@ class DataLoss(ChainSubject):
     def gradient_bounds(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         claimed = {id(self.params[path]): gradient[part.slice] for path, part in self.parts.items()}
         inputs, unit = self.record(v).inputs, self.unit(v)
+        self.state.restore()  # no layer holds complex numbers from an earlier pass
         with self.at(v, np.float64):
             dz = self._dz(self.layers.forward(self.rows.x, self.training), self.rows)
             bounds = chain_bounds(self.leaves, inputs[:-1], dz, unit, claimed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -54,30 +55,54 @@ def causes_alone(layer: Layer, x: Any, settings: Settings) -> dict[str, str | No
     """The wrong gradients of a clone that runs alone in training, with their causes.
 
     It runs on few random rows, a number that is equal to no other count, so that a factor shows what it is; on narrow
-    ones if it can. If it returns numbers that are not finite, it runs on the rows x that it has in its network.
+    ones or small images if it can and is wrong there. If it returns numbers that are not finite, it runs on the rows x
+    that it has in its network.
     """
     if isinstance(x, tuple):
         layer, x = with_one_input(layer, tuple(part.shape[1:] for part in x)), side_by_side(x)
     shape = x.shape[1:]
-    small = tuple(min(n, 6) for n in shape) if len(shape) == 1 and type(layer).build is not Layer.build else shape
-    m = next(m for m in (5, 7, 11) if m not in small)
-    for features, rows in ((small, None), (shape, None), (shape, x[:m]))[small == shape :]:
-        try:
-            with np.errstate(all="ignore"):
-                subject = layer_subject(layer, features, m, True, settings.seed, rows)
-                if np.isfinite(subject.outputs(subject.point)).all():
-                    report = compare_layer(subject, settings)
-                    return {path: tensor.cause for path, tensor in report.wrong.items()}
-        except RUN_ERRORS:
-            continue
+    for features in smaller_shapes(layer, shape):
+        if wrong := wrong_alone(layer, features, None, settings):
+            return wrong
+    for rows in (None, x):
+        if (wrong := wrong_alone(layer, shape, rows, settings)) is not None:
+            return wrong
     return {}
 
 
-def compare_layer(subject: LayerSubject, settings: Settings) -> Report:
-    """The report on a layer that runs alone, with the causes of all that is wrong."""
-    report = compare(type(subject.layer).__name__, subject, settings.for_size(subject.point.size))
+def smaller_shapes(layer: Layer, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Shapes of narrower rows or smaller images than these, to be tried in turn."""
+    shapes: list[tuple[int, ...]]
+    if len(shape) == 1:
+        shapes = [(min(shape[0], 6),)] if type(layer).build is not Layer.build else []
+    else:
+        # an odd length stays odd, because strides may not divide it
+        image = tuple(n if n <= 9 else 8 + n % 2 for n in shape[:-1])
+        shapes = [(*image, min(shape[-1], 4)), (*image, shape[-1])]
+    return [smaller for smaller in dict.fromkeys(shapes) if smaller != shape]
+
+
+def wrong_alone(
+    layer: Layer, shape: tuple[int, ...], x: np.ndarray | None, settings: Settings
+) -> dict[str, str | None] | None:
+    """The wrong gradients on random rows, or on some of the rows x, with their causes; None if it cannot run there."""
+    m = next(m for m in (5, 7, 11, 13, 17) if m not in shape)
+    try:
+        with np.errstate(all="ignore"):
+            subject = layer_subject(layer, shape, m, True, settings.seed, None if x is None else x[:m])
+            if np.isfinite(subject.outputs(subject.point)).all():
+                report = compare_layer(subject, settings)
+                return {path: tensor.cause for path, tensor in report.wrong.items()}
+    except RUN_ERRORS:
+        pass
+    return None
+
+
+def compare_layer(subject: LayerSubject, settings: Settings, explained: Container[str] = ()) -> Report:
+    """The report on a layer that runs alone, with the causes of all that is wrong and not explained already."""
+    report = compare(type(subject.layer).__name__, subject, settings.for_subject(subject))
     for path, tensor in report.wrong.items():
-        if tensor.checked == tensor.size:
+        if tensor.checked == tensor.size and path not in explained:
             tensor.cause = _causes.of_layer(subject, path, report.method)
     return report
 

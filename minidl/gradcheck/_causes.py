@@ -11,79 +11,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..layers import Graph, apart
+from . import _rearranged, _routing
 from ._chain_subject import INPUT
-from ._differentiation import METHODS, Differentiation
+from ._differentiation import METHODS
+from ._evidence import Evidence, length
 from ._layer_subject import LayerSubject
 from ._subjects import PlainSubject
 
 NOT_REPEATABLE = "forward is not the same twice from one state: does it draw from another generator than self.rng?"
 Table = Iterator[tuple[str, Any]]
-
-
-class Evidence:
-    """A claimed gradient that differs from the derivative. It belongs to a loss, a penalty, or a layer: its parameter
-    or its input x, where sum(dy * y) is differentiated.
-
-    name       of the gradient in sentences
-    closeness  relative difference up to which two arrays are the same
-    """
-
-    def __init__(self, subject: Any, path: str, name: str, method: Differentiation) -> None:
-        self.subject, self.path, self.name, self.method = subject, path, name, method
-        self.closeness, part = method.closeness, subject.parts[path]
-        self.claimed = part.of(subject.gradient(subject.point))
-        self.derivative = subject.tensor_derivatives(path, method)
-
-    def same(self, a: np.ndarray, b: np.ndarray) -> bool:
-        """True if two arrays are equal up to rounding."""
-        return a.shape == b.shape and _length(a - b) <= self.closeness * max(_length(a), _length(b)) < math.inf
-
-    def claims(self, other: np.ndarray) -> bool:
-        """True if the claimed gradient is this array, and the derivative is not."""
-        return self.same(self.claimed, other) and not self.same(self.derivative, other)
-
-    def factor(self, a: np.ndarray, b: np.ndarray) -> float:
-        """The number r with a = r b in every entry, or NaN."""
-        square = float(np.sum(b * b))
-        if square == 0 or not np.isfinite(a).all():
-            return math.nan
-        r = float(np.sum(a * b)) / square
-        # a factor close to 1, or to 0, must explain nearly all of the little that there is to explain
-        most = min(1e-3 * abs(r - 1), 1e-3 * abs(r), 10 * self.closeness)
-        return r if _length(a - r * b) <= most * math.sqrt(square) else math.nan
-
-    @cached_property
-    def ratio(self) -> float:
-        """The number r with claimed = r derivative in every entry, or NaN."""
-        return self.factor(self.claimed, self.derivative)
-
-    def has_ratio(self, r: float) -> bool:
-        return abs(self.ratio / r - 1) < self.closeness
-
-    @cached_property
-    def off(self) -> np.ndarray:
-        """True where an entry is wrong."""
-        least = self.closeness * np.abs(self.derivative).max(initial=0.0)
-        return np.asarray(~np.isclose(self.claimed, self.derivative, rtol=self.closeness, atol=1e-3 * least))
-
-    @cached_property
-    def y(self) -> np.ndarray:
-        """A layer's output."""
-        return np.asarray(self.subject.outputs(self.subject.point))
-
-    @property
-    def x(self) -> np.ndarray:
-        return np.asarray(self.subject.rows.x)
-
-    @property
-    def dy(self) -> np.ndarray:
-        return np.asarray(self.subject.rows.y)
 
 
 def of_layer(subject: LayerSubject, path: str, method: str) -> str | None:
@@ -102,13 +43,24 @@ def _first(rules: Iterable[Callable[[Evidence], Table]], e: Evidence) -> str | N
     """The sentence of the first row that holds."""
     with np.errstate(all="ignore"):  # the claimed gradient may be NaN
         for sentence, found in itertools.chain.from_iterable(rule(e) for rule in rules):
-            if found if isinstance(found, bool | np.bool_) else e.claims(np.asarray(found)):
+            if _holds(e, found):
                 return sentence
     return None
 
 
-def _length(a: np.ndarray) -> float:
-    return float(np.linalg.norm(a))
+def _holds(e: Evidence, found: Any) -> bool:
+    return bool(found) if isinstance(found, bool | np.bool_) else e.claims(np.asarray(found))
+
+
+def _all_that_hold(*rules: Callable[[Evidence], Table]) -> Callable[[Evidence], Table]:
+    """One rule of several equally special ones, with one sentence for all rows that hold."""
+
+    def rule(e: Evidence) -> Table:
+        if np.isfinite(e.claimed).all():
+            fits = [sentence for rule in rules for sentence, found in rule(e) if _holds(e, found)]
+            yield "; or ".join(fits[:3]), bool(fits)
+
+    return rule
 
 
 def _not_repeatable(e: Evidence) -> Table:
@@ -135,21 +87,33 @@ def _keep_rate(e: Evidence) -> Table:
 
 def _factor(e: Evidence) -> Table:
     yield f"{e.name} = -derivative everywhere: the sign is flipped", e.has_ratio(-1)
-    counts = {f"{count} {name}": count for name, count in e.subject.counts.items() if count > 1}
-    pairs = itertools.combinations(counts.items(), 2)
-    counts |= {f"{first} x {second}": one * other for (first, one), (second, other) in pairs}
-    for words, n in counts.items():
-        mean, total = "a mean where a sum belongs", f"a sum where a mean belongs (1/{n} missing)"
-        yield f"{e.name} = derivative / {n} everywhere, and {n} = {words}: {mean}", e.has_ratio(1 / n)
-        yield f"{e.name} = {n} x derivative everywhere, and {n} = {words}: {total}", e.has_ratio(n)
+    if math.isnan(e.ratio):
+        return
+    few, many = (" or ".join(_products(e, r)) for r in (1 / e.ratio, e.ratio))
+    n, mean, total = round(1 / e.ratio) if few else 0, "a mean where a sum belongs", "a sum where a mean belongs"
+    yield f"{e.name} = derivative / {n} everywhere, and {n} = {few}: {mean}", bool(few)
+    n = round(e.ratio) if many else 0
+    yield f"{e.name} = {n} x derivative everywhere, and {n} = {many}: {total} (1/{n} missing)", bool(many)
     amount = "much" if abs(e.ratio) > 1 else "little"
     # a single number always has a factor
-    holds = not math.isnan(e.ratio) and (e.derivative.size > 1 or e.has_ratio(2) or e.has_ratio(0.5))
+    holds = e.derivative.size > 1 or e.has_ratio(2) or e.has_ratio(0.5)
     yield f"{e.name} = {e.ratio:.9g} x derivative everywhere: a constant factor too {amount}", holds
 
 
-def _rearranged(e: Evidence) -> Table:
-    """The derivative without signs, transposed, broadcast or moved."""
+def _products(e: Evidence, number: float) -> list[str]:
+    """The counts that are this number, or the products of as few as possible of them."""
+    if not 1.5 < number < 1e15 or abs(number / round(number) - 1) > e.closeness:
+        return []
+    counts = [(f"{count} {name}", count) for name, count in e.counts.items() if count > 1]
+    for terms in range(1, len(counts) + 1):
+        chosen = [c for c in itertools.combinations(counts, terms) if math.prod(n for _, n in c) == round(number)]
+        if chosen:
+            return [" x ".join(words for words, _ in c) for c in chosen[:3]]
+    return []
+
+
+def _rearranged_simply(e: Evidence) -> Table:
+    """The derivative without signs, transposed or broadcast."""
     d, name = e.derivative, e.name
     yield f"{name} = |derivative|: its signs are lost", np.abs(d)
     if d.ndim == 2 and min(d.shape) > 1:
@@ -159,10 +123,6 @@ def _rearranged(e: Evidence) -> Table:
         for word, value in (("sum", d.sum(axis=0)), ("mean", d.mean(axis=0))):
             sentence = f"{name} has the {word} over rows in every row: it is broadcast over the batch"
             yield sentence, np.broadcast_to(value, d.shape)
-    for axis in range(d.ndim):
-        for by in (1, -1):
-            yield f"{name} is the derivative moved by {by} along axis {axis}", np.roll(d, by, axis)
-        yield f"{name} is the derivative in reverse order along axis {axis}", np.flip(d, axis)
 
 
 def _not_written(e: Evidence) -> Table:
@@ -187,9 +147,17 @@ def _other_sum(e: Evidence) -> Table:
     for path, part in e.subject.parts.items():
         if path not in (e.path, INPUT) and part.shape == e.claimed.shape:
             yield f"{e.name} has the gradient of {path}", e.subject.tensor_derivatives(path, e.method)
-    if e.claimed.ndim != 1 or e.dy.ndim != 2:
+    if e.claimed.ndim != 1:
         return
     total = np.full(e.claimed.shape, e.derivative.sum())
+    if e.dy.ndim != 2:
+        yield f"{e.name} has the sum over all axes in every entry: sum over all but the last", total
+        for kept in reversed(range(e.dy.ndim)):
+            others = tuple(axis for axis in range(e.dy.ndim) if axis != kept)
+            last = kept == e.dy.ndim - 1
+            why = f"what forward does after adding {e.name} is forgotten" if last else "sum over all but the last"
+            yield f"{e.name} is dy summed over {_rearranged.axes_named(others)}: {why}", e.dy.sum(axis=others)
+        return
     yield f"{e.name} has the sum over rows and columns in every entry: sum over the rows alone (axis 0)", total
     yield f"{e.name} is dy of the first row alone: sum dy over all rows (axis 0)", e.dy[0]
     yield f"{e.name} is dy of the last row alone: sum dy over all rows (axis 0)", e.dy[-1]
@@ -200,6 +168,8 @@ def _other_sum(e: Evidence) -> Table:
 
 def _not_returned(e: Evidence) -> Table:
     """A dx that does not have the shape of x is recorded as NaN."""
+    if np.isnan(e.claimed).all():
+        yield from _rearranged.not_cut(e)
     yield "dL/dx is not an array like x: backward must return dL/dx", np.isnan(e.claimed).all()
 
 
@@ -263,19 +233,33 @@ def _mask(e: Evidence) -> Table:
 
 
 def _statistics(e: Evidence) -> Table:
-    """The missing part is, along one axis, a combination of 1 and x: the paths through mean and deviation."""
+    """The missing part is, along some axes, a combination of 1 and x: the paths through mean and deviation."""
     missing = e.claimed - e.derivative
-    least = e.closeness * _length(missing)
-    for axis, words in ((0, "rows"), (1, "features")) if e.x.ndim == 2 else ():
-        if e.x.shape[axis] < 4:
+    least = e.closeness * length(missing)
+    if e.claimed.shape != e.dy.shape:
+        return
+    for axes in reversed(_rearranged.subsets(range(e.x.ndim))):
+        if math.prod(e.x.shape[axis] for axis in axes) < 4 or len(axes) == e.x.ndim == 2:
             continue
-        rest = missing - missing.mean(axis=axis, keepdims=True)
-        why = "the path through their mean is forgotten"
-        yield f"dL/dx - derivative is the same for all {words}: {why}", _length(rest) <= least
-        centred = e.x - e.x.mean(axis=axis, keepdims=True)
-        along = (rest * centred).sum(axis=axis, keepdims=True) / (centred**2).sum(axis=axis, keepdims=True)
-        why = f"the path through their {'' if _length(missing - rest) <= least else 'mean and '}deviation is forgotten"
-        yield f"dL/dx - derivative is linear in x over the {words}: {why}", _length(rest - along * centred) <= least
+        words, wrong = _named(axes, e.x.ndim), "is forgotten"
+        if axes != e.mixed_axes:
+            wrong = f"is not that of forward, which goes over the {_named(e.mixed_axes, e.x.ndim)}"
+        rest = missing - missing.mean(axis=axes, keepdims=True)
+        why = f"the path through their mean {wrong}"
+        yield f"dL/dx - derivative is the same for all {words}: {why}", length(rest) <= least
+        centred = e.x - e.x.mean(axis=axes, keepdims=True)
+        along = (rest * centred).sum(axis=axes, keepdims=True) / (centred**2).sum(axis=axes, keepdims=True)
+        why = f"the path through their {'' if length(missing - rest) <= least else 'mean and '}deviation {wrong}"
+        yield f"dL/dx - derivative is linear in x over the {words}: {why}", length(rest - along * centred) <= least
+
+
+def _named(axes: tuple[int, ...], ndim: int) -> str:
+    """The names of axes of rows, as in "rows and positions"."""
+    names = {0: "rows", ndim - 1: "features" if ndim == 2 else "channels"}
+    found = [names.get(axis, f"positions along axis {axis}") for axis in axes]
+    if ndim > 2 and set(range(1, ndim - 1)) <= set(axes):
+        found = [*(["rows"] if 0 in axes else []), "positions", *(["channels"] if ndim - 1 in axes else [])]
+    return " and ".join(found)
 
 
 def _one_side(e: Evidence) -> Table:
@@ -291,10 +275,13 @@ def _one_side(e: Evidence) -> Table:
 
 
 def _lines(e: Evidence) -> Table:
-    """A few whole rows or columns are wrong."""
-    for lines, words in ((e.off, "rows"), (e.off.T, "columns")) if e.off.ndim == 2 else ():
+    """A few whole rows, columns, filters, ... are wrong."""
+    for axis in range(e.off.ndim) if e.off.ndim > 1 else ():
+        lines = np.moveaxis(e.off, axis, 0).reshape(e.off.shape[axis], -1)
         wrong = np.asarray(lines.any(axis=1))
-        sentence = f"{e.name} is wrong in {words} {_joined(np.flatnonzero(wrong))} alone; the others are right"
+        words = ("in rows", "in columns")[axis] if e.off.ndim == 2 else f"along axis {axis} at"
+        numbers = _joined(np.flatnonzero(wrong))
+        sentence = f"{e.name} is wrong {words} {numbers} alone; the others are right"
         yield sentence, 0 < 2 * wrong.sum() < len(wrong) and lines[wrong].all()
 
 
@@ -312,7 +299,7 @@ def _joined(numbers: Iterable[Any]) -> str:
 
 
 def _coarse(e: Evidence) -> Table:
-    small = _length(e.claimed - e.derivative) < 3e-7 * _length(e.derivative)
+    small = length(e.claimed - e.derivative) < 3e-7 * length(e.derivative)
     sentence = f"{e.name} agrees with the derivative to seven digits: something is computed in float32"
     yield sentence, 2 * e.off.sum() > e.off.size and small
 
@@ -322,12 +309,19 @@ def _stale(e: Evidence) -> Table:
     yield f"{e.name} is that of the step before: it uses an array that forward did not renew", before
 
 
+_of_parameter_rearranged = _all_that_hold(_rearranged.broadcast, _rearranged.of_derivative, _rearranged.of_dy)
+_of_input_rearranged = _all_that_hold(
+    _rearranged.broadcast, _rearranged.of_derivative, _rearranged.of_dy, _rearranged.cut_elsewhere, _routing.routed
+)
+_of_other = _all_that_hold(_rearranged.of_setting, _rearranged.of_arguments)
+
 OF_PARAMETER = (
-    _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _other_sum, _rearranged, _lines,
-    _entries, _coarse, _stale,
+    _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _other_sum, _rearranged_simply,
+    _of_parameter_rearranged, _lines, _entries, _of_other, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _several_inputs, _made_of_dy, _lines, _mask,
-    _statistics, _one_side, _rearranged, _entries, _coarse, _stale,
+    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _several_inputs, _made_of_dy, _routing.overwritten,
+    _lines, _rearranged_simply, _of_input_rearranged, _mask, _statistics, _one_side, _routing.scaled_outputs, _entries,
+    _of_other, _coarse, _stale, _routing.not_linear,
 )  # fmt: skip
-OF_LOSS = (_unweighted, _zero, _factor, _rearranged, _lines, _entries)
+OF_LOSS = (_unweighted, _zero, _factor, _rearranged_simply, _all_that_hold(_rearranged.of_derivative), _lines, _entries)

@@ -15,7 +15,7 @@ from ..losses import Loss, PenalizedLoss
 from ..model import Model
 from ..parameters import Penalty
 from ..validation import Interval
-from ._blame import compare_layer, compare_loss, explain
+from ._blame import compare_layer, compare_loss, explain, smaller_shapes, wrong_alone
 from ._chain_subject import DataLoss
 from ._compare import TOLERANCE, Settings, compare
 from ._contract import check_contract
@@ -23,6 +23,7 @@ from ._differentiation import METHODS, choose_method
 from ._layer_subject import layer_subject, with_one_input
 from ._report import Report
 from ._subjects import LossSubject, PlainSubject, penalty_subject, user_function
+from ._ties import check_ties
 
 COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
 
@@ -55,7 +56,7 @@ def check_gradient(
     """
     settings = Settings("all", method, tolerance).check("check_gradient")
     subject = user_function("check_gradient", f, gradient, theta)
-    return _finish(compare("gradient", subject, settings.for_size(subject.point.size)), raise_on_failure)
+    return _finish(compare("gradient", subject, settings.for_subject(subject)), raise_on_failure)
 
 
 def check_loss(
@@ -131,8 +132,8 @@ def check_layer(
     """Check a layer's backward: every entry of dL/dx and of every parameter, against derivatives of forward alone.
 
     A built clone runs with random parameters, inputs and dy, in training and in inference, for each number of rows. Of
-    more than 20,000 entries, random directions are compared first, as in `check_model`. Then the other rules for layers
-    are checked: shapes, no argument written to, no reading back, the same result twice, float32 in and out.
+    a large layer random directions are compared first, as in `check_model`. Then the other rules for layers are
+    checked: shapes, no argument written to, no reading back, the same result twice, float32 in and out, equal inputs.
     Returns the Report; raises GradientError with it if a gradient is wrong or a rule is broken.
     """
     if not isinstance(layer, Layer):
@@ -148,7 +149,7 @@ def check_layer(
     report, wrong = Report(title, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
     for m in rows:
         for training in (True, False):
-            part = compare_layer(layer_subject(layer, shape, m, training, seed), settings)
+            part = compare_layer(layer_subject(layer, shape, m, training, seed), settings, explained=wrong)
             report.include(part)
             for path, tensor in part.tensors.items():
                 shown = report.tensors.setdefault(path, tensor)
@@ -158,10 +159,22 @@ def check_layer(
                 wrong.setdefault(path, []).append((m, training))
                 if len(wrong[path]) == 1:  # the first mistake is the one to show
                     report.tensors[path], report.rows = tensor, m
+    _explain_on_small(report, layer, shape, settings)
     report.broken, report.notes = check_contract(layer, shape, seed)
+    report.broken = report.broken or ([] if wrong else check_ties(layer, shape, seed))
     conditions = {path: _condition(cases, rows) for path, cases in wrong.items()}
     report.notes += [f"{path} is wrong {condition}" for path, condition in conditions.items() if condition]
     return _finish(report, raise_on_failure)
+
+
+def _explain_on_small(report: Report, layer: Layer, shape: tuple[int, ...], settings: Settings) -> None:
+    """Look for the causes of what is wrong in a large layer, compared in part, where it has a small input."""
+    if all(tensor.checked == tensor.size for tensor in report.wrong.values()):
+        return
+    small = (wrong_alone(layer, smaller, None, settings) for smaller in smaller_shapes(layer, shape))
+    causes = next((wrong for wrong in small if wrong), {})
+    for path, tensor in report.wrong.items():
+        tensor.cause = tensor.cause or causes.get(path)
 
 
 def _of_one_input(layer: Layer, input_shape: Any) -> tuple[Layer, tuple[int, ...]]:

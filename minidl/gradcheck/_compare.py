@@ -20,6 +20,7 @@ ROUNDING = 1e-12  # a relative difference below it is reported as it is; above i
 SMALL = 1e-3  # tensors smaller than this, relative to the largest one, are not scaled up all the way
 MANY = 20_000  # the most entries that are compared one by one without being asked for
 SAMPLE = 2_000  # entries of a larger tensor that are compared first, to find a wrong one soon
+MUCH = 20_000_000  # the most numbers that are computed for it, and for all entries of a tensor without being asked
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ class Settings:
         validation.check_real(who, "tolerance", self.tolerance, "(0, 1)")
         return self
 
-    def for_size(self, size: int) -> Settings:
-        """Compare all entries of so many, unless they are too many."""
-        return replace(self, depth="all" if size <= MANY else "auto")
+    def for_subject(self, subject: Subject) -> Settings:
+        """Compare all entries of a subject, unless they are too many or too much work."""
+        work = sum(subject.work(path) for path in subject.parts)
+        return replace(self, depth="all" if subject.point.size <= MANY and work <= MUCH else "auto")
 
 
 def compare(title: str, subject: Subject, settings: Settings) -> Report:
@@ -156,9 +158,17 @@ class Comparison:
             found = self._direction(path)
             if found.passed or depth == "directions":
                 return found
-            if size > MANY and not (found := self._entries(path, self._sample(size, SAMPLE))).passed:
+            if (
+                size > (count := self._few(path))
+                and not (found := self._entries(path, self._sample(size, count))).passed
+            ):
                 return found
         return self._entries(path, np.arange(size))
+
+    def _few(self, path: str) -> int:
+        """So many entries can be compared soon."""
+        size, work = self.subject.parts[path].size, self.subject.work(path)
+        return SAMPLE if size > MANY else size if work <= MUCH else size * MUCH // (10 * work)
 
     def _sample(self, size: int, count: int) -> np.ndarray:
         """`count` of so many entries, or all if there are not more."""

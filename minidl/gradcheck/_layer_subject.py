@@ -12,7 +12,7 @@ from ..data import Examples
 from ..layers import Chain, Graph, Layer, build_layer
 from ..losses import Loss
 from ..parameters import Parameters
-from ._chain_subject import ChainSubject, check_output, other_batch
+from ._chain_subject import INPUT, ChainSubject, check_output, other_batch
 from ._differentiation import Differentiation, largest
 
 
@@ -33,10 +33,13 @@ class LayerSubject(ChainSubject):
 
     def __init__(self, layer: Layer, params: Parameters, x: np.ndarray, dy: np.ndarray, training: bool) -> None:
         super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training, of_input=True)
-        (m, *features), outputs = x.shape, dy.shape[1:]
-        self.layer, self.counts = layer, {"rows": m, "features": math.prod(features)}
-        if outputs != tuple(features):
-            self.counts["outputs"] = math.prod(outputs)
+        self.layer, self.counts = layer, _counts(x.shape, dy.shape)
+
+    def work(self, path: str) -> int:
+        # in most layers one entry of all rows, or of all filters, moves at a time
+        shape = self.parts[path].shape
+        together = shape[0] if path == INPUT else shape[-1]
+        return self.parts[path].size // together * self.rows.y.size
 
     def outputs(self, v: np.ndarray) -> Any:
         """y at v."""
@@ -60,10 +63,60 @@ class LayerSubject(ChainSubject):
                 found.append(parameter.grad.copy())
         return found[0], found[1]
 
+    def backward(self, dy: np.ndarray) -> Any:
+        """The dx that backward makes of another dy, as it returns it."""
+        self.state.restore()
+        with self.at(self.point, np.float64):
+            self.layers.forward(self.rows.x, self.training)
+            return self.layers.backward(dy)
+
+    def change_of_output(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> np.ndarray:
+        """The derivative of y at v along a direction of one tensor."""
+        self.record(v)
+        with self.at(v, method.dtype):
+            output = self._output(v, path)
+            return np.asarray(method.derivative(lambda offset: output(offset, slice(None)), direction.ravel()))
+
+    def jacobian_of_first_row(self, method: Differentiation) -> np.ndarray:
+        """dy / dx of the first row alone: (*shape of y, entries of x)."""
+        self.record(self.point)
+        with self.at(self.point, method.dtype):
+            output = self._output(self.point, INPUT)
+
+            def change(entry: int) -> np.ndarray:
+                return np.asarray(method.derivative(lambda offset: output(offset, [entry]), np.ones(1)))[0]
+
+            changes = [change(entry) for entry in range(self.rows.x[0].size)]
+        return np.stack(changes, axis=-1)
+
+    def with_setting(self, name: str, value: Any) -> LayerSubject | None:
+        """The layer with another value of a setting, on the same rows and parameters; None if they do not fit it."""
+        clone = self.layer.clone()
+        setattr(clone, name, value)
+        shape = build_layer(clone, self.rows.x.shape[1:])
+        params = Parameters(clone.named_parameters(), np.dtype(np.float64))
+        shapes = {path: parameter.shape for path, parameter in params.items()}
+        if shapes != {path: parameter.shape for path, parameter in self.params.items()}:
+            return None
+        params.theta[:] = self.params.theta
+        return LayerSubject(clone, params, self.rows.x, np.zeros((len(self.rows), *shape)), self.training)
+
     def other(self, v: np.ndarray) -> np.ndarray:
         """The same layer with another input."""
         rows = other_batch(Examples(self._x(v), self.rows.y))
         return np.concatenate([rows.x.ravel(), self._theta(v)])
+
+
+def _counts(x: tuple[int, ...], y: tuple[int, ...]) -> dict[str, int]:
+    """The numbers of rows, features and outputs; for images those of positions and channels."""
+    if len(x) <= 2:
+        counts = {"rows": x[0], "features": math.prod(x[1:])}
+        return counts if y == x else counts | {"outputs": math.prod(y[1:])}
+    counts = {"rows": y[0], "positions": math.prod(y[1:-1])}
+    if y[1:-1] != x[1:-1]:
+        counts["pixels"] = math.prod(x[1:-1])
+    counts["channels"] = x[-1]
+    return counts if y[-1] == x[-1] else counts | {"filters": y[-1]}
 
 
 def with_one_input(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Layer:

@@ -81,6 +81,10 @@ class Subject(ABC):
         """A with block in which many derivatives at v are taken, with numbers of this dtype."""
         return nullcontext()
 
+    def work(self, path: str) -> int:
+        """About how many numbers are computed for the derivatives by all entries of one tensor."""
+        return self.parts[path].size
+
     # ---- rounding
 
     def unit(self, v: np.ndarray) -> float:

@@ -260,7 +260,7 @@ def plants(kind, mistakes):
 
 STATISTICS = {
     "x for its normal form": (),
-    "gamma forgotten": (),
+    "gamma forgotten": ("dL/dx is right for gamma = 1: gamma is forgotten",),
     "mean a constant": ("their mean is forgotten",),
     "deviation a constant": ("their deviation is forgotten",),
     "times the deviation": (),
@@ -283,9 +283,9 @@ OWN_PLANTS = [
         LargestFeature,
         {
             "next feature": ("moved by 1 along axis 1",),
-            "smallest feature": (),
+            "smallest feature": ("to another one than y depends on",),
             "place of the first row": (),
-            "every feature": (),
+            "every feature": ("6 entries of x alike", "depends on one of them"),
         },
     ),
     *plants(

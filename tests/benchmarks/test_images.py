@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks import convolution, image_memory, images
+from minidl.datasets import load_cats, write_photographs
+from tests.benchmarks import cats, convolution, digits, image_memory, images
 
 
 def test_the_gradients_are_those_of_the_convolution():
@@ -53,3 +54,40 @@ def test_the_tables_have_a_row_for_each_library(capsys):
 def test_a_larger_batch_needs_more_memory():
     small, large = (image_memory.measured("minidl", batch) for batch in (8, 128))
     assert large > 4 * small > 0
+
+
+def test_every_split_of_the_digits_is_different_and_has_450_to_test():
+    (_, first, _, labels), (_, second, _, _) = digits.split(0), digits.split(1)
+    assert first.shape == (450, 8, 8, 1) and labels.shape == (450,)
+    assert first.max() == 1 and not np.array_equal(first, second)
+
+
+def test_the_table_of_digits_has_both_networks(capsys):
+    digits.main(seeds=range(2), epochs=1)
+    assert [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()[2:]] == ["| convolutional", "| dense"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("photographs")
+    write_photographs(directory)
+    return load_cats(directory)
+
+
+@pytest.mark.parametrize("candidate", cats.CANDIDATES)
+def test_every_recipe_for_cats_trains(photos, candidate):
+    found = cats.cross_validated(photos.x_train[:20], photos.y_train[:20], 2, epochs=1, **cats.CANDIDATES[candidate])
+    assert len(found) == 2 and all(0 <= value <= 1 for value in found)
+
+
+def test_the_comparison_of_cats_prints_both_tables_and_the_difference(photos, capsys):
+    cats.compare(photos, range(1), range(2), epochs=1)
+    text = capsys.readouterr().out
+    assert text.count("| dense |") == text.count("| convolutional |") == 2
+    assert "convolutional - dense: " in text
+
+
+def test_the_standard_error_is_that_of_nadeau_and_bengio():
+    # variance 0.01, ten splits, test part 1/4 of the training part: sqrt((0.1 + 0.25) * 0.01)
+    differences = np.array([-1.0, 1.0] * 5) * np.sqrt(0.01 * 9 / 10)
+    assert cats.standard_error(differences, 0.25) == pytest.approx(np.sqrt(0.0035))

@@ -129,6 +129,8 @@ class Layer(Operation):
         """Return a weight by its name: `layer.kernel`."""
         if name.startswith("_") or name in ("core", "nodes"):
             raise AttributeError(name)
+        if name in OF_FIRST_CALL:  # the property has raised an AttributeError
+            raise self._uncalled(name)
         for weight in self.weights:
             if weight.name == name:
                 return weight
@@ -177,6 +179,7 @@ class Layer(Operation):
         return cls(**config)
 
 
+OF_FIRST_CALL = ("input", "output", "input_shape", "output_shape")
 UNUSED = {"bias": "use_bias", "gamma": "scale", "beta": "center"}  # False: the layer has no such weight
 WEIGHT_NAMES = (
     "kernel",

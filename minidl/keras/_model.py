@@ -107,11 +107,15 @@ class Model(Operation):
     @property
     def input(self) -> Any:
         """The symbolic input, or their list."""
+        if not self.inputs:
+            raise self._uncalled("input")
         return self.inputs[0] if len(self.inputs) == 1 else self.inputs
 
     @property
     def output(self) -> Any:
         """The symbolic output, or all in the form in which the model was given them: a list, a tuple or a dict."""
+        if not self.outputs:
+            raise self._uncalled("output")
         return self.formed(self.outputs[0] if len(self.outputs) == 1 else self.outputs)
 
     @property

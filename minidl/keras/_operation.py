@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..errors import NotBuiltError, SettingError, ShapeError
+from ..errors import SettingError, ShapeError
 from ..layers import Layer as CoreLayer
 from . import _names, config
 from ._tensors import KerasTensor, Node, Shape, as_tensors, has_tensors
@@ -112,8 +112,12 @@ class Operation:
 
     def _first_node(self, attribute: str) -> Node:
         if not self.nodes:
-            raise NotBuiltError(f"{self.name} has no {attribute}: it has not been called on a symbolic tensor yet")
+            raise self._uncalled(attribute)
         return self.nodes[0]
+
+    def _uncalled(self, attribute: str) -> AttributeError:
+        """Return the error for an attribute of the first call, which hasattr understands."""
+        return AttributeError(f"{self.name} has no {attribute}: it has not been called on a symbolic tensor yet")
 
     @property
     def input(self) -> Any:

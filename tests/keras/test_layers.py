@@ -311,8 +311,11 @@ def test_a_weight_that_is_not_made_yet_is_named():
         _ = layers.Dense(3, name="x").kernel
     with pytest.raises(AttributeError, match="has no attribute 'kernle'; it has units"):
         _ = layers.Dense(3).kernle
-    with pytest.raises(NotBuiltError, match="has not been called on a symbolic tensor"):
+    with pytest.raises(AttributeError, match="has not been called on a symbolic tensor"):
         _ = layers.Dense(3).output_shape
+    for unconnected in (layers.Dense(3), keras.Sequential([layers.Dense(3)])):  # as in Keras 3.15
+        for name in ("input", "output", "input_shape", "output_shape"):
+            assert not hasattr(unconnected, name)
     assert layers.Dense(3).compute_output_shape((None, 4)) == (None, 3)
     assert layers.Concatenate().compute_output_shape([(None, 4), (None, 2)]) == (None, 6)
 

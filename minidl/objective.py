@@ -270,10 +270,13 @@ def _limits(network: Layer) -> Iterator[tuple[Parameter, Constraint]]:
 def _regions(terms: PenalizedLoss, params: Parameters, frozen: np.ndarray) -> Iterator[tuple[Region, Penalty]]:
     """Yield every penalty with its region of theta: first those added to the loss, then those of single parameters.
 
-    Frozen entries are in no region.
+    Frozen entries are in no region. A penalty that sees weights in their shape is one of single parameters.
     """
-    seen = [(params.kernels, term) for term in terms.penalties]
-    seen += [(params.slices[path], p.regularizer) for path, p in params.items() if p.regularizer is not None]
+    seen = [(params.kernels, term) for term in terms.penalties if not term.shaped]
+    for path, parameter in params.items():
+        own = [term for term in terms.penalties if term.shaped and parameter.penalized]
+        own += [parameter.regularizer] if parameter.regularizer is not None else []
+        seen += [(params.slices[path], term.of_vector(parameter.shape)) for term in own]
     for region, term in seen:
         entries = np.setdiff1d(np.arange(region.start, region.stop), frozen) if len(frozen) else None
         if entries is None or len(entries) == region.stop - region.start:

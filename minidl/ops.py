@@ -81,6 +81,16 @@ def row_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return products[:, None]
 
 
+def to_unit_length(
+    x: np.ndarray, axes: int | tuple[int, ...], least: float = 1e-12
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x / |x|, |x| along the axes, and True where |x| is shorter than `least` and counts as it."""
+    length = np.sqrt((x * x).sum(axis=axes, keepdims=True))  # no abs: x may be complex
+    is_short = length.real < least
+    length = np.where(is_short, length.dtype.type(least), length)
+    return x / length, length, is_short
+
+
 def mean_weights(m: int, dtype: np.dtype[Any]) -> np.ndarray:
     """The vector (1/m, ..., 1/m), read-only: `losses.dot(mean_weights(m, dtype))` is the mean of m losses."""
     return _constant(1 / m, (m,), dtype)

@@ -28,10 +28,12 @@ class Penalty(validation.Validated):
 
     m          a number that R is divided by, whatever the rows; None: the training must know its rows
     per_batch  True if m is the number of rows in each batch
+    shaped     True if w is not one vector, but has the shape of a parameter
     """
 
     m = cast("float | None", None)
     per_batch = False
+    shaped: bool = False
 
     def __repr__(self) -> str:
         names = getattr(self, "__dataclass_fields__", ())
@@ -43,6 +45,24 @@ class Penalty(validation.Validated):
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} must write gradient(w, m)")
+
+    def of_vector(self, shape: tuple[int, ...]) -> Penalty:
+        """Return the same penalty as a function of one vector, that of weights of this shape."""
+        return VectorPenalty(self, shape) if self.shaped else self
+
+
+class VectorPenalty(Penalty):
+    """R(w), where `penalty` takes w in its shape, as a function of one vector."""
+
+    def __init__(self, penalty: Penalty, shape: tuple[int, ...]) -> None:
+        self.penalty, self.shape = penalty, shape
+        self.m, self.per_batch = penalty.m, penalty.per_batch
+
+    def value(self, w: np.ndarray, m: float) -> Any:
+        return self.penalty.value(w.reshape(self.shape), m)
+
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
+        return self.penalty.gradient(w.reshape(self.shape), m).reshape(-1)
 
 
 class Changes:

@@ -42,6 +42,7 @@ from .layers import (
     Maximum,
     MaxPooling1D,
     MaxPooling2D,
+    Minimum,
     Multiply,
     Normalization,
     Permute,
@@ -65,6 +66,7 @@ from .layers import (
     SpatialDropout2D,
     Subtract,
     Tanh,
+    UnitNormalization,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -177,6 +179,7 @@ _ENTRIES = (
         keras=KerasLayer(("groups", "axis", "epsilon", "center", "scale")),
         onnx="group_normalization",
     ),
+    LayerEntry(UnitNormalization, keras=KerasLayer(("axis",)), onnx="unit_normalization"),
     LayerEntry(PReLU, keras=KerasLayer(("shared_axes",)), onnx=Operator("PRelu", parameters=("alpha",))),
     # data
     LayerEntry(Normalization, keras=KerasLayer(("axis", "mean", "variance", "invert")), onnx="normalization"),
@@ -216,7 +219,7 @@ _ENTRIES = (
     LayerEntry(GlobalAveragePooling1D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
     LayerEntry(GlobalAveragePooling2D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
     # noise and shape
-    LayerEntry(Dropout, keras=KerasLayer(("rate",)), onnx=IDENTITY),
+    LayerEntry(Dropout, keras=KerasLayer(("rate", "noise_shape")), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),
     LayerEntry(ActivityRegularization, keras=Unsupported("archives keep no penalties"), onnx=IDENTITY),
     LayerEntry(SpatialDropout1D, keras=KerasLayer(("rate",), can_freeze=False), onnx=IDENTITY),
@@ -247,6 +250,7 @@ _ENTRIES = (
     LayerEntry(Multiply, keras=NOT_SEQUENTIAL, onnx="multiply"),
     LayerEntry(Average, keras=NOT_SEQUENTIAL, onnx=Operator("Mean")),
     LayerEntry(Maximum, keras=NOT_SEQUENTIAL, onnx=Operator("Max")),
+    LayerEntry(Minimum, keras=NOT_SEQUENTIAL, onnx=Operator("Min")),
     LayerEntry(Concatenate, keras=NOT_SEQUENTIAL, onnx=Operator("Concat", {"axis": "axis"})),
     LayerEntry(Dot, keras=NOT_SEQUENTIAL, onnx="dot"),
 )

@@ -19,9 +19,10 @@ from typing import Any, Self
 import numpy as np
 
 from ._traced import Traced, backpropagate
-from .errors import SettingError
+from .errors import SettingError, ShapeError
+from .ops import to_unit_length
 from .parameters import Penalty
-from .validation import check_real, hint, real, setting
+from .validation import boolean, check_real, choice, hint, real, setting
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,12 +124,15 @@ def _check_function(who: str, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, repr=False)
 class FunctionPenalty(Penalty):
-    """R = function(w), whatever the number of rows, w the weights in one vector. dR/dw is found by reverse mode.
+    """R = function(w), whatever the number of rows. dR/dw is found by reverse mode.
 
     FunctionPenalty(lambda w: 0.01 * np.sum(np.abs(w)))   The functions that may be used are those of `FunctionLoss`.
+
+    shaped  False: w are all weights in one vector; True: of each parameter on its own, in its shape
     """
 
     function: Callable[[Any], Any] = setting(_check_function)
+    shaped: bool = boolean(default=False, kw_only=True)
 
     m = 1.0
 
@@ -145,6 +149,44 @@ class FunctionPenalty(Penalty):
         if not isinstance(found, Traced) or found.shape != ():
             raise SettingError(f"FunctionPenalty: {name} must compute one number from the weights, got {found!r}")
         return source, found
+
+
+@dataclass(frozen=True, repr=False)
+class OrthogonalRegularizer(Penalty):
+    """R = factor / (n (n - 1)) sum_{i != j} |u_i . u_j|,   u_i = w_i / |w_i| the n rows of a matrix as unit vectors.
+
+    The mean of the cosines of all pairs of rows, without their signs, whatever the number of rows of the data: 0 if the
+    rows are orthogonal, or if there is one alone. dR/dw_i = (d_i - u_i (u_i . d_i)) / |w_i|,
+    d_i = 2 factor / (n (n - 1)) sum_{j != i} sign(u_i . u_j) u_j. Lengths below 1e-12 count as 1e-12.
+
+    factor  at least 0
+    mode    "rows", or "columns" for those of a kernel (inputs, units), the units
+    """
+
+    factor: float = real("[0, inf)", default=0.01)
+    mode: str = choice("rows", "columns", default="rows")
+
+    m = 1.0
+    shaped = True
+
+    def value(self, w: np.ndarray, m: float) -> Any:
+        share, cosines, *_ = self._pairs(w)
+        return share * np.maximum(cosines, -cosines).sum()
+
+    def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
+        share, cosines, u, length, is_short = self._pairs(w)
+        d = 2 * share * np.sign(cosines) @ u
+        dw: np.ndarray = (d - u * (u * d).sum(axis=1, keepdims=True) * ~is_short) / length
+        return dw if self.mode == "rows" else dw.T
+
+    def _pairs(self, w: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return factor / (n (n - 1)), the cosines of pairs, 0 on the diagonal, and the result of `to_unit_length`."""
+        if w.ndim != 2:
+            raise ShapeError(f"OrthogonalRegularizer: the weights must be a matrix, got the shape {w.shape}")
+        u, length, is_short = to_unit_length(w if self.mode == "rows" else w.T, 1)
+        n, cosines = len(u), u @ u.T
+        np.fill_diagonal(cosines, 0)
+        return self.factor / max(n * (n - 1), 1), cosines, u, length, is_short
 
 
 # Keras's strings and class names, on Keras's scale

@@ -368,7 +368,6 @@ ELSEWHERE = {
     "trainable": "set it afterwards: layer.trainable = False",
     "dtype": "the model has one for all its layers: Sequential([...], dtype='float64')",
     "seed": "the model has one for all its layers: Sequential([...], seed=0)",
-    "noise_shape": "each entry is dropped on its own",
     "lr": "the name is learning_rate",
     "decay": "pass a schedule: Adam(ExponentialDecay(0.01, 1000, 0.9))",
     "clipnorm": "wrap the optimizer: Clip(Adam(), norm=1.0)",

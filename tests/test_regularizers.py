@@ -6,7 +6,7 @@ import pytest
 from minidl import Sequential, SettingError
 from minidl.layers import Dense, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
-from minidl.regularizers import L1, L1L2, L2
+from minidl.regularizers import L1, L1L2, L2, FunctionPenalty, OrthogonalRegularizer
 
 
 def test_l2_by_hand():
@@ -151,3 +151,25 @@ def test_l1_makes_the_weights_of_noise_0():
     # soft threshold (Tibshirani 1996, eq. 5, for uncorrelated features): 3 - (40 / 200) / 2 = 2.9 and 0
     assert kernel[0] == pytest.approx(2.9, abs=0.03)
     assert np.abs(kernel[1:]).max() < 0.01
+
+
+def test_orthogonal_rows_by_hand():
+    w = np.array([[3.0, 4], [8, -6], [0, 2]])
+    # the cosines of the pairs are 0, 0.8 and -0.6
+    assert OrthogonalRegularizer(0.3).value(w, 5) == pytest.approx(0.3 * (0 + 0.8 + 0.6) / 3, rel=1e-12)
+    assert OrthogonalRegularizer(0.3, "columns").value(w.T, 5) == pytest.approx(0.14, rel=1e-12)
+    assert OrthogonalRegularizer().value(w[:1], 5) == 0
+    assert np.isfinite(OrthogonalRegularizer().gradient(np.zeros((2, 3)), 5)).all()
+
+
+def test_penalties_that_see_the_shape_apply_to_each_kernel_on_its_own():
+    shapes = []
+
+    def f(w):
+        shapes.append(w.shape)
+        return np.sum(np.square(w))
+
+    model, *_ = model_with(BinaryCrossentropy() + FunctionPenalty(f, shaped=True))
+    kernels = [p.value for p in model.params.values() if len(p.shape) == 2]
+    assert model.objective.penalty(10) == pytest.approx(sum(np.square(k).sum() for k in kernels), rel=1e-12)
+    assert set(shapes) == {k.shape for k in kernels}

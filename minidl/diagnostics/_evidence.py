@@ -12,7 +12,7 @@ import numpy as np
 
 from .._recording import LayerPass, record_passes
 from ..data import Examples
-from ..layers import AUGMENTATIONS, Conv2DTranspose, DepthwiseConv2D, Dropout, GaussianNoise, Layer, Sigmoid
+from ..layers import AUGMENTATIONS, DROPOUTS, Conv2DTranspose, DepthwiseConv2D, GaussianNoise, Layer, Sigmoid
 from ..losses import Loss, OutputLosses, Poisson
 from ..model import Model
 from ..objective import Objective
@@ -113,7 +113,7 @@ def without_noise(objective: Objective) -> Objective:
     """Return a copy of the objective with dropout, noise and augmentation switched off."""
     quiet = objective.copy()
     for _, layer in quiet.network.walk():
-        if isinstance(layer, Dropout):
+        if isinstance(layer, DROPOUTS):
             layer.rate = 0.0
         if isinstance(layer, GaussianNoise):
             layer.stddev = 0.0
@@ -131,7 +131,7 @@ def sequence(objective: Objective) -> list[tuple[str, Layer]]:
 
 def is_regularized(objective: Objective) -> bool:
     """True if the objective has a penalty or a Dropout layer."""
-    return bool(objective.penalties) or any(isinstance(layer, Dropout) for _, layer in objective.network.walk())
+    return bool(objective.penalties) or any(isinstance(layer, DROPOUTS) for _, layer in objective.network.walk())
 
 
 def leaves(network: Layer) -> list[tuple[str, Layer]]:

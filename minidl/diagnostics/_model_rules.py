@@ -9,6 +9,8 @@ import numpy as np
 
 from .._recording import LayerPass
 from ..layers import (
+    DROPOUTS,
+    ActivityRegularization,
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
@@ -19,7 +21,6 @@ from ..layers import (
     Cropping2D,
     Dense,
     DepthwiseConv2D,
-    Dropout,
     Flatten,
     GaussianNoise,
     GlobalAveragePooling1D,
@@ -51,7 +52,8 @@ FLAT = 0.05  # share of the largest derivative: below it, hardly any gradient pa
 PROBABILITIES = (Sigmoid, Softmax)
 LINEAR = (Dense, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
 PASSING = (  # layers that leave a linear map linear
-    *(AveragePooling1D, AveragePooling2D, BatchNormalization, Cropping1D, Cropping2D, Dropout, Flatten, GaussianNoise),
+    *(AveragePooling1D, AveragePooling2D, ActivityRegularization, BatchNormalization, Cropping1D, Cropping2D),
+    *(*DROPOUTS, Flatten, GaussianNoise),
     *(GlobalAveragePooling1D, GlobalAveragePooling2D, Permute, Rescaling, Reshape, UpSampling1D, UpSampling2D),
     *(ZeroPadding1D, ZeroPadding2D),
 )
@@ -224,7 +226,7 @@ def _saves_weights(before: LayerPass, after: LayerPass) -> bool:
 
 def dropout(signals: Signals) -> Iterator[Observation]:
     """Dropout that keeps too few units, or that drops outputs."""
-    rates = {path: layer.rate for path, layer in signals.objective.network.walk() if isinstance(layer, Dropout)}
+    rates = {path: layer.rate for path, layer in signals.objective.network.walk() if isinstance(layer, DROPOUTS)}
     high = {path: rate for path, rate in rates.items() if rate > MANY_DROPPED}
     if high:
         rate = max(high.values())
@@ -234,7 +236,7 @@ def dropout(signals: Signals) -> Iterator[Observation]:
         yield Observation(severity, ", ".join(high), words, advice, {"rates": high})
     layers = sequence(signals.objective)
     last = max((i for i, (_, layer) in enumerate(layers) if layer.named_parameters()), default=len(layers))
-    for path in [path for path, layer in layers[last + 1 :] if isinstance(layer, Dropout) and layer.rate][:1]:
+    for path in [path for path, layer in layers[last + 1 :] if isinstance(layer, DROPOUTS) and layer.rate][:1]:
         words = f"{path} drops the model's outputs: the loss sees zeros in their place."
         yield Observation("warning", path, words, "Put it before the last Dense.", {"rate": rates[path]})
 
@@ -243,7 +245,7 @@ def dropout_before_normalization(signals: Signals) -> Iterator[Observation]:
     """Dropout before BatchNormalization: inference has another variance than training."""
     layers = sequence(signals.objective)
     for (path, before), (norm, after) in pairwise(layers):
-        if isinstance(before, Dropout) and before.rate and isinstance(after, BatchNormalization):
+        if isinstance(before, DROPOUTS) and before.rate and isinstance(after, BatchNormalization):
             words = (
                 f"{norm} learns the variance of what {path} leaves; in inference nothing is dropped, and it is smaller."
             )

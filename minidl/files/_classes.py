@@ -27,7 +27,7 @@ _METRICS = """
 _OPTIMIZERS = """
     AMSGrad Accumulate Adadelta Adagrad Adam AdamW Adamax Clip LBFGS Lion MovingAverage Nadam RMSprop SGD WeightDecay
 """
-_REGULARIZERS = "BatchL2 FunctionPenalty L1 L1L2 L2"
+_REGULARIZERS = "BatchL2 FunctionPenalty L1 L1L2 L2 OrthogonalRegularizer"
 _CONSTRAINTS = "MaxNorm MinMaxNorm NonNeg UnitNorm"
 _SCHEDULES = """
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay WarmUp

@@ -211,7 +211,6 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "max_value": (None,),
     "threshold": (0.0,),
     "negative_slope": (0.0,),
-    "noise_shape": (None,),
     "synchronized": (False,),
     "renorm": (False,),
     "rms_scaling": (False,),

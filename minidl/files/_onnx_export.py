@@ -26,6 +26,7 @@ from ..layers import (
     Normalization,
     RepeatVector,
     Residual,
+    UnitNormalization,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -181,6 +182,15 @@ def _scaled(graph: OnnxGraph, layer: LayerNormalization | GroupNormalization, h:
     return graph.node("Add", y, graph.constant(_along(layer, layer.beta.value))) if layer.center else y
 
 
+def _unit_normalization(graph: OnnxGraph, layer: UnitNormalization, x: str) -> str:
+    squares = graph.node("Mul", x, x)
+    row = (0, *(layer.row_shape or ()))
+    size = math.prod(row[axis] for axis in layer.places)
+    mean = _mean(graph, squares, list(layer.places))  # ONNX has changed how sums take their axes
+    length = graph.node("Sqrt", graph.node("Mul", mean, graph.constant(float(size))))
+    return graph.node("Div", x, graph.node("Max", length, graph.constant(1e-12)))
+
+
 def _mean(graph: OnnxGraph, x: str, axes: list[int]) -> str:
     return graph.node("ReduceMean", x, attributes={"axes": axes, "keepdims": 1})
 
@@ -292,6 +302,7 @@ BUILDERS: dict[str, Callable[..., str]] = {
     "reshape": lambda graph, layer, x: graph.node("Reshape", x, graph.integers([0, *layer.row])),
     "residual": _residual,
     "silu": lambda graph, layer, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
+    "unit_normalization": _unit_normalization,
     "up_sampling_1d": _up_sampling_1d,
     "up_sampling_2d": _up_sampling_2d,
     "zero_padding": _zero_padding,

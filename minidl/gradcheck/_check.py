@@ -83,7 +83,7 @@ def check_loss(
         title, penalties = type(terms.loss).__name__, terms.penalties
         subjects |= _loss_subjects(terms.loss, outputs, rows, rng)
     if penalties:
-        everywhere = [(slice(None), term) for term in penalties]
+        everywhere = [(slice(None), term.of_vector((7, outputs))) for term in penalties]
         subjects["penalty"] = penalty_subject(everywhere, rng.standard_normal(7 * outputs), rows)
     report = Report(title, "complex", rows)
     for name, subject in subjects.items():

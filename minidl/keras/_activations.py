@@ -14,7 +14,7 @@ from ..errors import SettingError
 from . import _names, constraints, ops, regularizers
 from ._compositions import COMPOSITIONS, limited
 from ._functions import FunctionLayer
-from ._layer import Common, Layer, only
+from ._layer import Common, Layer
 from ._operation import Operation, classes
 from ._registry import by_own_names, get_custom_objects
 from ._rows import as_floats
@@ -104,9 +104,13 @@ class PReLU(Layer):
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:
-        only("PReLU", "alpha_constraint", self.alpha_constraint, None)
-        start, penalty = core_of(self.alpha_initializer), core_of(self.alpha_regularizer)
-        return [core.PReLU(alpha_initializer=start, alpha_regularizer=penalty, shared_axes=self.shared_axes)]
+        layer = core.PReLU(
+            alpha_initializer=core_of(self.alpha_initializer),
+            alpha_regularizer=core_of(self.alpha_regularizer),
+            alpha_constraint=core_of(self.alpha_constraint),
+            shared_axes=self.shared_axes,
+        )
+        return [layer]
 
 
 class Softmax(OfAnyRank):

@@ -56,6 +56,10 @@ class Maximum(Merging):
     """y = max(x_1, ..., x_k)."""
 
 
+class Minimum(Merging):
+    """y = min(x_1, ..., x_k)."""
+
+
 class Concatenate(Merging):
     """y = [x_1, ..., x_k], joined along an axis."""
 
@@ -102,6 +106,11 @@ def average(inputs: Any, **common: Unpack[Common]) -> Any:
 def maximum(inputs: Any, **common: Unpack[Common]) -> Any:
     """Return the larger of each pair of numbers."""
     return Maximum(**common)(inputs)
+
+
+def minimum(inputs: Any, **common: Unpack[Common]) -> Any:
+    """Return the smaller of each pair of numbers."""
+    return Minimum(**common)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **common: Unpack[Common]) -> Any:

@@ -132,16 +132,26 @@ class GroupNormalization(Standardization):
         return [core.GroupNormalization(**self._core_settings("groups"))]
 
 
+class UnitNormalization(Layer):
+    """y = x / |x|, |x| the root of the sum of squares along the axis."""
+
+    def __init__(self, axis: Any = -1, **common: Unpack[Common]) -> None:
+        self.axis: Any = list(axis) if isinstance(axis, list | tuple) else axis
+        super().__init__(**common)
+
+    def make(self) -> Iterable[core.Layer]:
+        return [core.UnitNormalization(self.axis)]
+
+
 class Dropout(Layer):
     """y = x mask / (1 - rate) in training, y = x otherwise. minidl draws the masks from the model's generator."""
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **common: Unpack[Common]) -> None:
         self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
-        only("Dropout", "noise_shape", noise_shape, None)
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:
-        return [core.Dropout(self.rate)]
+        return [core.Dropout(self.rate, self.noise_shape)]
 
 
 class GaussianNoise(Layer):

@@ -13,6 +13,7 @@ from ._merging import (
     Concatenate,
     Dot,
     Maximum,
+    Minimum,
     Multiply,
     Subtract,
     add,
@@ -20,6 +21,7 @@ from ._merging import (
     concatenate,
     dot,
     maximum,
+    minimum,
     multiply,
     subtract,
 )
@@ -31,6 +33,7 @@ from ._normalization import (
     LayerNormalization,
     SpatialDropout1D,
     SpatialDropout2D,
+    UnitNormalization,
 )
 from ._penalties import ActivityRegularization
 from ._pooling import (
@@ -119,6 +122,7 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
+    "Minimum",
     "Multiply",
     "Normalization",
     "PReLU",
@@ -138,6 +142,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
@@ -147,6 +152,7 @@ __all__ = [
     "concatenate",
     "dot",
     "maximum",
+    "minimum",
     "multiply",
     "subtract",
 ]
@@ -175,8 +181,8 @@ _REASONS = {
     "minidl has no such layer": """
         AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
         Conv1DTranspose Convolution1DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
-        AlphaDropout EinsumDense GaussianDropout Minimum RMSNormalization SpectralNormalization
-        UnitNormalization minimum deserialize serialize""",
+        AlphaDropout EinsumDense GaussianDropout RMSNormalization SpectralNormalization
+        deserialize serialize""",
 }
 
 __getattr__ = absent(__name__, {name: why for why, names in _REASONS.items() for name in names.split()})

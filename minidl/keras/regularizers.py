@@ -9,20 +9,21 @@ import numpy as np
 
 from .. import regularizers as core
 from ..parameters import Penalty
-from ..validation import Validated, real
-from ._absent import absent
+from ..validation import Validated, choice, real
 from ._lookup import Configured, Lookup, serialize
 
 __all__ = [
     "L1",
     "L1L2",
     "L2",
+    "OrthogonalRegularizer",
     "Regularizer",
     "deserialize",
     "get",
     "l1",
     "l1_l2",
     "l2",
+    "orthogonal_regularizer",
     "serialize",
 ]
 
@@ -30,18 +31,18 @@ __all__ = [
 class Regularizer(Configured):
     """A penalty. A subclass writes __call__(x) -> a number, with functions of keras.ops, and get_config.
 
-    x are the weights in one vector.
+    x are the weights of one parameter, or the outputs of a layer, in their shape.
     """
 
     @property
     def core(self) -> Penalty:
         """The core's penalty."""
-        return core.FunctionPenalty(self.__call__)
+        return core.FunctionPenalty(self.__call__, shaped=True)
 
     def __call__(self, x: Any) -> Any:
         """Return the penalty of the weights x, of any shape."""
-        w = np.asarray(x, np.float32).ravel()
-        return np.float32(self.core.value(w, 1))
+        w = np.asarray(x, np.float32)
+        return np.float32(self.core.of_vector(w.shape).value(w.ravel(), 1))
 
 
 @dataclass(eq=False)
@@ -78,6 +79,18 @@ class L1L2(Regularizer, Validated):
         return core.L1L2.keras(self.l1, self.l2)
 
 
+@dataclass(eq=False)
+class OrthogonalRegularizer(Regularizer, Validated):
+    """factor times the mean |cosine| of all pairs of rows, or of columns, of a matrix."""
+
+    factor: float = real("[0, inf)", default=0.01)
+    mode: str = choice("rows", "columns", default="rows")
+
+    @property
+    def core(self) -> Penalty:
+        return core.OrthogonalRegularizer(self.factor, self.mode)
+
+
 class Function(Regularizer):
     """A Python function as a penalty."""
 
@@ -86,12 +99,20 @@ class Function(Regularizer):
 
     @property
     def core(self) -> Penalty:
-        return core.FunctionPenalty(self.function)
+        return core.FunctionPenalty(self.function, shaped=True)
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-_lookup = Lookup("regularizer", (L1, L2, L1L2), l1=L1, l2=L2, l1_l2=L1L2, l1l2=L1L2)
+_lookup = Lookup(
+    "regularizer",
+    (L1, L2, L1L2, OrthogonalRegularizer),
+    l1=L1,
+    l2=L2,
+    l1_l2=L1L2,
+    l1l2=L1L2,
+    orthogonal_regularizer=OrthogonalRegularizer,
+)
 deserialize = _lookup.deserialize
 
 
@@ -99,7 +120,3 @@ def get(identifier: Any) -> Any:
     """Return the regularizer of a string, a config or a function of the weights; other objects as they are."""
     found = _lookup.get(identifier)
     return Function(found) if callable(found) and not isinstance(found, Regularizer | Penalty) else found
-
-
-_MATRIX = "a penalty here sees the weights as one vector, not as a matrix"
-__getattr__ = absent(__name__, {"OrthogonalRegularizer": _MATRIX, "orthogonal_regularizer": _MATRIX})

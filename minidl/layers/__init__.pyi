@@ -32,6 +32,7 @@ from ._convolution import Conv2DTranspose as Conv2DTranspose
 from ._convolution import DepthwiseConv2D as DepthwiseConv2D
 from ._convolution import SeparableConv2D as SeparableConv2D
 from ._dense import Dense as Dense
+from ._dropout import DROPOUTS as DROPOUTS
 from ._dropout import Dropout as Dropout
 from ._dropout import SpatialDropout1D as SpatialDropout1D
 from ._dropout import SpatialDropout2D as SpatialDropout2D
@@ -43,6 +44,7 @@ from ._merging import Average as Average
 from ._merging import Concatenate as Concatenate
 from ._merging import Dot as Dot
 from ._merging import Maximum as Maximum
+from ._merging import Minimum as Minimum
 from ._merging import Multiply as Multiply
 from ._merging import Subtract as Subtract
 from ._noise import GaussianNoise as GaussianNoise
@@ -64,5 +66,6 @@ from ._reshaping import Flatten as Flatten
 from ._reshaping import Permute as Permute
 from ._reshaping import RepeatVector as RepeatVector
 from ._reshaping import Reshape as Reshape
+from ._unit_normalization import UnitNormalization as UnitNormalization
 from ._upsampling import UpSampling1D as UpSampling1D
 from ._upsampling import UpSampling2D as UpSampling2D

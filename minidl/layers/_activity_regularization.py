@@ -33,8 +33,9 @@ class ActivityRegularization(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         x = self.x
-        return dy + self.penalty.gradient(x.reshape(-1), 1.0).reshape(x.shape) / len(x)
+        return dy + self.penalty.of_vector(x.shape).gradient(x.reshape(-1), 1.0).reshape(x.shape) / len(x)
 
     def activity_penalty(self) -> Any:
         """Return R(x) / m."""
-        return self.penalty.value(self.x.reshape(-1), 1.0) / len(self.x)
+        x = self.x
+        return self.penalty.of_vector(x.shape).value(x.reshape(-1), 1.0) / len(x)

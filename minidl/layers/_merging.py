@@ -95,12 +95,23 @@ class Maximum(Merging):
     """y = max(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is largest, else 0.   Shapes (m, ...)."""
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        self.winner = winner = np.argmax([x_i.real for x_i in x], axis=0)
+        self.winner = winner = self.first([x_i.real for x_i in x])
         self.count = len(x)
         return np.choose(winner, x)
 
+    def first(self, x: list[np.ndarray]) -> np.ndarray:
+        """Return the number of the input that y is, of each entry."""
+        return np.argmax(x, axis=0)
+
     def backward(self, dy: np.ndarray) -> Any:
         return tuple(dy * (self.winner == i) for i in range(self.count))
+
+
+class Minimum(Maximum):
+    """y = min(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is smallest, else 0.   Shapes (m, ...)."""
+
+    def first(self, x: list[np.ndarray]) -> np.ndarray:
+        return np.argmin(x, axis=0)
 
 
 def _check_axis(who: str, name: str, value: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..constraints import Constraint, check_constraint
 from ..errors import ShapeError
 from ..initializers import Initializer, Zeros, check_initializer
 from ..parameters import Parameter, Penalty
@@ -28,18 +29,26 @@ class PReLU(Layer):
 
     alpha_initializer  an Initializer or a Keras string; default: Zeros, as in Keras
     alpha_regularizer  a penalty on alpha; penalties added to the loss leave alpha out
+    alpha_constraint   puts alpha back into a set after every update, such as NonNeg() or "non_neg"
     shared_axes        axes of x along which alpha is shared, as in Keras: 1 is the first axis after the batch
     """
 
     alpha_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
     alpha_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    alpha_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
     shared_axes: tuple[int, ...] = setting(_check_axes, default=(), kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if max(self.shared_axes, default=0) > len(input_shape):
             raise ShapeError(f"PReLU: shared_axes {self.shared_axes} are not all axes of rows of shape {input_shape}")
         shape = tuple(1 if axis in self.shared_axes else n for axis, n in enumerate(input_shape, start=1))
-        self.alpha = Parameter(shape, self.alpha_initializer, penalized=False, regularizer=self.alpha_regularizer)
+        self.alpha = Parameter(
+            shape,
+            self.alpha_initializer,
+            penalized=False,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
         return input_shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

@@ -58,7 +58,7 @@ def goes_to_keras_and_back(keras, tmp_path, model, x):
     "layer",
     [
         "Conv1DTranspose(2, 1)",
-        "UnitNormalization()",
+        "RMSNormalization()",
         "Dense(2, activation='softsign')",
         "ReLU(max_value=6.0)",
         "Softmax(axis=1)",

@@ -41,6 +41,7 @@ from minidl.layers import (
     Maximum,
     MaxPooling1D,
     MaxPooling2D,
+    Minimum,
     Multiply,
     Normalization,
     Permute,
@@ -64,6 +65,7 @@ from minidl.layers import (
     SpatialDropout2D,
     Subtract,
     Tanh,
+    UnitNormalization,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -93,7 +95,7 @@ from minidl.losses import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from minidl.regularizers import L1, L1L2, L2, BatchL2, FunctionPenalty, Penalty
+from minidl.regularizers import L1, L1L2, L2, BatchL2, FunctionPenalty, OrthogonalRegularizer, Penalty
 
 _DENSE, _PENALTY = Dense(3), ActivityRegularization(L2(0.7))
 _INNER = Chain(Tanh(), ActivityRegularization(L1(0.3)))
@@ -174,6 +176,8 @@ LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it take
     (Dropout(0), 4),
     (Dropout(0.5), 4),
     (Dropout(0.9), (3, 4)),
+    (Dropout(0.5, noise_shape=(None, 1, 4)), (3, 4)),
+    (Dropout(0.5, (1, None)), 4),
     (ELU(), 4),
     (ELU(0.7), (2, 3)),
     (Flatten(), 4),
@@ -203,6 +207,8 @@ LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it take
     (LeakyReLU(2.0), (2, 3)),
     (Maximum(), ((4,), (4,))),
     (Maximum(), ((2, 3), (2, 3), (2, 3))),
+    (Minimum(), ((4,), (4,))),
+    (Minimum(), ((2, 3), (2, 3), (2, 3))),
     (Multiply(), ((4,), (4,))),
     (Multiply(), ((2, 3), (2, 3), (2, 3))),
     (Normalization(), 4),
@@ -257,6 +263,9 @@ LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it take
     (Cropping1D((0, 2)), (3, 2)),
     (Cropping2D(), (2, 3, 2)),
     (Cropping2D(((0, 1), (2, 0))), (4, 6, 2)),
+    (UnitNormalization(), 4),
+    (UnitNormalization(1), (3, 4)),
+    (UnitNormalization((1, -1)), (2, 3, 2)),
     (UpSampling1D(), (3, 2)),
     (UpSampling1D(3), (2, 2)),
     (UpSampling2D(), (2, 3, 2)),
@@ -316,6 +325,8 @@ LOSSES = [  # a loss, and the number of outputs
 
 PENALTIES = [L1(0.3), L1(1e4), L1L2(0.3), L1L2(l2=0.7), L1L2(1e4, 1e4), L2(0.7), L2(1e4)]
 PENALTIES += [FunctionPenalty(lambda w: 0.3 * np.sum(np.abs(w) + np.square(w)))]
+PENALTIES += [FunctionPenalty(lambda w: np.sum(np.square(w.T @ w)), shaped=True)]
+PENALTIES += [OrthogonalRegularizer(), OrthogonalRegularizer(0.3, "columns"), OrthogonalRegularizer(1e4)]
 PENALTIES += [L1.keras(0.3), L2.keras(0.3), L1L2.keras(0.3, 0.7), L2.pytorch(0.3), BatchL2(0.7), BatchL2(0.7, m=3)]
 
 # settings of initial values, names, penalties and constraints, which do not change forward and backward

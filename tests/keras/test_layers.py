@@ -25,7 +25,12 @@ LAYERS = {
     "leaky relu": lambda k: k.layers.LeakyReLU(negative_slope=0.2),
     "elu": lambda k: k.layers.ELU(alpha=0.5),
     "prelu": lambda k: k.layers.PReLU(alpha_initializer="ones"),
+    "prelu with a constraint": lambda k: k.layers.PReLU(
+        alpha_initializer=k.initializers.Constant(-0.2), alpha_constraint="non_neg"
+    ),
     "softmax": lambda k: k.layers.Softmax(),
+    "unit": lambda k: k.layers.UnitNormalization(),
+    "unit along several axes": lambda k: k.layers.UnitNormalization(axis=[1]),
     "batch": lambda k: k.layers.BatchNormalization(momentum=0.8, epsilon=1e-2, scale=False),
     "layer": lambda k: k.layers.LayerNormalization(epsilon=1e-2, center=False),
     "dropout": lambda k: k.layers.Dropout(0.0, seed=3),
@@ -101,7 +106,7 @@ def test_an_activation_has_the_same_value_and_derivative_as_on_keras(name):
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("kind", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Concatenate", "Dot"])
+@pytest.mark.parametrize("kind", ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"])
 def test_a_merging_layer_computes_and_learns_as_on_keras(kind):
     def program(keras, weights):
         x = keras.Input((4,))
@@ -258,7 +263,7 @@ def test_the_seed_of_the_script_decides_on_the_weights():
         (lambda: layers.Dense(3, activity_regularizer="l3"), "unknown regularizer 'l3'; choose from"),
         (lambda: layers.Dense(3, dtype="float16"), "dtype must be float32 or float64"),
         (lambda: layers.Dense(3, name=4), "name must be a string"),
-        (lambda: layers.Dropout(0.5, noise_shape=(1, 2)), "minidl has only noise_shape=None"),
+        (lambda: layers.Dropout(0.5, noise_shape=(1, 2))(keras.Input((4,))), "does not fit rows of shape"),
         (lambda: layers.BatchNormalization(renorm=True), "minidl has only renorm=False"),
         (lambda: layers.BatchNormalization(axis=2)(keras.Input((4,))), "axis=2 does not fit rows of shape"),
         (lambda: layers.Softmax(axis=0), "axis 0 holds the rows"),

@@ -100,7 +100,12 @@ def test_a_constant_may_be_an_array_of_one_number(value):
         (lambda: initializers.STFT, ImportError, "it is for sound"),
         (lambda: regularizers.get("l3"), SettingError, "unknown regularizer 'l3'; choose from l1, l1_l2, l1l2, l2"),
         (lambda: regularizers.L2(-1), SettingError, r"L2: l2 must be in \[0, inf\)"),
-        (lambda: regularizers.OrthogonalRegularizer, ImportError, "as one vector, not as a matrix"),
+        (lambda: regularizers.OrthogonalRegularizer(mode="both"), SettingError, "mode must be"),
+        (
+            lambda: regularizers.OrthogonalRegularizer()(np.ones(3)),
+            ShapeError,
+            "the weights must be a matrix",
+        ),
         (lambda: constraints.get("max"), SettingError, "unknown constraint 'max'; choose from max_norm"),
         (lambda: constraints.RadialConstraint, ImportError, "kernels of images"),
     ],
@@ -160,6 +165,45 @@ def test_a_penalty_of_the_users_own_trains_as_in_keras():
         return model.fit(X, TARGET, epochs=3, **QUIET).history["loss"], model.get_weights()
 
     assert_same(*both(program), tolerance=1e-5)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_the_penalty_for_orthogonal_weights_is_that_of_keras(mode):
+    def program(keras, weights):
+        penalty = keras.regularizers.OrthogonalRegularizer(factor=0.3, mode=mode)
+        model = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(3, kernel_regularizer=penalty, activity_regularizer="orthogonal_regularizer"),
+                keras.layers.Dense(1),
+            ]
+        )
+        weights(model)
+        model.compile("sgd", "mse")
+        alone = float(penalty(keras.ops.convert_to_tensor(W)))
+        return model.fit(X, TARGET, epochs=3, **QUIET).history["loss"], model.get_weights(), alone
+
+    assert_same(*both(program), tolerance=1e-4)
+
+
+@pytest.mark.peers
+def test_a_penalty_of_the_users_own_sees_the_kernel_in_its_shape():
+    def program(keras, weights):
+        ops = keras.ops
+
+        class Gram(keras.regularizers.Regularizer):
+            def __call__(self, x):
+                return 0.01 * ops.sum(ops.square(ops.matmul(ops.transpose(x), x) - ops.eye(3)))
+
+        model = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, kernel_regularizer=Gram()), keras.layers.Dense(1)]
+        )
+        weights(model)
+        model.compile("sgd", "mse")
+        return model.fit(X, TARGET, epochs=3, **QUIET).history["loss"], model.get_weights()
+
+    assert_same(*both(program), tolerance=1e-4)
 
 
 def test_a_class_of_the_users_own_is_a_penalty():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minidl import NotBuiltError, ShapeError
+from minidl import NotBuiltError, SettingError, ShapeError
 from minidl.layers import Dropout, SpatialDropout1D, SpatialDropout2D
 from tests.helpers.builders import rows
 
@@ -75,3 +75,28 @@ def test_spatial_dropout_drops_whole_channels_of_a_row(kind, shape):
 def test_spatial_dropout_names_rows_that_do_not_fit(layer, shape, message):
     with pytest.raises(ShapeError, match=message):
         layer.build(shape)
+
+
+@pytest.mark.parametrize(
+    ("noise_shape", "same_along"), [((None, 1, 4), 1), ((1, None, None), 0), ([None, None, 1], 2), ((1, 3, 4), 0)]
+)
+def test_noise_shape_drops_entries_together(noise_shape, same_along):
+    layer = Dropout(0.5, noise_shape)
+    layer.rng = np.random.default_rng(0)
+    layer.build((3, 4))
+    y = layer.forward(np.ones((50, 3, 4)), training=True)
+    assert np.array_equal(y, np.broadcast_to(y.take([0], axis=same_along), y.shape))
+    assert set(np.unique(y)) == {0, 2}
+    assert np.array_equal(layer.backward(np.ones(y.shape)), y)
+
+
+@pytest.mark.parametrize("noise_shape", [(None, 1), (None, 2, 4), (None, 3, 4, 1)])
+def test_noise_shape_must_fit_the_rows(noise_shape):
+    with pytest.raises(ShapeError, match=r"Dropout: noise_shape .* does not fit rows of shape \(3, 4\)"):
+        Dropout(0.5, noise_shape).build((3, 4))
+
+
+@pytest.mark.parametrize("noise_shape", [3, "ab", (None, 0), (None, 1.5)])
+def test_noise_shape_is_a_tuple_of_sizes(noise_shape):
+    with pytest.raises(SettingError, match="Dropout: "):
+        Dropout(0.5, noise_shape)

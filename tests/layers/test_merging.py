@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential, SettingError, ShapeError
-from minidl.layers import Add, Average, Concatenate, Dot, Maximum, Multiply, Subtract
+from minidl.layers import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 
 A, B, C = np.array([[1.0, 5.0]]), np.array([[3.0, -2.0]]), np.array([[2.0, 2.0]])
 DY = np.array([[10.0, 100.0]])
@@ -17,6 +17,8 @@ BY_HAND = [
     (Multiply(), (A, A), [1, 25], [[10, 500], [10, 500]]),
     (Average(), (A, B), [2, 1.5], [[5, 50], [5, 50]]),
     (Maximum(), (A, B, C), [3, 5], [[0, 100], [10, 0], [0, 0]]),
+    (Minimum(), (A, B, C), [1, -2], [[10, 0], [0, 100], [0, 0]]),
+    (Minimum(), (A, A), [1, 5], [[10, 100], [0, 0]]),
     (Maximum(), (A, A), [1, 5], [[10, 100], [0, 0]]),  # of equal ones the first
 ]
 

@@ -76,7 +76,9 @@ def _frozen(layer: Layer) -> int:
 
 
 def _state(layer: Layer) -> int:
-    return sum(int(array.size) for array in layer.named_state().values())
+    # before build, layers have no state yet
+    held = (getattr(inner, name, None) for _, inner in layer.walk() for name in inner.state_names)
+    return sum(int(array.size) for array in held if array is not None)
 
 
 def _totals(layer: Layer, itemsize: int, optimizer_numbers: int) -> list[str]:

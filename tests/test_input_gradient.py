@@ -5,6 +5,7 @@ import pytest
 
 from minidl import DataError, Model, Sequential
 from minidl.layers import (
+    ActivityRegularization,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -21,6 +22,7 @@ from minidl.layers import (
     Sigmoid,
     Softmax,
 )
+from minidl.regularizers import L2
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 6, 6, 2))
@@ -44,11 +46,17 @@ def differences(model, x, y, h=1e-6):
     return slope
 
 
-@pytest.mark.parametrize(
-    "first",
-    [[], [Rescaling(0.5)], [Dropout(0.5)], [GaussianNoise(1.0)], [Residual(Conv2D(2, 3, padding="same"))]],
-    ids=repr,
-)
+FIRST = {
+    "nothing": [],
+    "rescaling": [Rescaling(0.5)],
+    "dropout": [Dropout(0.5)],
+    "noise": [GaussianNoise(1.0)],
+    "a penalty": [ActivityRegularization(L2(0.2))],
+    "residual": [Residual(Conv2D(2, 3, padding="same"))],
+}
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
 def test_the_gradient_is_that_of_evaluate(first):
     model = convnet(*first)
     model.fit(X, Y, epochs=2, verbose=0)

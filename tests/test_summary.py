@@ -6,7 +6,20 @@ import numpy as np
 
 from minidl import Model, Sequential
 from minidl._summary import _bytes
-from minidl.layers import Chain, Dense, Dropout, Flatten, ReLU, Residual, Sigmoid
+from minidl.layers import (
+    BatchNormalization,
+    Chain,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    ReLU,
+    Residual,
+    SeparableConv2D,
+    Sigmoid,
+    Softmax,
+)
 
 # Keras 3.15.1 for the same layers has the same title, columns, rows and totals (its table is wider)
 EXPECTED = """\
@@ -99,3 +112,46 @@ def test_the_same_table_in_html():
     assert cells == ["<head> (Dense)", "(None, 3)", "9", "re_lu (ReLU)", "(None, 3)", "0"]
     assert "<caption>Model: a &amp; b</caption>" in html
     assert "<br> Trainable params: 9 (36.00 B)<br>" in html
+
+
+# Keras 3.15.1 has the same shapes, numbers and totals for the same layers
+CONVOLUTIONS = """\
+Model: "sequential"
+┌───────────────────────────────────────────────────┬────────────────────┬─────────┐
+│ Layer (type)                                      │ Output Shape       │ Param # │
+├───────────────────────────────────────────────────┼────────────────────┼─────────┤
+│ conv2d (Conv2D)                                   │ (None, 64, 64, 32) │     896 │
+│ batch_normalization (BatchNormalization)          │ (None, 64, 64, 32) │     128 │
+│ re_lu (ReLU)                                      │ (None, 64, 64, 32) │       0 │
+│ separable_conv2d (SeparableConv2D)                │ (None, 62, 62, 64) │   2,400 │
+│ global_average_pooling2d (GlobalAveragePooling2D) │ (None, 64)         │       0 │
+│ dense (Dense)                                     │ (None, 10)         │     650 │
+│ softmax (Softmax)                                 │ (None, 10)         │       0 │
+└───────────────────────────────────────────────────┴────────────────────┴─────────┘
+ Total params: 4,074 (15.91 KB)
+ Trainable params: 4,010 (15.66 KB)
+ Non-trainable params: 64 (256.00 B)
+"""
+
+
+def convolutions():
+    return Sequential(
+        [
+            *(Conv2D(32, (3, 3), strides=(2, 2), padding="same"), BatchNormalization(), ReLU(), SeparableConv2D(64, 3)),
+            *(GlobalAveragePooling2D(), Dense(10), Softmax()),
+        ]
+    )
+
+
+def test_the_table_of_a_convolutional_network(capsys):
+    model = convolutions()
+    model.build((128, 128, 3))
+    model.summary()
+    assert capsys.readouterr().out == CONVOLUTIONS
+
+
+def test_a_model_with_state_has_a_table_before_it_is_built(capsys):
+    convolutions().summary()
+    table = capsys.readouterr().out
+    assert table.count("0 (unbuilt)") == 7
+    assert " Total params: 0 (0.00 B)" in table

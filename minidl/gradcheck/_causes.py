@@ -309,19 +309,19 @@ def _stale(e: Evidence) -> Table:
     yield f"{e.name} is that of the step before: it uses an array that forward did not renew", before
 
 
-_of_parameter_rearranged = _all_that_hold(_rearranged.broadcast, _rearranged.of_derivative, _rearranged.of_dy)
-_of_input_rearranged = _all_that_hold(
-    _rearranged.broadcast, _rearranged.of_derivative, _rearranged.of_dy, _rearranged.cut_elsewhere, _routing.routed
+_rearranged_parameter = _all_that_hold(_rearranged.broadcast, _rearranged.of_derivative)
+_rearranged_input = _all_that_hold(
+    _rearranged.broadcast, _rearranged.of_derivative, _rearranged.cut_elsewhere, _routing.routed
 )
-_of_other = _all_that_hold(_rearranged.of_setting, _rearranged.of_arguments)
+_right_for_another = _all_that_hold(_rearranged.of_dy, _rearranged.of_setting, _rearranged.of_arguments)
 
 OF_PARAMETER = (
     _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _other_sum, _rearranged_simply,
-    _of_parameter_rearranged, _lines, _entries, _of_other, _coarse, _stale,
+    _rearranged_parameter, _lines, _entries, _right_for_another, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
     _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _several_inputs, _made_of_dy, _routing.overwritten,
-    _lines, _rearranged_simply, _of_input_rearranged, _mask, _statistics, _one_side, _routing.scaled_outputs, _entries,
-    _of_other, _coarse, _stale, _routing.not_linear,
+    _lines, _rearranged_simply, _rearranged_input, _right_for_another, _mask, _statistics, _one_side,
+    _routing.scaled_outputs, _entries, _coarse, _stale, _routing.not_linear,
 )  # fmt: skip
 OF_LOSS = (_unweighted, _zero, _factor, _rearranged_simply, _all_that_hold(_rearranged.of_derivative), _lines, _entries)

@@ -789,6 +789,11 @@ quarter = np.rot90
 plant("Conv2D: kernel, turned once", lambda: changed(Conv2D, kernel=quarter)(4, 3), ("turned by 90 degrees",))
 plant("Conv2D: dx, turned once", lambda: at_other_kernel(Conv2D, "kernel", quarter)(4, 3), ("turned by 90 degrees",))
 plant(
+    "Conv2D: dx, filters in reverse order",  # the same as dy in reverse order: both are said
+    lambda: at_other_kernel(Conv2D, "kernel", lambda W: W[..., ::-1])(4, 3),
+    ("for dy in reverse order along axis 3", "; or ", "for kernel in reverse order along axis 3"),
+)
+plant(
     "Conv2D: dx, last row alone",
     lambda: changed(Conv2D, x=lambda g: g * (np.arange(len(g)) == len(g) - 1)[:, None, None, None])(3, 3),
     ("last row",),

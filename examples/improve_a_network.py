@@ -32,7 +32,6 @@ from minidl.layers import (
     RandomFlip,
     RandomTranslation,
     ReLU,
-    Rescaling,
     Sigmoid,
     Softmax,
 )
@@ -194,14 +193,14 @@ def photographs(directory):
 def dense_for_photographs(epochs):
     """Return (the notebook's network, the options of fit)."""
     inner = network([20, 7, 5], LecunNormal())
-    model = Sequential([Rescaling(1 / 255), Flatten(), *inner.layers], seed=0)
+    model = Sequential([Flatten(), *inner.layers], seed=0)
     model.compile(SGD(0.0075), metrics=["accuracy"])
     return model, {"batch_size": 209, "epochs": epochs}
 
 
 def convolutional_for_photographs(epochs):
     """Return (three convolutions on 16 x 16 pixels, the options of fit)."""
-    layers = [Rescaling(1 / 255), AveragePooling2D(4), RandomFlip("horizontal"), RandomTranslation(0.1, 0.1)]
+    layers = [AveragePooling2D(4), RandomFlip("horizontal"), RandomTranslation(0.1, 0.1)]
     for filters in (16, 32, 64):
         layers += [Conv2D(filters, 3, padding="same", kernel_initializer=HeNormal())]
         layers += [BatchNormalization(momentum=0.9), ReLU(), MaxPooling2D()]
@@ -212,7 +211,8 @@ def convolutional_for_photographs(epochs):
 
 def images(out, shorten, directory):
     photos = photographs(directory)
-    what, train, test = " / ".join(photos.classes), (photos.x_train, photos.y_train), (photos.x_test, photos.y_test)
+    what = " / ".join(photos.classes)
+    train, test = (photos.x_train / 255, photos.y_train), (photos.x_test / 255, photos.y_test)
     runs = {
         "dense": dense_for_photographs(2_500 // shorten),
         "convolutional": convolutional_for_photographs(90 // shorten),
@@ -223,7 +223,7 @@ def images(out, shorten, directory):
         announce("images", f"{what}, {name}")
         history = model.fit(*train, **options)
         cost_curves(history, ax=axes[panels[0]]).set_title(name)
-        said = (model.predict(photos.x_test)[:, 0] > 0.5).astype(int)
+        said = (model.predict(test[0])[:, 0] > 0.5).astype(int)
         for number, panel in enumerate(panels[1:]):
             verdict = "right" if said[number] == photos.y_test[number] else "wrong"
             axes[panel].imshow(photos.x_test[number])

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from minidl import Sequential, check_layer, check_model
 from minidl.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, RandomTranslation, ReLU, Softmax
 from minidl.optimizers import Adam
-from minidl.plots import cost_curves
+from minidl.plots import cost_curves, feature_maps, filters, mistakes, saliency
 
 
 def show(images, titles=(), *, rows=1, height=1.7, cmap="gray"):
@@ -43,11 +43,11 @@ def show(images, titles=(), *, rows=1, height=1.7, cmap="gray"):
 
 photograph = load_sample_image("china.jpg")[60:300, 200:560].mean(axis=2) / 255  # gray: (240, 360), from 0 to 1
 vertical = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
-filters = np.stack([vertical, vertical.T], axis=-1)
+kernel = np.stack([vertical, vertical.T], axis=-1)[:, :, None]  # (height, width, channels, filters)
 
 edges = Sequential([Conv2D(2, 3)])
 edges.build((*photograph.shape, 1))
-edges.set_weights([filters[:, :, None, :], np.zeros(2)])  # kernel (height, width, channels, filters), biases
+edges.set_weights([kernel, np.zeros(2)])  # and the biases
 y = edges.predict(photograph[None, :, :, None])[0]
 
 size = np.abs(y).transpose(2, 0, 1)
@@ -197,19 +197,27 @@ for name, model in models.items():
 #
 # What the filters see
 # --------------------
-# The 32 filters of the first layer, white for large weights:
+# The 32 filters of the first layer; middle gray is 0, white a large weight. They look for strokes, corners and sides of
+# strokes. Larger images give clearer filters.
 
 model = models["convolutional"]
-kernel = model.layers[0].kernel.value
-show(kernel[:, :, 0].transpose(2, 0, 1), rows=2, height=0.75)
+filters(model)
 
 # %%
-# A test digit after each of these filters and ReLU. Some filters keep the strokes, some only strokes of one direction,
-# or one side of them, some the background. The first layers of a model are a model too, with the same weights
-# (:doc:`/reusing`).
+# The outputs of these filters after ReLU, for one test digit. Some filters keep the strokes, some only strokes of one
+# direction, or one side of them, some the background.
 
-maps = Sequential(model.layers[:2]).predict(x_test[:1])[0]
-show(maps.transpose(2, 0, 1), rows=2, height=0.75)
+feature_maps(model, x_test[0], "re_lu")
+
+# %%
+# The test digits that the network gets wrong, the surest first. Some are hard for people too:
+
+mistakes(model, x_test, y_test)
+
+# %%
+# The derivative of the cost with respect to the pixels shows which of them matter most for a digit:
+
+saliency(model, x_test[:3], y_test[:3])
 
 # %%
 # The gradient check of the whole network, with dropout and augmentation on:

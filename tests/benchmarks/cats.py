@@ -31,7 +31,6 @@ from minidl.layers import (
     RandomTranslation,
     RandomZoom,
     ReLU,
-    Rescaling,
     Sigmoid,
 )
 from minidl.optimizers import SGD, Adam
@@ -44,7 +43,7 @@ def dense(seed, rows, epochs=2500):
     """Return (the notebook's network, compiled, and the arguments of fit)."""
     start = LecunNormal()
     hidden = [layer for units in (20, 7, 5) for layer in (Dense(units, kernel_initializer=start), ReLU())]
-    layers = [Rescaling(1 / 255), Flatten(), *hidden, Dense(1, kernel_initializer=start), Sigmoid()]
+    layers = [Flatten(), *hidden, Dense(1, kernel_initializer=start), Sigmoid()]
     model = Sequential(layers, seed=seed)
     model.compile(SGD(0.0075), metrics=["accuracy"])
     return model, {"batch_size": rows, "epochs": epochs}
@@ -56,7 +55,7 @@ LARGE = (*SMALL, RandomRotation(0.05), RandomZoom(0.15))
 
 def convolutional(seed, rows, epochs=90, augmentation=SMALL, pool=4, normalized=True):
     """Return (a network on photographs of 64 / pool pixels, compiled, and the arguments of fit)."""
-    layers = [Rescaling(1 / 255), AveragePooling2D(pool), *(layer.clone() for layer in augmentation)]
+    layers = [AveragePooling2D(pool), *(layer.clone() for layer in augmentation)]
     for filters in (16, 32, 64):
         layers += [Conv2D(filters, 3, padding="same", kernel_initializer=HeNormal())]
         layers += [BatchNormalization(momentum=0.9)] * normalized + [ReLU(), MaxPooling2D()]
@@ -68,7 +67,7 @@ def convolutional(seed, rows, epochs=90, augmentation=SMALL, pool=4, normalized=
 def small_dense(seed, rows, epochs=90):
     """Return a dense network with the images, augmentation and optimizer of the convolutional one."""
     hidden = [layer for units in (64, 32) for layer in (Dense(units), ReLU(), Dropout(0.3))]
-    layers = [Rescaling(1 / 255), AveragePooling2D(4), *(layer.clone() for layer in SMALL), Flatten()]
+    layers = [AveragePooling2D(4), *(layer.clone() for layer in SMALL), Flatten()]
     model = Sequential([*layers, *hidden, Dense(1), Sigmoid()], seed=seed)
     model.compile(Adam(CosineDecay(0.002, epochs * -(-rows // BATCH))), metrics=["accuracy"])
     return model, {"batch_size": BATCH, "epochs": epochs}
@@ -83,6 +82,16 @@ CANDIDATES = {
     "with rotation and zoom": {"make": convolutional, "augmentation": LARGE},
     "on 32 x 32 pixels": {"make": convolutional, "pool": 2},
 }
+
+
+def photographs(directory=None):
+    """Return the course's photographs, or the substitute, with pixels between 0 and 1."""
+    with tempfile.TemporaryDirectory() as substitute:
+        if directory is None:
+            write_photographs(substitute)
+        photos = load_cats(directory or substitute)
+    x_train, x_test = (x.astype(np.float32) / 255 for x in (photos.x_train, photos.x_test))
+    return photos._replace(x_train=x_train, x_test=x_test)
 
 
 def accuracy(x, y, x_test, y_test, seed, make=convolutional, **recipe):
@@ -100,8 +109,7 @@ def cross_validated(x, y, folds=5, **candidate):
 
 def on_the_given_split(photos, seeds=SEEDS, **candidate):
     """Return the test accuracy of each seed."""
-    given = photos.x_train, photos.y_train, photos.x_test, photos.y_test
-    return [accuracy(*given, seed, **candidate) for seed in seeds]
+    return [accuracy(*photos[:4], seed, **candidate) for seed in seeds]
 
 
 def on_random_splits(photos, splits=SPLITS, **candidate):
@@ -147,10 +155,7 @@ def main():
     parser.add_argument("--cats", metavar="DIR", help="the directory of the course's two HDF5 files")
     parser.add_argument("--choose", action="store_true", help="compare recipes on the training photographs")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        if not options.cats:
-            write_photographs(directory)
-        photos = load_cats(options.cats or directory)
+    photos = photographs(options.cats)
     if options.choose:
         found = {name: cross_validated(photos.x_train, photos.y_train, **c) for name, c in CANDIDATES.items()}
         print_table("cross-validation on the training photographs, by fold", found)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from minidl.datasets import load_cats, write_photographs
 from tests.benchmarks import cats, convolution, digits, image_memory, images
 
 
@@ -68,10 +67,8 @@ def test_the_table_of_digits_has_both_networks(capsys):
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("photographs")
-    write_photographs(directory)
-    return load_cats(directory)
+def photos():
+    return cats.photographs()
 
 
 @pytest.mark.parametrize("candidate", cats.CANDIDATES)

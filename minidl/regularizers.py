@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ._traced import Traced, backpropagate
+from . import _traced
 from .errors import SettingError, ShapeError
 from .ops import to_unit_length
 from .parameters import Penalty
@@ -141,12 +141,12 @@ class FunctionPenalty(Penalty):
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         source, found = self._trace(w)
-        return backpropagate(found, source, np.ones((), w.dtype))
+        return _traced.backpropagate(found, source, np.ones((), w.dtype))
 
-    def _trace(self, w: np.ndarray) -> tuple[Traced, Traced]:
-        source, name = Traced(w), getattr(self.function, "__name__", "the function")
+    def _trace(self, w: np.ndarray) -> tuple[_traced.Traced, _traced.Traced]:
+        source, name = _traced.Traced(w), getattr(self.function, "__name__", "the function")
         found: Any = self.function(source)
-        if not isinstance(found, Traced) or found.shape != ():
+        if not isinstance(found, _traced.Traced) or found.shape != ():
             raise SettingError(f"FunctionPenalty: {name} must compute one number from the weights, got {found!r}")
         return source, found
 

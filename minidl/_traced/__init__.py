@@ -4,19 +4,6 @@ A `Traced` array remembers what it was computed from. NumPy's functions take it 
 and `FUNCTIONS` know their derivatives. (Reverse mode: Linnainmaa 1970; Griewank & Walther 2008)
 """
 
-from . import _rules as _rules
-from ._array import SLOPES, SPECIAL, Traced, backpropagate, constant, value_of
-from ._compositions import log_softmax, logsumexp, sigmoid, softplus
+from .._lazy import attach
 
-__all__ = [
-    "SLOPES",
-    "SPECIAL",
-    "Traced",
-    "backpropagate",
-    "constant",
-    "log_softmax",
-    "logsumexp",
-    "sigmoid",
-    "softplus",
-    "value_of",
-]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The table of the functions whose derivatives are known."""
+"""The table of the functions whose derivatives are known. It completes `Traced`, so the package names stand here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._array import FUNCTIONS, value_of
+from ._array import FUNCTIONS, SLOPES, SPECIAL, Traced, backpropagate, constant, value_of
 from ._products import dot, inner, matmul, outer, vdot
 from ._shapes import (
     append,
@@ -55,6 +55,8 @@ REARRANGING = (
     *(np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.swapaxes, np.moveaxis, np.tile, np.repeat, np.take),
     *(np.take_along_axis, np.diagonal, np.split, np.array_split, np.hsplit, np.vsplit),
 )
+
+__all__ = ["RULES", "SLOPES", "SPECIAL", "Traced", "backpropagate", "constant", "value_of"]
 
 RULES: dict[Any, Callable[..., Any]] = {
     np.sum: total,

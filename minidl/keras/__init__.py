@@ -6,11 +6,12 @@ stand in `__init__.pyi`; the modules have the names of Keras's.
 
 from typing import Any
 
-from .._lazy import attach
+from .._lazy import attach, register
 from ._absent import TOP, absent
 
 __version__ = "3.15.1"  # of Keras, whose names and defaults these are: scripts ask for it
 
+register("Keras files", "minidl.keras._saving")
 _public, __dir__, __all__ = attach(__name__, __file__)
 _absent = absent(__name__, TOP)
 

@@ -14,12 +14,12 @@ from . import regularizers as regularizers
 from . import saving as saving
 from . import utils as utils
 from ._metric import Metric as Metric
+from ._model import Model as Model
+from ._sequential import Sequential as Sequential
 from .initializers import Initializer as Initializer
 from .layers import Input as Input
 from .layers import Layer as Layer
 from .losses import Loss as Loss
-from .models import Model as Model
-from .models import Sequential as Sequential
 from .optimizers import Optimizer as Optimizer
 from .regularizers import Regularizer as Regularizer
 

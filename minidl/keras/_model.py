@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._lazy import extension
 from ..errors import SettingError
 from ..layers import Layer as CoreLayer
 from ..losses import OutputLosses
 from ..model import Model as CoreModel
-from . import _config, _data, _saving
+from . import _config, _data
 from ._answers import FORMER, WRITE_A_MODEL
 from ._compiling import Compiled, optimizer_of
 from ._operation import Operation
@@ -415,15 +416,15 @@ class Model(Operation):
 
     def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None) -> None:
         """Write the whole model to a name in .keras."""
-        _saving.save_model(self, filepath, overwrite)
+        extension("Keras files").save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
         """Write the weights to a name in .weights.h5."""
-        _saving.save_weights(self, filepath, overwrite)
+        extension("Keras files").save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
         """Read the weights that `save_weights` or Keras wrote."""
-        _saving.load_weights(self, filepath, skip_mismatch)
+        extension("Keras files").load_weights(self, filepath, skip_mismatch)
 
 
 def _check_names(who: str, layers: list[Any]) -> None:

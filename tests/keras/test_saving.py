@@ -183,8 +183,8 @@ def test_names_of_files_are_checked(tmp_path):
 def test_a_class_that_is_not_known_is_named(tmp_path):
     model = functional(keras)
     config = model.get_config()
-    config["layers"][1]["class_name"] = "Conv2D"
-    with pytest.raises(SettingError, match="there is no layer 'Conv2D'"):
+    config["layers"][1]["class_name"] = "ConvLSTM2D"
+    with pytest.raises(SettingError, match="there is no layer 'ConvLSTM2D'"):
         keras.Model.from_config(config)
 
 

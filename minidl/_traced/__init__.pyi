@@ -1,0 +1,10 @@
+from ._compositions import log_softmax as log_softmax
+from ._compositions import logsumexp as logsumexp
+from ._compositions import sigmoid as sigmoid
+from ._compositions import softplus as softplus
+from ._rules import SLOPES as SLOPES
+from ._rules import SPECIAL as SPECIAL
+from ._rules import Traced as Traced
+from ._rules import backpropagate as backpropagate
+from ._rules import constant as constant
+from ._rules import value_of as value_of

@@ -11,7 +11,7 @@ _INITIALIZERS = """
 """
 _LOSSES = """
     BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge
-    CosineSimilarity FunctionLoss
+    CategoricalGeneralizedCrossEntropy CosineSimilarity FunctionLoss
     Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
     MeanSquaredLogarithmicError NoLoss OnlyMeasured OutputLosses PenalizedLoss Poisson SparseCategoricalCrossentropy
     SquaredHinge

@@ -22,6 +22,7 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
     "CosineSimilarity",
     "Hinge",
@@ -40,6 +41,7 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
     "cosine_similarity",
     "deserialize",
@@ -266,18 +268,33 @@ class SparseCategoricalCrossentropy(Named):
         return super().get_config() | ({} if self.ignore_class is None else {"ignore_class": self.ignore_class})
 
 
+@dataclass(eq=False, repr=False)
+class CategoricalGeneralizedCrossEntropy(Named):
+    """(1 - p^q) / q, p the probability of the right class, y its number."""
+
+    q: float = 0.5
+    reduction: Any = "sum_over_batch_size"
+    name: Any = None
+    dtype: Any = None
+
+    kind = core.CategoricalGeneralizedCrossEntropy
+    settings = ("q",)
+
+
 # ---- functions: the loss of each row
 
 
-def _function(kind: type[Named]) -> Any:
-    """Return the function (y_true, y_pred, settings ...) -> the loss of each row. Its `core` is the core's loss."""
+def _function(kind: type[Named], *required: str) -> Any:
+    """Return the function (y_true, y_pred, settings ...) -> the loss of each row. Its `core` is the core's loss.
 
+    required  the settings without a default, as in Keras
+    """
     every: Any = fields(kind)  # type: ignore[arg-type]  # each of them is a dataclass
     options = [part for part in every if part.name not in ("reduction", "name", "dtype")]
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature(
-        [inspect.Parameter(name, positional) for name in ("y_true", "y_pred")]
-        + [inspect.Parameter(part.name, positional, default=part.default) for part in options]
+        [inspect.Parameter(name, positional) for name in ("y_true", "y_pred", *required)]
+        + [inspect.Parameter(p.name, positional, default=p.default) for p in options if p.name not in required]
     )
 
     def function(*arguments: Any, **settings: Any) -> Any:
@@ -309,6 +326,7 @@ binary_crossentropy = _function(BinaryCrossentropy)
 binary_focal_crossentropy = _function(BinaryFocalCrossentropy)
 categorical_crossentropy = _function(CategoricalCrossentropy)
 categorical_focal_crossentropy = _function(CategoricalFocalCrossentropy)
+categorical_generalized_cross_entropy = _function(CategoricalGeneralizedCrossEntropy, "q")
 sparse_categorical_crossentropy = _function(SparseCategoricalCrossentropy)
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -322,6 +340,7 @@ _FUNCTIONS = {
     "binary_focal_crossentropy": binary_focal_crossentropy,
     "categorical_crossentropy": categorical_crossentropy,
     "categorical_focal_crossentropy": categorical_focal_crossentropy,
+    "categorical_generalized_cross_entropy": categorical_generalized_cross_entropy,
     "categorical_hinge": categorical_hinge,
     "cosine_similarity": cosine_similarity,
     "hinge": hinge,
@@ -357,6 +376,7 @@ _lookup = Lookup(
         BinaryFocalCrossentropy,
         CategoricalCrossentropy,
         CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy,
         CategoricalHinge,
         CosineSimilarity,
         Hinge,
@@ -397,15 +417,12 @@ def deserialize(name: Any, custom_objects: Any = None) -> Any:
     return get(name) if isinstance(name, str) else _lookup.deserialize(name, custom_objects)
 
 
+_MASKS = "it sums over all rows of a batch, a loss here over each row; write it with keras.ops"
 __getattr__ = absent(
     __name__,
     {
-        **dict.fromkeys(("Dice", "dice", "Tversky", "tversky"), "it is for masks of images; write it with keras.ops"),
+        **dict.fromkeys(("Dice", "dice", "Tversky", "tversky"), _MASKS),
         **dict.fromkeys(("CTC", "ctc"), "it is for sequences"),
         **dict.fromkeys(("Circle", "circle"), "it is for embeddings; write it with keras.ops"),
-        **dict.fromkeys(
-            (*("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"),),
-            "write it with keras.ops",
-        ),
     },
 )

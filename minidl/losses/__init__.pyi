@@ -4,6 +4,7 @@ from ._crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from ._crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from ._crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
 from ._crossentropy import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
+from ._crossentropy import CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy
 from ._crossentropy import KLDivergence as KLDivergence
 from ._crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
 from ._function import FunctionLoss as FunctionLoss

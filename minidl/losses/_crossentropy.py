@@ -112,14 +112,50 @@ class SparseCategoricalCrossentropy(Crossentropy):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Return L as a float. Called as in Keras: y_true (m,) or (m, 1), y_pred (m, k), sample_weight (m,)."""
-        who, y, p = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
-        if p.ndim != 2 or y.shape not in ((len(p),), (len(p), 1)):
-            shapes = f"y_true has shape {y.shape}, y_pred {p.shape}"
-            raise ShapeError(f"{who}: {shapes}; y_true must hold one class label per row of y_pred")
-        one_hot = y.reshape(-1, 1) == np.arange(p.shape[1])
-        if not one_hot.any(axis=1).all():
-            raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
-        return CategoricalCrossentropy(self.from_logits)(one_hot, p, sample_weight)
+        one_hot = _one_hot(type(self).__name__, np.asarray(y_true), np.asarray(y_pred))
+        return CategoricalCrossentropy(self.from_logits)(one_hot, y_pred, sample_weight)
+
+
+@dataclass(frozen=True)
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """l = (1 - p_y^q) / q,   dl/dp_y = -p_y^(q - 1), for targets that are class labels, y (m, 1) in 0, ..., k - 1.
+
+    Between SparseCategoricalCrossentropy, q near 0, and 1 - p_y, q near 1, which wrong labels disturb less. p_y below
+    1e-7 counts as 1e-7 and has derivative 0; that of Keras is infinite at 0. (Zhang & Sabuncu 2018)
+
+    q  in (0, 1)
+    """
+
+    q: float = real("(0, 1)", default=0.5)
+
+    outputs = Interval("[0, 1]")
+    sparse = True
+    exclusive = True
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        right = np.arange(len(y)), y[:, 0].astype(int)
+        p_y, derivatives = np.maximum(p[right], 1e-7), np.zeros_like(p)
+        derivatives[right] = -(p_y ** (self.q - 1)) * (p_y == p[right])
+        return (1 - p_y**self.q) / self.q, derivatives
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Return L as a float. Called as in Keras: y_true (m,) or (m, 1), y_pred (m, k), sample_weight (m,)."""
+        p = np.asarray(y_pred)
+        one_hot = _one_hot(type(self).__name__, np.asarray(y_true), p)
+        # of one class, whose probability is p_y
+        p_y = np.where(one_hot, p, 0).sum(axis=1, keepdims=True)
+        return super().__call__(np.zeros_like(p_y), p_y, sample_weight)
+
+
+def _one_hot(who: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return the class labels y (m,) or (m, 1) as booleans (m, k). Raise an error if they are not those of p (m, k)."""
+    if p.ndim != 2 or y.shape not in ((len(p),), (len(p), 1)):
+        shapes = f"y_true has shape {y.shape}, y_pred {p.shape}"
+        raise ShapeError(f"{who}: {shapes}; y_true must hold one class label per row of y_pred")
+    one_hot: np.ndarray = y.reshape(-1, 1) == np.arange(p.shape[1])
+    if not one_hot.any(axis=1).all():
+        raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
+    return one_hot
 
 
 @dataclass(frozen=True)

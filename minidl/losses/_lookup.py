@@ -13,6 +13,7 @@ from ._crossentropy import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     KLDivergence,
     SparseCategoricalCrossentropy,
 )
@@ -61,6 +62,7 @@ LOSSES: dict[str, Callable[[], Loss]] = {
     "KLD": KLDivergence,
     "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "categorical_generalized_cross_entropy": CategoricalGeneralizedCrossEntropy,
 }
 
 

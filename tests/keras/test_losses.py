@@ -47,6 +47,8 @@ CASES = [  # class, settings, targets, outputs
     ("CategoricalFocalCrossentropy", {}, ONE_HOT, P),
     ("CategoricalFocalCrossentropy", {"alpha": 0.7, "gamma": 1.5, "label_smoothing": 0.1}, ONE_HOT, P),
     ("CategoricalFocalCrossentropy", {"from_logits": True}, ONE_HOT, Z),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.5}, LABELS, SHARES),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.9}, LABELS, P),
     ("SparseCategoricalCrossentropy", {}, LABELS, SHARES),
     ("SparseCategoricalCrossentropy", {"from_logits": True}, LABELS[:, None], Z),
 ]

@@ -10,6 +10,7 @@ from minidl.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
     KLDivergence,
     Loss,
@@ -152,4 +153,17 @@ def test_a_vector_is_one_row_of_classes():
 def test_the_losses_of_exclusive_classes_say_so():
     exclusive = {type(loss) for loss, _ in LOSSES if isinstance(loss, Loss) and loss.exclusive}
     one_class = {CategoricalCrossentropy, SparseCategoricalCrossentropy, CategoricalFocalCrossentropy}
-    assert exclusive == one_class | {KLDivergence, CategoricalHinge}
+    assert exclusive == one_class | {CategoricalGeneralizedCrossEntropy, KLDivergence, CategoricalHinge}
+
+
+def test_the_generalized_cross_entropy_by_hand():
+    loss, p = CategoricalGeneralizedCrossEntropy(0.5), np.array([[0.25, 0.75], [0.36, 0.64]])
+    assert loss([0, 1], p) == pytest.approx((2 * (1 - 0.5) + 2 * (1 - 0.8)) / 2, rel=1e-12)
+    assert loss([[0], [1]], p, [1.0, 0.0]) == pytest.approx(0.5, rel=1e-12)
+    values, slopes = loss.terms(np.array([[0.0, 1.0]]), np.array([[0.0]]))
+    assert values == pytest.approx(2, rel=1e-3)
+    assert np.array_equal(slopes, [[0, 0]])
+    with pytest.raises(DataError, match="y_true must hold class labels, 0 to 1"):
+        loss([0, 2], p)
+    with pytest.raises(SettingError, match=r"q must be in \(0, 1\)"):
+        CategoricalGeneralizedCrossEntropy(1.0)

@@ -223,3 +223,10 @@ saliency(model, x_test[:3], y_test[:3])
 # The gradient check of the whole network, with dropout and augmentation on:
 
 check_model(models["conv., moved"], x[:8], y[:8])
+
+# %%
+# Photographs
+# -----------
+# The 209 photographs of cats are few, but enough for a small convolutional network. In ten random splits into 209 to
+# train and 50 to test, the dense network of chapter 4 has a mean test accuracy of 0.65. A convolutional network on
+# 16 x 16 pixels, with mirrored and moved photographs, has 0.85 (:doc:`/notebook`).

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from types import ModuleType
+from typing import Any
+
+from ._former import MODULES, NAMES
 
 _NUMPY = "minidl computes with NumPy alone"
 _TAPE = "minidl has no gradient tape and no graph of operations; model.core.backpropagate computes a gradient"
@@ -25,7 +29,10 @@ TOP = {
     "distillation": "train the second network on predict(x) of the first",
     "export": "use minidl.export_onnx",
     "legacy": "use the names without legacy",
-    "preprocessing": "prepare the data with NumPy, pandas or scikit-learn; keras.utils has to_categorical",
+    "preprocessing": (
+        "prepare the data with NumPy, pandas or scikit-learn; for images there are keras.layers.RandomFlip, "
+        "RandomRotation, RandomZoom, ..., and keras.utils.load_img and image_dataset_from_directory"
+    ),
     "random": "use numpy.random.default_rng(seed); keras.utils.set_random_seed sets the seed of models",
     "tree": "use Python's lists and dicts",
     "version": "keras.__version__ has it",
@@ -51,9 +58,12 @@ def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
     A name of Keras raises AbsentNameError, an ImportError: `from keras.layers import LSTM` would hide the message of an
     AttributeError. Any other name raises AttributeError.
     """
-    title = "keras" + module.partition(".keras")[2]
+    title = _title(module)
+    reasons = {**NAMES.get(title, {}), **reasons}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
+        if name == "__path__":  # lets the import of a module below this one reach AbsentModules
+            return []
         there = ", ".join(public for public in sys.modules[module].__all__ if public != name)
         if name in reasons:
             reason = reasons[name]
@@ -63,6 +73,31 @@ def absent(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any]:
     return __getattr__
 
 
-def refuse(name: str) -> NoReturn:
-    """Raise AbsentNameError for a module: `from keras.datasets import mnist` looks for the module, not for its name."""
-    raise AbsentNameError(f"keras.{name} is not in minidl.keras: {TOP[name]}", TOP[name])
+def _title(module: str) -> str:
+    """Return Keras's name of a module of this package."""
+    return module.removeprefix(PACKAGE.removesuffix("keras"))
+
+
+PACKAGE = __name__.rpartition(".")[0]
+
+
+class AbsentModules(MetaPathFinder):
+    """Raise AbsentNameError for modules of Keras that are not in this package: `from keras.datasets import mnist`.
+
+    Python asks the finders in turn, and this one last: a module that exists has been found before.
+    """
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if not fullname.startswith(f"{PACKAGE}."):
+            return
+        title = _title(fullname)
+        parent, _, name = title.rpartition(".")
+        reasons = {**MODULES, **TOP}
+        if parent != "keras" and not name.startswith("_"):
+            reasons = {name: f"Keras 3 has no such module; write from {parent} import ...", **MODULES}
+        if name in reasons:
+            raise AbsentNameError(f"{title} is not in minidl.keras: {reasons[name]}", reasons[name])
+
+
+if not any(isinstance(finder, AbsentModules) for finder in sys.meta_path):
+    sys.meta_path.append(AbsentModules())

@@ -29,4 +29,5 @@ FORMER = {
     "predict_generator": "write predict(generator, steps=...)",
     "predict_classes": "write predict(x).argmax(axis=-1), or predict(x) > 0.5 for one output",
     "predict_proba": "write predict(x)",
+    "to_yaml": "write to_json()",
 }

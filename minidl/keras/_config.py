@@ -16,14 +16,14 @@ MODELS = ("Functional", "Sequential", "Model")
 
 
 def layer_config(layer: Operation) -> Config:
-    """Return the node of a layer or a model."""
+    """Return the config of a layer or a model, from which `layer_from` makes a new one."""
     kind = layer.kind_of_name()
     module = "keras" if kind == "Sequential" else "keras.src.models.functional" if kind in MODELS else "keras.layers"
     return node(module, kind, layer.get_config())
 
 
 def layer_from(config: Config, custom_objects: Any = None) -> Any:
-    """Return the layer or model of a node."""
+    """Return a layer or model of its config, with new weights."""
     name, settings = config.get("class_name"), config.get("config")
     known = classes | dict(custom_objects or {})
     if name not in known or not isinstance(settings, dict):

@@ -16,6 +16,7 @@ from ..model import Model as CoreModel
 from . import regularizers
 from ._answers import OWN_LAYERS
 from ._encoding import encoded, policy
+from ._former import check_former, unknown_argument
 from ._operation import Operation
 from ._tensors import Shape
 from ._translation import core_of
@@ -52,6 +53,11 @@ class Layer(Operation):
         if "call" in vars(cls):
             raise SettingError(f"{cls.__name__}: minidl derives no Python code of layers, so {OWN_LAYERS}")
 
+    def __new__(cls, *given: Any, **settings: Any) -> Self:
+        # before Python complains that units or rate are missing
+        check_former(cls.__name__, settings, (*inspect.signature(cls.__init__).parameters, *Common.__annotations__))
+        return super().__new__(cls)
+
     def __init__(self, **common: Unpack[Common]) -> None:
         self._check(common)
         super().__init__(common.get("name"))
@@ -66,8 +72,7 @@ class Layer(Operation):
     def _check(self, common: Common) -> None:
         who = type(self).__name__
         if unknown := [name for name in common if name not in Common.__annotations__]:
-            known = ", ".join([*settings_of(type(self)), *Common.__annotations__])
-            raise SettingError(f"{who} has no argument {unknown[0]!r}; it has {known}")
+            raise unknown_argument(who, unknown[0], [*settings_of(type(self)), *Common.__annotations__])
         if not isinstance(common.get("trainable", True), bool):
             raise SettingError(f"{who}: trainable must be True or False, got {common['trainable']!r}")
         if _name_of_dtype(common.get("dtype")) not in (None, "float32", "float64"):

@@ -15,6 +15,7 @@ from ..model import Model as CoreModel
 from . import _config, _data
 from ._answers import FORMER, WRITE_A_MODEL
 from ._compiling import Compiled, optimizer_of
+from ._former import answers_arguments
 from ._operation import Operation
 from ._owners import own
 from ._summary import print_summary
@@ -36,6 +37,7 @@ class Model(Operation):
         if "call" in vars(cls) or "train_step" in vars(cls):
             raise SettingError(f"{cls.__name__}: {WRITE_A_MODEL}")
 
+    @answers_arguments
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
@@ -205,6 +207,7 @@ class Model(Operation):
 
     # ---- compile
 
+    @answers_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -278,6 +281,7 @@ class Model(Operation):
     def _for_data(self, who: str, x: Any) -> CoreModel:
         return self.core
 
+    @answers_arguments
     def fit(
         self,
         x: Any = None,
@@ -325,6 +329,7 @@ class Model(Operation):
         """The History of the last `fit`."""
         return self.core.history
 
+    @answers_arguments
     def evaluate(
         self,
         x: Any = None,
@@ -342,6 +347,7 @@ class Model(Operation):
         figures = core.evaluate(*rows, batch_size or BATCH_SIZE, verbose, sample_weight, steps, callbacks, True)
         return _data.figures(self, figures, return_dict)
 
+    @answers_arguments
     def predict(
         self,
         x: Any,
@@ -356,6 +362,7 @@ class Model(Operation):
             batch_size = batch_size or BATCH_SIZE
         return _data.outputs(self, core.predict(_data.inputs(self, x), batch_size, verbose, steps, callbacks))
 
+    @answers_arguments
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -363,6 +370,7 @@ class Model(Operation):
         core, rows = self._trained("train_on_batch", x, y), (_data.inputs(self, x), _data.targets(self, y))
         return _data.figures(self, core.train_on_batch(*rows, sample_weight, class_weight, True), return_dict)
 
+    @answers_arguments
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Return loss and metrics on these rows."""
         core, rows = self._trained("test_on_batch", x, y), (_data.inputs(self, x), _data.targets(self, y))

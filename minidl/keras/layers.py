@@ -3,6 +3,8 @@
 from ._absent import absent
 from ._activations import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from ._augmentation import RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from ._config import layer_config as serialize
+from ._config import layer_from as deserialize
 from ._convolution import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from ._dense import Dense
 from ._functions import Lambda
@@ -150,10 +152,12 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
 
@@ -181,8 +185,7 @@ _REASONS = {
     "minidl has no such layer": """
         AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
         Conv1DTranspose Convolution1DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
-        AlphaDropout EinsumDense GaussianDropout RMSNormalization SpectralNormalization
-        deserialize serialize""",
+        AlphaDropout EinsumDense GaussianDropout RMSNormalization SpectralNormalization""",
 }
 
 __getattr__ = absent(__name__, {name: why for why, names in _REASONS.items() for name in names.split()})

@@ -10,6 +10,7 @@ from ..errors import DataError, SettingError
 from ..seeding import set_random_seed
 from ._absent import absent
 from ._datasets import PyDataset
+from ._former import answers_arguments
 from ._images import array_to_img, image_dataset_from_directory, img_to_array, load_img, save_img
 from ._lookup import serialize as serialize_keras_object
 from ._pictures import model_to_dot, plot_model
@@ -59,6 +60,7 @@ __all__ = [
 Sequence = PyDataset
 
 
+@answers_arguments
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Return a 1 at each class number: (...) -> (..., num_classes). A last axis of length 1 is left out."""
     labels = np.asarray(x).astype(np.int64)

@@ -182,7 +182,7 @@ def test_variables_are_the_number_of_steps_the_rate_and_arrays():
         (lambda: optimizers.SGD(clipnorm=1.0, clipvalue=1.0), SettingError, "only one of clipnorm, clipvalue"),
         (lambda: optimizers.SGD(loss_scale_factor=2.0), SettingError, "loss_scale_factor is not in minidl.keras"),
         (lambda: optimizers.SGD(-1.0), SettingError, "SGD: learning_rate must be in"),
-        (lambda: optimizers.SGD(rate=1.0), TypeError, "unexpected keyword argument 'rate'"),
+        (lambda: optimizers.SGD(rate=1.0), SettingError, "SGD has no argument 'rate'; it has learning_rate"),
         (lambda: optimizers.Ftrl, ImportError, "keras.optimizers.Ftrl is not in minidl.keras"),
         (lambda: optimizers.SGD().apply_gradients([]), AttributeError, "minidl has no gradient tape"),
         (lambda: optimizers.SGD().momenta, AttributeError, "SGD has no attribute 'momenta'"),

@@ -14,6 +14,7 @@ from ...errors import SettingError
 from ...naming import snake_case
 from ...schedules import InverseTimeDecay, Schedule
 from ...validation import instance
+from .._former import check_arguments
 from .._lookup import Configured, settings_of
 from .schedules import deserialize, serialize
 
@@ -200,6 +201,7 @@ def _positional(plain: Any, names: list[str]) -> Any:
 
     @wraps(plain)
     def __init__(*arguments: Any, **settings: Any) -> None:  # noqa: N807
+        check_arguments(type(arguments[0]).__name__, settings, signature.parameters)
         plain(**signature.bind(*arguments, **settings).arguments)
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]

@@ -12,14 +12,14 @@ from ..errors import SettingError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# modules of keras itself, and modules below others that have another answer than "write from keras.layers import ..."
-MODULES = {
+_TOP = {
     "api": "write from keras import ...",
     "objectives": "write keras.losses",
     "optimizer_v2": "write from keras.optimizers import ...",
-    "legacy": "remove .legacy",
-    "training_utils": "minidl trains on the cores of a CPU",
 }
+
+# modules whose answer is another one than "write from keras.layers import ...", or below which module it is
+MODULES = {**_TOP, "legacy": "remove .legacy", "training_utils": "minidl trains on the cores of a CPU"}
 
 _SMALL = {name.lower(): name for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")}
 _MERGES = "call keras.layers.Add()([a, b]), Multiply, Average, Maximum, Dot or Concatenate"
@@ -27,7 +27,7 @@ _BACK_END = "minidl has neither sessions nor graphs: leave it out"
 
 # names in modules that there are
 NAMES = {
-    "keras": MODULES,
+    "keras": _TOP,
     "keras.layers": {
         **dict.fromkeys(("Merge", "merge"), _MERGES),
         "AtrousConvolution2D": "write Conv2D(..., dilation_rate=...)",

@@ -15,6 +15,7 @@ R = TypeVar("R")
 _TOP = {
     "api": "write from keras import ...",
     "objectives": "write keras.losses",
+    "initializations": "write keras.initializers",
     "optimizer_v2": "write from keras.optimizers import ...",
 }
 

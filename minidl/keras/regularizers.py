@@ -10,6 +10,7 @@ import numpy as np
 from .. import regularizers as core
 from ..parameters import Penalty
 from ..validation import Validated, choice, real
+from ._absent import absent
 from ._lookup import Configured, Lookup, serialize
 
 __all__ = [
@@ -120,3 +121,6 @@ def get(identifier: Any) -> Any:
     """Return the regularizer of a string, a config or a function of the weights; other objects as they are."""
     found = _lookup.get(identifier)
     return Function(found) if callable(found) and not isinstance(found, Regularizer | Penalty) else found
+
+
+__getattr__ = absent(__name__, {})

@@ -30,6 +30,7 @@ from .peer import peer
         ("from minidl.keras.layers import merge", "Concatenate"),
         ("from minidl.keras.models import Input", "write from keras import Input"),
         ("from minidl.keras.optimizers import adam", "write Adam"),
+        ("from minidl.keras.regularizers import activity_l1", "write l1 or l2"),
         ("from minidl.keras.constraints import maxnorm", "write max_norm"),
         ("from minidl.keras.backend import set_image_dim_ordering", "images have the channels last"),
     ],

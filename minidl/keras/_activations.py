@@ -28,7 +28,7 @@ Made = list[core.Layer]
 class OfAnyRank(Layer):
     """Base class of layers that also take a vector or a number, where no model is in between."""
 
-    def on_arrays(self, inputs: Any, training: bool) -> Any:
+    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
         x = np.asarray(inputs)
         if x.ndim > 1:
             return super().on_arrays(inputs, training)

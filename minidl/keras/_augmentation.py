@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Unpack
 
+import numpy as np
+
 from .. import layers as core
 from ._layer import Common, Layer, channels_last
 
 
 class Augmentation(Layer):
-    """Base class: images are (height, width, channels)."""
+    """Base class: images are (height, width, channels). A call on arrays changes them unless training is False."""
 
     def __init__(self, seed: Any, data_format: Any, **common: Unpack[Common]) -> None:
         self.seed, self.data_format = seed, channels_last(type(self).__name__, data_format)
         super().__init__(**common)
+
+    trains_alone = True
+
+    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
+        """Return changed images, or one changed image (height, width, channels)."""
+        x = np.asarray(inputs)
+        return super().on_arrays(x[None], training)[0] if x.ndim == 3 else super().on_arrays(x, training)
 
 
 class RandomFlip(Augmentation):

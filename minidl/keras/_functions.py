@@ -90,7 +90,7 @@ class Lambda(Layer):
         except (TypeError, AttributeError) as error:
             raise SettingError(f"{self.name}: its function fails ({error}); use keras.ops, or {OWN_LAYERS}") from error
 
-    def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         given: Any = tuple(arrays) if len(arrays) > 1 else arrays[0]
         return [self.core[0].forward(given)]
 

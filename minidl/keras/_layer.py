@@ -148,6 +148,8 @@ class Layer(Operation):
 
     # ---- in a model
 
+    trains_alone = False  # a call on arrays without `training` computes as in training
+
     def place(self, plan: Any, sources: list[str]) -> list[str]:
         value = sources
         for number, layer in enumerate(self.core):
@@ -155,10 +157,10 @@ class Layer(Operation):
             value = [plan.add(name, layer, value)]
         return value
 
-    def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         y = arrays[0]
         for layer in self.core:
-            y = layer.forward(y, training)
+            y = layer.forward(y, self.trains_alone if training is None else bool(training))
         return [y]
 
     # ---- config

@@ -27,9 +27,9 @@ class Merging(Layer):
     def make(self) -> Iterable[core.Layer]:
         return [getattr(core, type(self).__name__)()]
 
-    def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         together: Any = tuple(arrays)
-        return [self.core[0].forward(together, training)]
+        return [self.core[0].forward(together, bool(training))]
 
     @property
     def built(self) -> bool:

@@ -178,7 +178,7 @@ class Model(Operation):
     def symbolic(self, inputs: Any) -> Any:
         return self.formed(super().symbolic(inputs))
 
-    def on_arrays(self, inputs: Any, training: bool) -> Any:
+    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
         return self.formed(super().on_arrays(inputs, training))
 
     def formed(self, outputs: Any) -> Any:
@@ -193,7 +193,7 @@ class Model(Operation):
         plan.prefix = before
         return made
 
-    def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         values = {id(x): array for x, array in zip(self.inputs, arrays, strict=True)}
         for node in by_depth(self.inner_nodes):
             if node.inputs:

@@ -29,7 +29,7 @@ class Operation:
     core_layers             the core's layers that it consists of, in their order
     compute_shapes(shapes)  (None, ...) of its inputs -> of its outputs; it makes the weights, if they are not made yet
     place(plan, sources)    puts its layers into a plan of a model: names of the values it takes -> of those it makes
-    compute(arrays, training)  the same on arrays
+    compute(arrays, training)  the same on arrays; training None: as each layer behaves where the call does not say
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -60,18 +60,18 @@ class Operation:
     def place(self, plan: Plan, sources: list[str]) -> list[str]:
         raise NotImplementedError
 
-    def compute(self, arrays: list[np.ndarray], training: bool) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
         raise NotImplementedError
 
     # ---- calls
 
-    def __call__(self, inputs: Any, *others: Any, training: bool | None = False, mask: Any = None) -> Any:
+    def __call__(self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return a symbolic tensor for symbolic tensors, numbers for arrays."""
         if others:
             raise SettingError(f"{self.name} takes its inputs as one list: {self.name}([a, b])")
         if has_tensors(inputs):
             return self.symbolic(inputs)
-        return self.on_arrays(inputs, bool(training))
+        return self.on_arrays(inputs, training)
 
     def symbolic(self, inputs: Any) -> Any:
         """Return the symbolic outputs: one, or a list."""
@@ -97,7 +97,7 @@ class Operation:
     def names_of_outputs(self, count: int) -> list[str]:
         return [self.name] * count
 
-    def on_arrays(self, inputs: Any, training: bool) -> Any:
+    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
         """Return the outputs for arrays: one, or a list."""
         ordered = self.ordered(inputs)
         several = isinstance(ordered, list | tuple) and self.takes_several

@@ -44,15 +44,31 @@ def test_a_config_has_keras_keys_and_makes_the_layer_again(make):
     assert type(ours).from_config(config).get_config() == config
 
 
-def test_a_layer_changes_arrays_in_training_alone():
+@pytest.mark.peers
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("training", [{}, {"training": True}, {"training": False}], ids=str)
+def test_a_call_on_arrays_changes_them_as_on_keras(make, training):
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 4, 3, 2)).astype("float32")
+
+    def program(keras, weights):
+        layer, inner, inputs = make(keras), make(keras), keras.Input((4, 3, 2))
+        models = [keras.Sequential([make(keras)]), keras.Model(inputs, inner(inputs))]
+        calls = [layer(images[0], **training), *(part(images, **training) for part in (layer, *models))]
+        return [np.array(keras.ops.convert_to_numpy(y)) for y in calls]
+
+    assert_same(*both(program))
+
+
+def test_a_call_on_arrays_flips_some_of_them():
     images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
     layer = layers.RandomFlip("horizontal")
-    assert np.array_equal(layer(images), images)
-    y = np.asarray(layer(images, training=True))
+    assert np.array_equal(layer(images, training=False), images)
+    y = np.asarray(layer(images))
     assert y.dtype == np.float32
     flipped = (y == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert 0 < flipped.sum() < 20
     assert np.array_equal(y[~flipped], images[~flipped])
+    assert len({np.asarray(layer(images[0])).tobytes() for _ in range(20)}) == 2
 
 
 def test_other_formats_are_refused():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -132,12 +132,14 @@ class ImageDataset:
     batch_size  images in a batch; None: single images
     order       draws the order of each run; None: that of file_paths
     limit       batches in a run; None: all
+    functions   change each batch, one after the other
     """
 
     folder: ImageFolder
     batch_size: int | None
     order: np.random.Generator | None
-    limit: int | None = field(default=None)
+    limit: int | None = None
+    functions: tuple[Callable[..., Any], ...] = ()
 
     @property
     def class_names(self) -> list[str] | None:
@@ -160,11 +162,27 @@ class ImageDataset:
             x, y = images.astype(np.float32), None if labels is None else labels[part]
             if self.batch_size is None:
                 x, y = x[0], None if y is None else y[0]
-            yield x if y is None else (x, y)
+            batch = x if y is None else (x, y)
+            for function in self.functions:
+                batch = function(*batch) if isinstance(batch, tuple) else function(batch)
+            yield batch
 
-    def take(self, count: int) -> ImageDataset:
+    def take(self, count: int) -> Self:
         """Return a dataset of the first batches of each run."""
         return replace(self, limit=None if count < 0 else count)
+
+    def map(
+        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None
+    ) -> ImageDataset:
+        """Return a dataset of map_func(images, labels), or map_func(images) without labels, computed anew in each run.
+
+        num_parallel_calls, deterministic  change nothing: the batches are computed in their order
+        """
+        return replace(self, functions=(*self.functions, map_func))
+
+    def prefetch(self, buffer_size: Any) -> Self:
+        """Return the dataset: its batches are computed when they are needed."""
+        return self
 
 
 def image_dataset_from_directory(

@@ -150,6 +150,26 @@ def test_a_model_trains_on_a_dataset(directory, capsys):
     assert capsys.readouterr().out == "Found 20 files belonging to 2 classes.\n"
 
 
+def test_functions_change_the_batches_of_a_dataset(directory):
+    data = dataset(directory, batch_size=6, shuffle=False)
+    flip = keras.layers.RandomFlip("horizontal")
+    moved = data.map(lambda x, y: (x / 255, 1 - y)).map(lambda x, y: (flip(x), y), num_parallel_calls=8).prefetch(1)
+    assert (len(moved), moved.class_names) == (4, ["cat", "dog"])
+    for (x, y), (given, labels) in zip(moved, data, strict=True):
+        assert np.array_equal(y, 1 - labels)
+        for image, before in zip(np.asarray(x), given / np.float32(255), strict=True):
+            assert np.array_equal(image, before) or np.array_equal(image, before[:, ::-1])
+    assert not all(np.array_equal(a, b) for (a, _), (b, _) in zip(moved, moved, strict=True))
+    (images,) = dataset(directory, labels=None).map(lambda x: x[:, :2]).take(1)
+    assert images.shape == (20, 2, 10, 3)
+    weighted = data.map(lambda x, y: (x[:, :, :2], y, np.full(len(y), 2.0)))
+    model = keras.Sequential([keras.Input((8, 2, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    once = model.evaluate(data.map(lambda x, y: (x[:, :, :2], y)), verbose=0)
+    assert model.evaluate(weighted, verbose=0) == pytest.approx(2 * once, rel=1e-5)
+    assert len(model.fit(moved.map(lambda x, y: (x[:, :, :2], y)), epochs=2, verbose=0).history["loss"]) == 2
+
+
 def test_arguments_that_cannot_be_used_are_refused(directory):
     for settings, message in (
         ({"format": "torch"}, "format must be one of tf, grain, got 'torch'"),

@@ -147,7 +147,8 @@ class Dropout(Layer):
     """y = x mask / (1 - rate) in training, y = x otherwise. minidl draws the masks from the model's generator."""
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **common: Unpack[Common]) -> None:
-        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
+        self.rate, self.seed = rate, seed
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:

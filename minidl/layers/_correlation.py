@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._threads import over_blocks
 from ..ops import column_sums
 from ._windows import Windows
 
@@ -17,46 +16,36 @@ class Correlation:
     """y[p] = sum over cells i of x[p * strides + i * dilation] W[i].
 
     x (m, *image, c) -> y (m, *positions, filters), with a kernel W (*size, c, filters). The rows are computed in blocks
-    that fit in the processor's cache, on all cores.
+    that fit in the processor's cache.
     """
 
     windows: Windows
 
     def __call__(self, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         y = np.empty((len(x), *self.windows.positions, kernel.shape[-1]), np.result_type(x, kernel))
-
-        def block(rows: slice) -> None:
+        for rows in self.windows.blocks(x):
             part = _matrix(y[rows])
             np.dot(self._patches(x[rows]), _matrix(kernel), out=part)
             if bias is not None:
                 part += bias
-
-        over_blocks(block, self.windows.blocks(x))
         return y
 
     def kernel_gradient(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Return dL/dW[i] = sum over positions p of x[p * strides + i * dilation]^T dy[p]."""
-
-        def block(rows: slice) -> np.ndarray:
-            return self._patches(x[rows]).T.dot(_matrix(dy[rows]))
-
-        total = sum(over_blocks(block, self.windows.blocks(x)))
-        return np.reshape(total, (*self.windows.size, x.shape[-1], dy.shape[-1]))
+        parts = (self._patches(x[rows]).T.dot(_matrix(dy[rows])) for rows in self.windows.blocks(x))
+        return np.reshape(sum(parts), (*self.windows.size, x.shape[-1], dy.shape[-1]))
 
     def input_gradient(self, dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         """Return dL/dx: every window adds dy[p] W[i]^T to what it sees."""
         windows, c = self.windows, kernel.shape[-2]
         padded = np.zeros((len(dy), *windows.padded, c), np.result_type(dy, kernel))
         transposed = np.ascontiguousarray(kernel.swapaxes(-1, -2))
-
-        def block(rows: slice) -> None:
+        for rows in windows.blocks(padded):
             dx, slopes = padded[rows], _matrix(dy[rows])
             product = np.empty((len(slopes), c), padded.dtype)
             for cell, seen in windows.cells():
                 np.dot(slopes, transposed[cell], out=product)
                 dx[seen] += product.reshape(len(dx), *windows.positions, c)
-
-        over_blocks(block, windows.blocks(padded))
         return windows.cut(padded)
 
     def _patches(self, x: np.ndarray) -> np.ndarray:
@@ -105,13 +94,10 @@ class DepthwiseCorrelation:
     def __call__(self, x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         *_, c, q = kernel.shape
         y = np.zeros((len(x), *self.windows.positions, c, q), np.result_type(x, kernel))
-
-        def block(rows: slice) -> None:
+        for rows in self.windows.blocks(x):
             padded, part = self.windows.pad(x[rows])[..., None], y[rows]
             for cell, seen in self.windows.cells():
                 part += padded[seen] * kernel[cell]
-
-        over_blocks(block, self.windows.blocks(x))
         y = y.reshape(*y.shape[:-2], c * q)
         if bias is not None:
             y += bias
@@ -120,28 +106,24 @@ class DepthwiseCorrelation:
     def kernel_gradient(self, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """Return dL/dW[i, c] = sum over positions p of x[p * strides + i * dilation, c] dy[p, c]."""
         c, q = x.shape[-1], dy.shape[-1] // x.shape[-1]
+        slope = np.zeros((*self.windows.size, c, q), np.result_type(x, dy))
         dy_of_channels = dy.reshape(*dy.shape[:-1], c, q)
-
-        def block(rows: slice) -> np.ndarray:
+        for rows in self.windows.blocks(x):
             padded = self.windows.pad(x[rows])[..., None]
-            products = (padded[seen] * dy_of_channels[rows] for _, seen in self.windows.cells())
-            return np.array([column_sums(product.reshape(-1, c * q)) for product in products])
-
-        total = sum(over_blocks(block, self.windows.blocks(x)))
-        return np.reshape(total, (*self.windows.size, c, q))
+            for cell, seen in self.windows.cells():
+                products = padded[seen] * dy_of_channels[rows]
+                slope[cell] += column_sums(products.reshape(-1, c * q)).reshape(c, q)
+        return slope
 
     def input_gradient(self, dy: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         """Return dL/dx: every window adds the sum of dy[p, c] W[i, c] over the q kernels to what it sees."""
         windows, (*_, c, q) = self.windows, kernel.shape
         padded = np.zeros((len(dy), *windows.padded, c), np.result_type(dy, kernel))
         dy_of_channels = dy.reshape(*dy.shape[:-1], c, q)
-
-        def block(rows: slice) -> None:
+        for rows in windows.blocks(padded):
             dx = padded[rows]
             for cell, seen in windows.cells():
                 dx[seen] += (dy_of_channels[rows] * kernel[cell]).sum(axis=-1)
-
-        over_blocks(block, windows.blocks(padded))
         return windows.cut(padded)
 
 

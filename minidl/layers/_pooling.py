@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._threads import over_blocks
 from ..ops import mean_weights
 from ..validation import boolean, choice, setting
 from ._base import Layer
@@ -50,17 +49,12 @@ class MaxPooling(Pooling):
     def backward(self, dy: np.ndarray) -> Any:
         if self.is_first:
             return None
-        dx = np.zeros(self.padded.shape, dy.dtype)
-
-        def block(rows: slice) -> None:
-            open_windows = np.ones(dy[rows].shape, bool)
-            for _, seen in self.windows.cells():
-                is_maximum = self.padded[rows][seen] == self.y[rows]
-                is_maximum &= open_windows
-                open_windows ^= is_maximum
-                dx[rows][seen] += dy[rows] * is_maximum
-
-        over_blocks(block, self.windows.blocks(dx))
+        dx, searching = np.zeros(self.padded.shape, dy.dtype), np.ones(dy.shape, bool)
+        for _, seen in self.windows.cells():
+            is_maximum = self.padded[seen] == self.y
+            is_maximum &= searching
+            searching ^= is_maximum
+            dx[seen] += dy * is_maximum
         return self.windows.cut(dx)
 
 

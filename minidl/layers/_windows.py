@@ -20,7 +20,7 @@ from ._base import Layer
 Lengths = tuple[int, ...]  # one number for each spatial axis
 
 # Bytes that the windows of one block of images take: they stay in the processor's cache
-BLOCK = 1_000_000
+BLOCK = 4_000_000
 
 
 def check_lengths(who: str, name: str, value: Any, low: int = 1) -> int | Lengths:

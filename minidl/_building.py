@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .data import Adapter, DataSpec
+from .data import DataSpec
 from .errors import SettingError, ShapeError
 from .layers import Chain, Graph, Layer, build_layer
 from .losses import Loss, OutputLosses
 from .naming import join_path
 from .validation import check_integer
+
+Shape = tuple[int, ...]
 
 
 def check_dtype(given: Any) -> np.dtype[Any]:
@@ -32,12 +34,6 @@ def check_row_shape(input_shape: Any, who: str = "build") -> tuple[int, ...]:
     return tuple(check_integer(who, "input_shape", n, 1) for n in shape)
 
 
-def infer_spec(layer: Layer, loss: Loss, adapter: Adapter, dtype: np.dtype[Any]) -> DataSpec:
-    """Infer from the data's shape what a model that is not built expects of it."""
-    shapes = fitting_shapes(layer, adapter.row_shape, adapter.stored)
-    return make_spec(layer, loss, dtype, *shapes)
-
-
 def make_spec(
     layer: Layer, loss: Loss, dtype: np.dtype[Any], row_shape: tuple[int, ...], output_shape: tuple[int, ...]
 ) -> DataSpec:
@@ -48,15 +44,18 @@ def make_spec(
             (name, make_spec(layer, part, dtype, row_shape, shape))
             for name, part, shape in zip(loss.names, loss.losses, layer.output_shapes, strict=True)
         )
-    columns = loss.columns(math.prod(output_shape))
+    target_shape = loss.target_shape(output_shape)
     forms = (loss.sparse, outputs, loss.any_width, loss.takes_labels)
-    return DataSpec(dtype, row_shape, output_shape, loss.labels, columns, *forms)
+    return DataSpec(dtype, row_shape, output_shape, loss.labels, target_shape, *forms)
 
 
-def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def fitting_shapes(
+    layer: Layer, row_shape: Shape, stored: bool, targets: np.ndarray | None = None
+) -> tuple[Shape, Shape]:
     """Return the shapes of an input row and of an output row.
 
-    Stored rows may have to be flat to fit the layer, or for its outputs to be rows of numbers.
+    Stored rows may have to be flat to fit the layer, or for its outputs to be rows of numbers, as Dense makes them of
+    flat images. Targets that fit the outputs for stored rows, such as images, keep these as they are.
     """
     if not stored or len(row_shape) == 1:
         return row_shape, infer_output_shape(layer, row_shape)
@@ -65,7 +64,14 @@ def fitting_shapes(layer: Layer, row_shape: tuple[int, ...], stored: bool) -> tu
         output_shape = infer_output_shape(layer, row_shape)
     except ShapeError:
         return flat, infer_output_shape(layer, flat)
-    return (row_shape, output_shape) if len(output_shape) == 1 else (flat, infer_output_shape(layer, flat))
+    positions = output_shape[:-1]
+    fitting = (output_shape, positions, (*positions, 1))
+    if not positions or (targets is not None and targets.shape[1:] in fitting):
+        return row_shape, output_shape
+    try:
+        return flat, infer_output_shape(layer, flat)
+    except ShapeError:  # a network of convolutions alone
+        return row_shape, infer_output_shape(layer, row_shape)
 
 
 def infer_output_shape(layer: Layer, row_shape: tuple[int, ...]) -> tuple[int, ...]:

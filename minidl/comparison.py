@@ -18,6 +18,7 @@ from .diagnostics import class_labels, collect_signals
 from .errors import DataError, NonFiniteError, SettingError
 from .metrics import Accuracy
 from .model import Model
+from .ops import position_rows
 from .seeding import Streams
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _figures(model: Model, tests: Mapping[str, Any]) -> dict[str, float]:
         figures[f"{kind}_loss"] = float(logs.get("data_loss", logs["loss"]))
         if model.ports.outputs:
             continue  # there is no accuracy of several outputs
-        targets, outputs = model.examples("compare", x, y).y, model.predict(x)
+        outputs, targets, _ = position_rows(model.predict(x), model.examples("compare", x, y).y, None)
         scores = outputs.shape[1] > 1 or bool(((outputs >= 0) & (outputs <= 1)).all())
         if class_labels(targets) is not None and scores:
             accuracy = Accuracy()

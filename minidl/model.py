@@ -17,7 +17,6 @@ from ._building import (
     check_shapes,
     fitting_shapes,
     infer_output_shape,
-    infer_spec,
     make_spec,
 )
 from ._lazy import extension
@@ -202,8 +201,8 @@ class Model(OwnAttributes):
         """The names of what `evaluate` returns: "loss", then the metrics."""
         return ["loss", *self.metrics]
 
-    def _default_loss(self, targets: np.ndarray | None, widths: tuple[int, ...] = ()) -> PenalizedLoss:
-        return self.ports.default_loss(self.layer, targets, widths)
+    def _default_loss(self, targets: np.ndarray | None, *shapes: Any) -> PenalizedLoss:
+        return self.ports.default_loss(self.layer, targets, *shapes)
 
     def prepare_optimizer(self, who: str = "fit") -> None:
         """Build the optimizer for the model's parameters, if it is new."""
@@ -236,8 +235,9 @@ class Model(OwnAttributes):
     ) -> History:
         """Train: for each epoch, for each batch, forward, loss, backward, update. Return the History.
 
-        x, y                   (m, features ...), (m, outputs) or (m,); or x alone, yielding batches (x, y[, weight]):
-                               an iterable, an object with __len__ and __getitem__, or a Source, which is not checked
+        x, y                   (m, features ...), (m, ..., outputs) or (m, ...); or x alone, yielding batches (x, y[,
+                               weight]): an iterable, an object with __len__ and __getitem__, or a Source, which is not
+                               checked
         batch_size             rows in a batch, None: 32; m or more: all rows
         epochs, initial_epoch  the epochs to end and to begin with; `position` of a loaded model resumes to the bit
         verbose                0 silent, 1 a bar, 2 two lines an epoch, "auto" a bar if one can be seen
@@ -245,7 +245,8 @@ class Model(OwnAttributes):
         validation_split       the fraction of the rows, from the end, to validate on; unused with validation_data
         validation_data        (x, y), (x, y, sample_weight), or an object that yields such batches
         shuffle                draw a new order of the rows, or of batches with a number, in every epoch
-        class_weight           {class number: weight in the loss}, times the row's sample_weight (m,)
+        class_weight           {class number: weight in the loss}, at every position of outputs (m, ..., k)
+        sample_weight          (m,), or one for every position, (m, ...); the loss is divided by the number of positions
         steps_per_epoch        batches in an epoch if x yields batches, None: all; validation_steps in a validation
         validation_batch_size  rows in a batch of the validation, None: 1,024, fewer of images
         validation_freq        validate after every so many epochs
@@ -376,12 +377,12 @@ class Model(OwnAttributes):
 
         The targets decide on the loss if none is chosen. Data that cannot be used decide nothing.
         """
-        terms = chosen or self._default_loss(adapter.targets, adapter.widths)
-        loss = terms.loss
         if self.input_shape is None:
-            spec = infer_spec(self.layer, loss, adapter, self.dtype)
+            shapes = fitting_shapes(self.layer, adapter.row_shape, adapter.stored, adapter.targets)
         else:
-            spec = make_spec(self.layer, loss, self.dtype, self.input_shape, self.output_shape)
+            shapes = self.input_shape, self.output_shape
+        terms = chosen or self._default_loss(adapter.targets, adapter.shapes, shapes[1])
+        loss, spec = terms.loss, make_spec(self.layer, terms.loss, self.dtype, *shapes)
         train, held_out = adapter.source(spec), None
         if validation_data is not None:
             validation_data = self.ports.pack_validation(validation_data)
@@ -454,7 +455,7 @@ class Model(OwnAttributes):
         *,
         out: Any = None,
     ) -> Any:
-        """Return the outputs (m, outputs), without dropout, for x (m, features ...) or batches. Threads may share it.
+        """Return the outputs (m, ..., k), without dropout, for x (m, features ...) or batches. Threads may share it.
 
         A model that is not built is built for these rows.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import ShapeError
+
 
 @lru_cache(maxsize=16)
 def _constant(value: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
@@ -89,6 +91,20 @@ def to_unit_length(
     is_short = length.real < least
     length = np.where(is_short, length.dtype.type(least), length)
     return x / length, length, is_short
+
+
+def position_rows(
+    p: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return p (m, ..., k), y (m, ..., numbers) and weights, (m,) or (m, ...), with one row for each position."""
+    if p.ndim == 2:
+        return p, y, weights
+    if y.shape[:-1] != p.shape[:-1]:
+        raise ShapeError(f"targets {y.shape} and outputs {p.shape} have different positions")
+    rows = p.reshape(-1, p.shape[-1])
+    if weights is not None:
+        weights = np.repeat(weights.reshape(-1), len(rows) // weights.size)
+    return rows, y.reshape(len(rows), y.shape[-1]), weights
 
 
 def mean_weights(m: int, dtype: np.dtype[Any]) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import losses, metrics  # metrics: its classes are loaded when a model has some
-from .data import DiskData, JoinedTargets, Source, is_indexed, numeric, target_rows, unpack_batch, yields_batches
+from .data import DiskData, Joined, Source, is_indexed, numeric, target_rows, unpack_batch, yields_batches
 from .errors import DataError, SettingError, ShapeError
 from .layers import Graph, Layer, apart, side_by_side
 from .losses import Loss, NoLoss, OutputLosses, PenalizedLoss
@@ -78,22 +78,19 @@ class Ports:
         given = {name: _target(f"{who}: output {name}", part) for name, part in parts.items()}
         _check_lengths(f"{who}: the targets", given)
         none = np.empty((len(next(iter(given.values()))), 0))  # an output without a loss needs no targets
-        arrays = [given.get(name, none) for name in self.outputs]
-        joined = side_by_side(arrays).view(JoinedTargets)
-        joined.widths = tuple(array.shape[1] for array in arrays)
-        return joined
+        return _joined([given.get(name, none) for name in self.outputs])
 
     def _weight(self, who: str, weight: Any) -> Any:
-        """The weights of rows: (m,) for all outputs, or (m, outputs) from weights by output."""
+        """The weights of rows: (m,) for all outputs, or weights by output side by side."""
         if not self.outputs or weight is None or (not isinstance(weight, Mapping | tuple | list)):
             return weight
         if not isinstance(weight, Mapping) and not all(part is None or hasattr(part, "__len__") for part in weight):
             return weight
         given = _given(_in_order(who, "sample_weight", "outputs", self.outputs, weight, partly=True))
-        columns = {name: numeric(who, f"sample_weight[{name!r}]", part).reshape(-1) for name, part in given.items()}
-        _check_lengths(f"{who}: the weights", columns)
-        ones = np.ones(len(next(iter(columns.values()), ())))
-        return np.stack([columns.get(name, ones) for name in self.outputs], axis=1) if columns else None
+        arrays = {name: np.atleast_1d(numeric(who, f"sample_weight[{name!r}]", part)) for name, part in given.items()}
+        _check_lengths(f"{who}: the weights", arrays)
+        ones = np.ones(len(next(iter(arrays.values()), ())))
+        return _joined([arrays.get(name, ones) for name in self.outputs]) if arrays else None
 
     def pack_batches(self, who: str, batches: Any) -> Any:
         """Return batches that are packed when they are read."""
@@ -198,28 +195,31 @@ class Ports:
             found[free] = metrics.OutputMetric(metrics.Weighted(metric), place)
         return found
 
-    def default_loss(self, layer: Layer, targets: Any, widths: tuple[int, ...] = ()) -> PenalizedLoss:
+    def default_loss(
+        self, layer: Layer, targets: Any, shapes: tuple[Shape, ...] = (), output_shape: Shape = ()
+    ) -> PenalizedLoss:
         """Return the loss that fits the last layer, or those of the last layers of the outputs.
 
-        widths  the columns in the targets of each output, if they were passed by output
+        shapes        of the rows of each output in the targets, if they were passed by output
+        output_shape  of a row of a single output
         """
         if not (self.outputs and isinstance(layer, Graph)):
-            return PenalizedLoss(losses.default_for(_last(layer), targets))
+            return PenalizedLoss(losses.default_for(_last(layer), targets, output_shape))
         nodes = {node.name: node.layer for node in layer.nodes}
-        parts = np.split(targets, np.cumsum(widths)[:-1], axis=1) if widths else [None] * len(self.outputs)
+        parts = [None] * len(self.outputs) if not shapes else [np.empty((0, *shape)) for shape in shapes]
         terms = [
-            losses.default_for(_last(nodes.get(name, layer)), part)
-            for name, part in zip(self.outputs, parts, strict=True)
+            losses.default_for(_last(nodes.get(name, layer)), part, shape)
+            for name, part, shape in zip(self.outputs, parts, layer.output_shapes, strict=True)
         ]
         return PenalizedLoss(OutputLosses(self.outputs, tuple(terms), (1.0,) * len(terms)))
 
     def place(self, measured: Mapping[str, Metric], loss: Loss) -> None:
-        """Tell the metrics of single outputs their columns."""
+        """Tell the metrics of single outputs where they are."""
         if isinstance(loss, OutputLosses):
             parts = list(loss.parts())
             for metric in measured.values():
                 if isinstance(metric, metrics.OutputMetric):
-                    metric.columns = parts[metric.place].y, parts[metric.place].p
+                    metric.part = parts[metric.place]
 
     def loss_metrics(self, loss: Loss) -> dict[str, Metric]:
         """Return the loss of each output as a metric, if there are several, as Keras reports them."""
@@ -243,7 +243,7 @@ class Ports:
         """Return the terms with the sizes of the outputs, which the built layer knows."""
         if not isinstance(terms.loss, OutputLosses) or not isinstance(layer, Graph):
             return terms
-        sizes = tuple(int(np.prod(shape)) for shape in layer.output_shapes)
+        sizes = tuple(shape[0] if len(shape) == 1 else shape for shape in layer.output_shapes)
         return replace(terms, loss=terms.loss.of_sizes(sizes))
 
 
@@ -315,6 +315,13 @@ def _last(layer: Layer) -> Layer:
         return leaf
     inner = next((node.layer for node in leaf.nodes if node.name == leaf.output_names[0]), None)
     return leaf if inner is None else _last(inner)
+
+
+def _joined(arrays: list[np.ndarray]) -> Joined:
+    """Return the arrays side by side, with the shapes of their rows."""
+    joined = side_by_side(arrays).view(Joined)
+    joined.shapes = tuple(array.shape[1:] for array in arrays)
+    return joined
 
 
 def _target(who: str, given: Any) -> np.ndarray:

@@ -2,7 +2,7 @@ from ._adapters import Adapter as Adapter
 from ._adapters import DataSpec as DataSpec
 from ._adapters import DiskData as DiskData
 from ._adapters import Inputs as Inputs
-from ._adapters import JoinedTargets as JoinedTargets
+from ._adapters import Joined as Joined
 from ._adapters import adapt as adapt
 from ._adapters import adapt_inputs as adapt_inputs
 from ._adapters import adapt_validation as adapt_validation
@@ -20,11 +20,11 @@ from ._image_files import pillow as pillow
 from ._image_folder import ImageFolder as ImageFolder
 from ._image_folder import image_folder as image_folder
 from ._validation import array_inputs as array_inputs
-from ._validation import check_width as check_width
 from ._validation import finite as finite
 from ._validation import inputs as inputs
 from ._validation import numeric as numeric
 from ._validation import row_weights as row_weights
+from ._validation import shaped_targets as shaped_targets
 from ._validation import target_rows as target_rows
 from ._validation import targets as targets
 from ._validation import unpack_batch as unpack_batch

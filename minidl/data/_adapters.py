@@ -21,20 +21,21 @@ from ..validation import Interval, check_integer
 from ._batches import BatchStream, Examples, IntegerExamples, Source, is_indexed
 from ._validation import (
     array_inputs,
-    check_width,
     finite,
     inputs,
     output_weights,
     row_weights,
     rows,
+    shaped_targets,
     target_rows,
     targets,
     unpack_batch,
+    with_column,
 )
 
 ClassWeight = Mapping[int, float] | None
 Shape = tuple[int, ...]
-Widths = tuple[int, ...]
+Shapes = tuple[Shape, ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class DataSpec:
 
     row_shape, output_shape  of one row of x, of one row of the model's outputs
     labels                   the interval that the values of y must lie in
-    columns                  of y; 0 if y is not needed
+    target_shape             of one row of y; no numbers if y is not needed
     sparse                   True if a row of y is one class number, not a number for each output
     outputs                  of a model with several outputs: name and expectations of each; side by side in y
     any_width                True if a row of y may have as many numbers as the loss likes
@@ -54,7 +55,7 @@ class DataSpec:
     row_shape: Shape
     output_shape: Shape
     labels: Interval
-    columns: int
+    target_shape: Shape
     sparse: bool
     outputs: tuple[tuple[str, DataSpec], ...] = ()
     any_width: bool = False
@@ -63,55 +64,61 @@ class DataSpec:
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
         x = inputs(who, x, self.dtype, self.row_shape)
-        return self.join(who, x, target_rows(who, y, x), widths_of(y), sample_weight, class_weight)
+        return self.join(who, x, target_rows(who, y, x), shapes_of(y), sample_weight, class_weight)
 
     def join(
-        self, who: str, x: np.ndarray, y: np.ndarray, widths: Widths, sample_weight: Any, class_weight: ClassWeight
+        self, who: str, x: np.ndarray, y: np.ndarray, shapes: Shapes, sample_weight: Any, class_weight: ClassWeight
     ) -> Examples:
-        """Check y and the weights, and join them to an x from `array_inputs`. widths: as in `Adapter`."""
-        y = self._targets(who, y, widths)
+        """Check y and the weights, and join them to an x from `array_inputs`. shapes: as in `Adapter`."""
+        y = self._targets(who, y, shapes)
         if self.outputs:
-            weight = output_weights(who, sample_weight, y, len(self.outputs))
+            outputs = [spec.output_shape for _, spec in self.outputs]
+            weight = output_weights(who, sample_weight, y, outputs, shapes_of(sample_weight))
         else:
-            weight = row_weights(who, sample_weight, class_weight, y)
+            weight = row_weights(who, sample_weight, class_weight, y, self.output_shape[:-1])
         return Examples(x, y, weight) if x.dtype == self.dtype else IntegerExamples(x, y, weight, dtype=self.dtype)
 
-    def _targets(self, who: str, y: np.ndarray, widths: Widths) -> np.ndarray:
+    def _targets(self, who: str, y: np.ndarray, shapes: Shapes) -> np.ndarray:
         if not self.outputs:
             return self._targets_of_one(who, y)
-        wanted = [spec.columns for _, spec in self.outputs]
-        if not widths and y.shape[1:] != (sum(wanted),):
+        shapes = shapes or tuple(spec.target_shape for _, spec in self.outputs)
+        wanted = [math.prod(shape) for shape in shapes]
+        if y.shape[1:] != (sum(wanted),):
             needs = ", ".join(f"{name} {width}" for (name, _), width in zip(self.outputs, wanted, strict=True))
             raise ShapeError(
                 f"{who}: y has rows of shape {y.shape[1:]}, the outputs take {sum(wanted)} numbers: {needs}"
             )
-        parts = np.split(y, np.cumsum(widths or wanted)[:-1], axis=1)
-        pairs = zip(self.outputs, parts, strict=True)
-        checked = [spec._targets(f"{who}: output {name}", part, ()) for (name, spec), part in pairs]
-        return np.concatenate(checked, axis=1)
+        parts = zip(self.outputs, np.split(y, np.cumsum(wanted)[:-1], axis=1), shapes, strict=True)
+        checked = [
+            spec._targets(f"{who}: output {name}", part.reshape(len(y), *shape), ())
+            for (name, spec), part, shape in parts
+        ]
+        return np.concatenate([part.reshape(len(y), -1) for part in checked], axis=1)
 
     def _targets_of_one(self, who: str, y: np.ndarray) -> np.ndarray:
-        if self.columns == 0:
-            return y[:, :0].astype(self.dtype)
-        if y.shape[1] == 0:
+        if not math.prod(self.target_shape):
+            return y.reshape(len(y), -1)[:, :0].astype(self.dtype)
+        if not y.size:
             raise DataError(f"{who}: its targets are missing, which its loss or its metrics need")
-        if self.takes_labels and y.shape[1:] == (1,) != self.output_shape:
-            check_width(who, y, self.output_shape, sparse=True)
-            y = y == np.arange(self.output_shape[0])
-        if not self.any_width:
-            check_width(who, y, self.output_shape, self.sparse)
+        labels = (*self.output_shape[:-1], 1)
+        if self.takes_labels and y.shape[1:] in (labels, labels[:-1]) and labels != self.output_shape:
+            y = shaped_targets(who, y, self.output_shape, sparse=True) == np.arange(self.output_shape[-1])
+        if self.any_width:
+            y = with_column(y, self.output_shape)
+        else:
+            y = shaped_targets(who, y, self.output_shape, self.sparse)
         return targets(who, y, self.labels, self.dtype)
 
 
-class JoinedTargets(np.ndarray):
-    """The targets of several outputs, side by side (m, numbers).   widths: the columns of each."""
+class Joined(np.ndarray):
+    """The targets of several outputs, or their weights, side by side (m, numbers).   shapes: of the rows of each."""
 
-    widths: Widths = ()
+    shapes: Shapes = ()
 
 
-def widths_of(y: Any) -> Widths:
-    """Return the columns of each output in y; () if y is not made of several parts."""
-    return y.widths if isinstance(y, JoinedTargets) else ()
+def shapes_of(given: Any) -> Shapes:
+    """Return the shapes of the rows of each output; () if the array is not made of several parts."""
+    return given.shapes if isinstance(given, Joined) else ()
 
 
 class DiskData:
@@ -148,8 +155,8 @@ class Adapter(NamedTuple):
     """The x and y that a user passed.
 
     row_shape  of x as the user passed it
-    targets    all of y, or that of the first batch, as (m, outputs); None for a Source
-    widths     the columns in it of each output, if the targets of several outputs were passed by output
+    targets    all of y, or that of the first batch, as (m, ...); None for a Source
+    shapes     of the rows of each output in it, if the targets of several outputs were passed by output
     source     makes the source of batches, checked against the DataSpec
     stored     True for a DiskData, whose rows the model can get in another shape
     """
@@ -158,7 +165,7 @@ class Adapter(NamedTuple):
     targets: np.ndarray | None
     source: Callable[[DataSpec], Source]
     stored: bool = False
-    widths: Widths = ()
+    shapes: Shapes = ()
 
 
 def adapt(
@@ -180,9 +187,9 @@ def adapt(
     if not (isinstance(x, Source) or yields_batches(x)):
         _check_no_steps(who, steps)
         x = array_inputs(who, x, dtype, row_shape)
-        widths, y = widths_of(y), target_rows(who, y, x)
+        shapes, y = shapes_of(y), target_rows(who, y, x)
         join = (sample_weight, class_weight)
-        return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, widths, *join), widths=widths)
+        return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, shapes, *join), shapes=shapes)
     if y is not None or sample_weight is not None:
         raise DataError(f"{who}: x yields batches, so y and sample_weight come with them: (x, y) or (x, y, weight)")
     if isinstance(x, Source):
@@ -208,7 +215,7 @@ def _adapt_stream(
         stream.check(stream.first)
         return stream
 
-    return Adapter(x.shape[1:], target_rows(who, y, x), source, widths=widths_of(y))
+    return Adapter(x.shape[1:], target_rows(who, y, x), source, shapes=shapes_of(y))
 
 
 def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: Shape) -> Adapter:

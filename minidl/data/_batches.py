@@ -48,7 +48,7 @@ class Source:
 
 @dataclass
 class Examples(Source):
-    """Checked examples in the model's dtype: x (m, features ...), y (m, outputs), weight (m,) or None."""
+    """Checked rows in the model's dtype: x (m, features ...), y (m, ..., outputs), weight None, (m,) or (m, ...)."""
 
     x: np.ndarray
     y: np.ndarray

@@ -15,6 +15,9 @@ import numpy as np
 from ..errors import DataError, SettingError, ShapeError
 from ..validation import Interval, check_real
 
+Shape = tuple[int, ...]
+Shapes = tuple[Shape, ...]
+
 
 def numeric(who: str, name: str, value: Any) -> np.ndarray:
     """Return the value as an array of integers, booleans or floats, without a copy if possible."""
@@ -131,7 +134,7 @@ def _are_small(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
 
 
 def target_rows(who: str, y: Any, x: np.ndarray) -> np.ndarray:
-    """Return y as an array (m, numbers). A y of shape (m,) becomes (m, 1), so that no loss ever broadcasts."""
+    """Return y as an array (m, ...). A y of shape (m,) becomes (m, 1), so that no loss ever broadcasts."""
     if y is None:
         raise DataError(f"{who}: y is missing; call {who}(x, y)")
     array = numeric(who, "y", y)
@@ -162,25 +165,55 @@ def targets(who: str, y: np.ndarray, labels: Interval, dtype: np.dtype[Any]) -> 
     return converted
 
 
-def check_width(who: str, y: np.ndarray, output_shape: tuple[int, ...], sparse: bool = False) -> None:
-    """Raise ShapeError unless y has one number for each output; sparse: one class number in each row."""
-    if len(output_shape) != 1:
-        raise ShapeError(f"{who}: a loss takes rows of numbers, the model returns rows {output_shape}; add Flatten()")
-    wanted = (1,) if sparse else output_shape
-    if y.shape[1:] != wanted:
-        got, outputs = (" x ".join(str(n) for n in shape) for shape in (y.shape[1:], output_shape))
-        if sparse:
-            remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
-            raise ShapeError(f"{who}: y has {got} numbers in a row, this loss takes one class number; {remedy}")
-        hint = ""
-        if y.shape[1:] == (1,):
-            hint = ". If they are class numbers: SparseCategoricalCrossentropy takes them as they are"
-        raise ShapeError(f"{who}: y has {got} numbers in a row, the model has {outputs} outputs{hint}")
+def shaped_targets(who: str, y: np.ndarray, output_shape: Shape, sparse: bool = False) -> np.ndarray:
+    """Return y (m, ..., k) for outputs of that shape, class numbers (m, ..., 1) if sparse, so that no loss broadcasts.
+
+    One number at each position may come without the last axis. Raise ShapeError for any other shape.
+    """
+    y = with_column(y, output_shape) if sparse or output_shape[-1:] == (1,) else y
+    if y.shape[1:] != (*output_shape[:-1], 1 if sparse else output_shape[-1]):
+        describe = _row_problem if len(output_shape) == 1 else _position_problem
+        raise ShapeError(f"{who}: {describe(y.shape[1:], output_shape, sparse)}")
     if sparse:
-        wrong = (y < 0) | (y >= output_shape[0]) | (y != np.floor(y))
+        wrong = (y < 0) | (y >= output_shape[-1]) | (y != np.floor(y))
         if wrong.any():
-            label, last = float(y[wrong][0]), output_shape[0] - 1
+            label, last = float(y[wrong][0]), output_shape[-1] - 1
             raise DataError(f"{who}: y holds {label:g}; the model has {last + 1} classes, numbered 0 to {last}")
+    return y
+
+
+def with_column(y: np.ndarray, output_shape: Shape) -> np.ndarray:
+    """Return numbers (m, ...), one at each position of the outputs, as (m, ..., 1); any other y as it is."""
+    return y[..., None] if y.shape[1:] == output_shape[:-1] else y
+
+
+def _row_problem(given: Shape, output_shape: Shape, sparse: bool) -> str:
+    """Describe targets that do not fit outputs (m, k)."""
+    got, outputs = (" x ".join(str(n) for n in shape) for shape in (given, output_shape))
+    if sparse:
+        remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
+        return f"y has {got} numbers in a row, this loss takes one class number; {remedy}"
+    hint = ". If they are class numbers: SparseCategoricalCrossentropy takes them as they are" if given == (1,) else ""
+    return f"y has {got} numbers in a row, the model has {outputs} outputs{hint}"
+
+
+def _position_problem(given: Shape, output_shape: Shape, sparse: bool) -> str:
+    """Describe targets that do not fit outputs (m, ..., k), with the remedy of the most common mistakes."""
+    positions, k = output_shape[:-1], output_shape[-1]
+    wanted = (*positions, 1) if sparse else output_shape
+    what = f"a class number at each position, {positions} or {wanted}" if sparse else f"y of shape {wanted}"
+    remedy = ""
+    if sparse and given == output_shape:
+        remedy = "; for one-hot targets use CategoricalCrossentropy, or pass y.argmax(axis=-1)"
+    elif given in (positions, (*positions, 1)):
+        remedy = "; if they are class numbers: SparseCategoricalCrossentropy takes them as they are"
+    elif len(given) == 1 and given[0] in (1, k):
+        remedy = "; for one prediction a row, end the network with Flatten() and Dense, or global pooling"
+    elif len(given) == 3 and (*given[1:], given[0]) == wanted:
+        remedy = "; minidl has channels last: pass y.transpose(0, 2, 3, 1)"
+    elif math.prod(given) == math.prod(wanted):
+        remedy = f"; if that is their order: pass y.reshape(-1, {', '.join(map(str, wanted))})"
+    return f"y has rows of shape {given}, the model returns rows of shape {output_shape}, so it takes {what}{remedy}"
 
 
 def unpack_batch(who: str, given: Any) -> tuple[Any, Any, Any]:
@@ -191,41 +224,78 @@ def unpack_batch(who: str, given: Any) -> tuple[Any, Any, Any]:
 
 
 def row_weights(
-    who: str, sample_weight: Any, class_weight: Mapping[int, float] | None, y: np.ndarray
+    who: str,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    y: np.ndarray,
+    positions: Shape | None = None,
 ) -> np.ndarray | None:
-    """Return the weight of each row (m,): sample_weight times the weight of its class; None if neither is given."""
+    """Return the weights of rows (m,) or of positions (m, ...): sample_weight times the weight of the class there.
+
+    positions  the axes of the model's outputs between the first and the last; None: those of y
+    Return None if neither is given.
+    """
     if sample_weight is None and class_weight is None:
         return None
     weight = np.ones(len(y), y.dtype)
     if sample_weight is not None:
-        given = numeric(who, "sample_weight", sample_weight)
-        if given.shape not in ((len(y),), (len(y), 1)):
-            raise DataError(
-                f"{who}: sample_weight has shape {given.shape}, wanted one weight for each row: ({len(y)},)"
-            )
-        weight = weight * finite(who, "sample_weight", given.reshape(-1), y.dtype)
+        weight = _sample_weights(who, sample_weight, y, y.shape[1:-1] if positions is None else positions)
     if class_weight is not None:
-        weight = weight * _class_weights(who, class_weight, y)
+        of_classes = _class_weights(who, class_weight, y)
+        missing = of_classes.ndim - weight.ndim
+        weight = of_classes * (weight.reshape(weight.shape + (1,) * missing) if missing > 0 else weight)
+    return _nonnegative(who, weight)
+
+
+def _nonnegative(who: str, weight: np.ndarray) -> np.ndarray:
     if (weight < 0).any():
         raise DataError(f"{who}: weights must be >= 0, got {float(weight.min()):g}")
     return weight
 
 
-def output_weights(who: str, given: Any, y: np.ndarray, outputs: int) -> np.ndarray | None:
-    """Return the weights of rows for a model with several outputs: (m,), or (m, outputs) if they differ."""
-    if given is None or np.shape(given)[1:] != (outputs,):
-        return row_weights(who, given, None, y)
-    columns = [row_weights(who, column, None, y) for column in np.asarray(given).T]
-    return np.stack([column for column in columns if column is not None], axis=1)
+def _sample_weights(who: str, given: Any, y: np.ndarray, positions: Shape) -> np.ndarray:
+    """Return sample_weight as (m,), or as (m, ...) if it has one weight for each position."""
+    weights, m = numeric(who, "sample_weight", given), len(y)
+    for shape in ((m,), (m, *positions)):
+        if weights.shape in (shape, (*shape, 1)):
+            return finite(who, "sample_weight", weights.reshape(shape), y.dtype)
+    wanted = f"one weight for each row: ({m},)" + (f", or for each position: {(m, *positions)}" if positions else "")
+    raise DataError(f"{who}: sample_weight has shape {weights.shape}, wanted {wanted}")
+
+
+def output_weights(who: str, given: Any, y: np.ndarray, outputs: list[Shape], shapes: Shapes) -> np.ndarray | None:
+    """Return the weights for several outputs: (m,), or if they differ side by side, one for each position.
+
+    outputs  the shape of the rows of each
+    shapes   of the weights of each, if they were passed by output
+    """
+    positions = [shape[:-1] for shape in outputs]
+    if not shapes:
+        columns = np.shape(given)[1:]
+        forms: tuple[Shapes, ...] = (((),) * len(outputs), tuple(positions))
+        shapes = next((form for form in forms if columns == (_numbers(form),)), ())
+    if given is None or not shapes:
+        return row_weights(who, given, None, y, ())
+    parts = np.split(np.asarray(given), np.cumsum([math.prod(shape) for shape in shapes])[:-1], axis=1)
+    weights = list[np.ndarray]()
+    for part, shape, own in zip(parts, shapes, positions, strict=True):
+        checked = _nonnegative(who, _sample_weights(who, part.reshape(len(part), *shape), y, own))
+        weights.append(np.repeat(checked.reshape(len(y), -1), math.prod(own) if checked.ndim == 1 else 1, axis=1))
+    return np.concatenate(weights, axis=1)
+
+
+def _numbers(shapes: Shapes) -> int:
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -> np.ndarray:
+    """Return the weight of the class in each row of y (m, k) or (m, 1), or at each position of y (m, ..., k)."""
     if not isinstance(class_weight, Mapping):
         raise SettingError(f"{who}: class_weight must be a dict such as {{0: 1.0, 1: 5.0}}, got {class_weight!r}")
-    if y.shape[1] > 1:
+    if y.shape[-1] > 1:
         _check_one_class(who, y)
-    classes = np.rint(y[:, 0]) if y.shape[1] == 1 else y.argmax(axis=1)
-    weight = np.ones(len(y), y.dtype)
+    classes = np.rint(y[..., 0]) if y.shape[-1] == 1 else y.argmax(axis=-1)
+    weight = np.ones(classes.shape, y.dtype)
     for label, value in class_weight.items():
         if isinstance(label, bool) or not isinstance(label, Real) or label % 1 != 0:  # such a key matches no row
             raise SettingError(f"{who}: the keys of class_weight must be class numbers, got {label!r}")
@@ -235,10 +305,11 @@ def _class_weights(who: str, class_weight: Mapping[int, float], y: np.ndarray) -
 
 def _check_one_class(who: str, y: np.ndarray) -> None:
     """Raise DataError unless each row (k,) has one largest entry, the class: argmax would pick one of several."""
-    largest = np.count_nonzero(y == y.max(axis=1, keepdims=True), axis=1)
+    largest = np.count_nonzero(y == y.max(axis=-1, keepdims=True), axis=-1)
     if (largest > 1).any():
-        place = int((largest > 1).argmax())
+        place = tuple(int(i) for i in np.argwhere(largest > 1)[0])
         remedy = "if rows have several labels, or none, pass sample_weight instead"
+        at = ", ".join(map(str, place))
         raise DataError(
-            f"{who}: class_weight needs one class in each row, but y[{place}] is {y[place].tolist()}; {remedy}"
+            f"{who}: class_weight needs one class in each row, but y[{at}] is {y[place].tolist()}; {remedy}"
         )

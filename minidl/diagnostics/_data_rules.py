@@ -129,6 +129,7 @@ def repeated_columns(signals: Signals) -> Iterator[Observation]:
 def constant_targets(signals: Signals) -> Iterator[Observation]:
     """Targets that are the same in every row."""
     y = signals.all_rows.y
+    y = y.reshape(-1, y.shape[-1])
     constant = np.flatnonzero((y == y[0]).all(axis=0))
     if len(y) < 2 or not len(constant):
         return
@@ -180,7 +181,7 @@ def unrelated_targets(signals: Signals) -> Iterator[Observation]:
     show that it predicts rows that it has not seen.
     """
     part = sample_rows(len(signals.all_rows), max(SOME_ROWS, min(500, MANY_NUMBERS // signals.all_rows.x[0].size)))
-    x, y = signals.all_rows.x[part].astype(float), signals.all_rows.y[part].astype(float)
+    x, y = signals.all_rows.x[part].astype(float), flatten_rows(signals.all_rows.y)[part].astype(float)
     if signals.classes is not None:
         y = np.eye(int(signals.classes.max()) + 1)[signals.classes[part]]
     y = y - y.mean(axis=0)

@@ -280,7 +280,8 @@ def constant_loss(loss: Loss, y: np.ndarray, shape: tuple[int, ...]) -> float:
     """The loss if every prediction is the mean target, or the shares of the classes.   shape: that of one output."""
     if isinstance(loss, OutputLosses):
         return _summed(constant_loss, loss, y)
-    one_hot = y if y.shape[1:] == shape else (y == np.arange(shape[0])).astype(y.dtype)  # labels in one column
+    rows, k = y.reshape(-1, y.shape[-1]), shape[-1]  # each position is a row
+    one_hot = rows if rows.shape[1] == k else (rows == np.arange(k)).astype(y.dtype)  # labels in one column
     return _loss_of(loss, one_hot.mean(axis=0, dtype=np.float64), y, shape)
 
 
@@ -301,4 +302,4 @@ def _loss_of(loss: Loss, p: np.ndarray, y: np.ndarray, shape: tuple[int, ...]) -
 
 
 def _summed(of_one: Callable[..., float], loss: OutputLosses, y: np.ndarray) -> float:
-    return sum(part.weight * of_one(part.loss, y[:, part.y], (part.p.stop - part.p.start,)) for part in loss.trained())
+    return sum(part.weight * of_one(part.loss, part.of_targets(y), part.shape) for part in loss.trained())

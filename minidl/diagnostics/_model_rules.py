@@ -71,7 +71,7 @@ _Problem = tuple[str, str, str]  # severity, words, advice
 def output_and_loss(signals: Signals) -> Iterator[Observation]:
     """An output activation and a loss that do not fit together, or do not fit the targets: the first problem found."""
     loss, last = signals.loss_function, signals.last
-    if isinstance(last, Softmax) and signals.outputs.shape[1:] == (1,):
+    if isinstance(last, Softmax) and signals.outputs.shape[-1] == 1:
         words = "Softmax has one unit: it divides a number by itself, so its output is always 1."
         problem: _Problem | None = ("error", words, "Use Dense(1), Sigmoid() and BinaryCrossentropy().")
     elif loss.link is None:
@@ -143,7 +143,7 @@ def _classes_as_amounts(signals: Signals, loss: Loss, last: Layer) -> _Problem |
     if signals.classes is None or len(np.unique(signals.classes)) < 2:
         return None
     k = int(signals.classes.max()) + 1
-    one_column = k == 2 and signals.all_rows.y.shape[1] == 1
+    one_column = k == 2 and signals.all_rows.y.shape[-1] == 1
     weak = f"; after {_class(last)} its gradient is weak where the network is confidently wrong"
     words = f"The targets are {k} classes, but {_class(loss)} treats them as amounts"
     right = "Sigmoid() and BinaryCrossentropy()" if one_column else f"Dense({k}), Softmax()"

@@ -171,7 +171,7 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
         y = self._encoder.widen(examples.y, model.output_shape[0])
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]
-        data.check_width("fit", y, model.output_shape, loss.sparse)
+        y = data.shaped_targets("fit", y, model.output_shape, loss.sparse)
         weight = None if examples.weight is None else examples.weight.astype(model.dtype)
         return replace(examples, y=data.targets("fit", y, loss.labels, model.dtype), weight=weight)
 

@@ -117,6 +117,7 @@ def compare_loss(name: str, subject: PlainSubject, settings: Settings) -> Report
 
 def _cause_in_loss(subject: DataLoss, settings: Settings) -> str | None:
     z, rows = subject.record(subject.point).inputs[-1], subject.rows
-    loss, name = LossSubject(subject.loss, z, rows.y, rows.weight), f"the derivative of {type(subject.loss).__name__}"
+    loss = LossSubject(subject.loss, *subject.loss.by_position(z, rows.y, rows.weight))
+    name = f"the derivative of {type(subject.loss).__name__}"
     report = compare_loss(name, loss, replace(settings, depth="all"))
     return next((tensor.cause or f"{name} is wrong" for tensor in report.wrong.values()), None)

@@ -7,6 +7,7 @@ the end of the chain backwards. No backward pass has a part in it.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -263,6 +264,11 @@ class ChainSubject(Subject):
                 found[lower - 1] = self._vjp(lower, self._output_of_input(lower, a), a, found[lower], method, 0)
         return found[i]
 
+    def _terms(self, z: np.ndarray) -> np.ndarray:
+        """The losses of the rows, or of their positions, without weights."""
+        p, y, _ = self.loss.by_position(z, self.rows.y)
+        return self.loss.terms(p, y)[0]
+
     @abstractmethod
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dz of the last output."""
@@ -282,7 +288,7 @@ class ChainSubject(Subject):
                 *moved, z = (a + step * direction for a, direction in zip(inputs, directions, strict=True))
                 values = [self.run(i, a) for i, a in enumerate(moved)]
                 added = [np.asarray(self._added(i)) for i in sorted(self.adding)]
-                return [*values, self.loss.terms(z, self.rows.y)[0], *added]
+                return [*values, self._terms(z), *added]
 
         with self.at(near, np.float64):
             return keeps_derivatives(outputs)
@@ -308,13 +314,19 @@ class DataLoss(ChainSubject):
         return new
 
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
-        y, m = self.rows.y, len(z)
-        share = (np.ones(m) if self.rows.weight is None else self.rows.weight) / m
-        return vjp(lambda offset, chosen: self.loss.terms(moved(z, offset, chosen), y)[0], z, share, method, axis=0)
+        p, y, weight = self.loss.by_position(z, self.rows.y, self.rows.weight)
+        terms = self.loss.weighted_terms
+
+        def weighted(offset: Any, chosen: Any) -> np.ndarray:
+            return terms(moved(p, offset, chosen), y, weight)
+
+        shape = terms(p, y, weight).shape
+        return vjp(weighted, p, np.full(shape, 1 / math.prod(shape)), method, axis=0).reshape(z.shape)
 
     def unit(self, v: np.ndarray) -> float:
         z = self.record(v).inputs[-1]
-        return max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0) / len(z)
+        size = max(1.0, largest(self.rows.y), largest(z) if self.loss.link is None else 1.0)
+        return size / len(self.loss.by_position(z, self.rows.y)[0])
 
     def gradient_bounds(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         claimed = {id(self.params[path]): gradient[part.slice] for path, part in self.parts.items()}

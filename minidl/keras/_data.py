@@ -44,11 +44,16 @@ def targets(model: Any, y: Any) -> Any:
     return y[0] if single else y
 
 
-def are_flat(y: Any) -> bool:
-    """Return True unless all targets are arrays with a second axis. Those of batches (None) count as (m,)."""
-    several = list(y.values()) if isinstance(y, dict) else y if isinstance(y, list | tuple) else []
-    parts = several if any(hasattr(part, "shape") for part in several) else [y]
-    return any(np.ndim(part) < 2 for part in parts)
+def are_flat(model: Any, y: Any) -> bool:
+    """Return True unless all targets have as many axes as their outputs. Those of batches (None) count as (m, ...)."""
+    ranks: dict[Any, int] = {
+        name: len(output.shape) for name, output in zip(model.output_names, model.outputs, strict=True)
+    }
+    several = y if isinstance(y, dict) else dict(enumerate(y)) if isinstance(y, list | tuple) else {}
+    if not any(hasattr(part, "shape") for part in several.values()):
+        several = {0: y}
+    ranks |= dict(enumerate(ranks.values()))
+    return any(np.ndim(part) < ranks.get(name, 2) for name, part in several.items())
 
 
 def validation(model: Any, given: Any) -> Any:

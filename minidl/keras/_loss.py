@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -64,8 +65,9 @@ class Loss(Configured):
         raise SettingError(f"{self.name}: a model cannot be trained with reduction={self.reduction!r}; {message}")
 
     def _summed(self, y: Any, p: Any) -> Any:
-        """Return m times the loss of each row: their mean over m rows is the sum."""
-        return core.rows_of(self.rows, y, p) * len(p)
+        """Return n times the loss of each of n rows or positions: their mean is the sum."""
+        losses = core.rows_of(self.rows, y, p)
+        return losses * math.prod(losses.shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings by name."""

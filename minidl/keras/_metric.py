@@ -77,6 +77,12 @@ class Metric(core.Metric):
         self.update_state(*arguments, **settings)
         return self.result()
 
+    def by_position(
+        self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return targets, outputs and weights of a model as they are: update_state gets whole images or sequences."""
+        return y, p, weights
+
     def get_config(self) -> dict[str, Any]:
         """Return the settings by name."""
         return {"name": self.name, "dtype": self.dtype}

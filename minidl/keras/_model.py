@@ -275,7 +275,7 @@ class Model(Operation):
         """Return the core's model, which has a loss; x decides on the shape of its rows if nothing else did."""
         settings = self._settings(who)
         settings.check(who)
-        settings.labels.flat = _data.are_flat(y)
+        settings.labels.flat = _data.are_flat(self, y)
         return self._for_data(who, x)
 
     def _for_data(self, who: str, x: Any) -> CoreModel:

@@ -16,15 +16,16 @@ from ..errors import ShapeError
 class Labels:
     """The form of class labels in functions and metrics of scripts: that in which `fit` received them.
 
-    flat  True if they came as (m,), so that `ops.one_hot(y_true, k)` is (m, k); batches of an iterable count as such
+    flat  True if they came as (m, ...), so that `ops.one_hot(y_true, k)` is (m, ..., k); batches of an iterable count
+          as such
     """
 
     flat: bool = True
 
     def of(self, y: Any, p: Any) -> Any:
-        """Return labels y (m, 1) of outputs p (m, k), k > 1, as (m,) if `flat`; other targets as they are."""
-        labels = np.ndim(y) == np.ndim(p) == 2 and np.shape(y)[1] == 1 < np.shape(p)[1]
-        return y[:, 0] if self.flat and labels else y
+        """Return labels y (m, ..., 1) of outputs (m, ..., k), k > 1, as (m, ...) if `flat`; others as they are."""
+        labels = np.ndim(y) == np.ndim(p) >= 2 and np.shape(y)[-1] == 1 < np.shape(p)[-1]
+        return y[..., 0] if self.flat and labels else y
 
 
 def as_floats(given: Any) -> Any:

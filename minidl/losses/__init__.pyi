@@ -15,6 +15,7 @@ from ._lookup import get as get
 from ._outputs import NoLoss as NoLoss
 from ._outputs import OnlyMeasured as OnlyMeasured
 from ._outputs import OutputLosses as OutputLosses
+from ._outputs import OutputPart as OutputPart
 from ._regression import CategoricalHinge as CategoricalHinge
 from ._regression import CosineSimilarity as CosineSimilarity
 from ._regression import Hinge as Hinge

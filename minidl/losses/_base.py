@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
-from ..ops import mean_weights
+from ..ops import mean_weights, position_rows
 from ..parameters import Penalty
 from ..validation import REAL_LINE, Interval, Validated
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 class Loss(Validated):
     """L = (1/m) sum_i w_i l(p_i, y_i).   Outputs p (m, k), targets y (m, k), weights w (m,), 1 if not given.
+
+    Outputs (m, ..., k), such as images or a prediction at every step, are rows at every position: L is the mean over
+    all rows and positions, as in Keras: divided by their number, not by the sum of their weights. The weights are (m,),
+    the same at all positions of a row, or (m, ...).
 
     A subclass writes one method, the equation and its derivative, row by row:
 
@@ -48,9 +52,9 @@ class Loss(Validated):
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError(f"{type(self).__name__} must write terms(p, y)")
 
-    def columns(self, size: int) -> int:
-        """Return the columns of y for p with so many."""
-        return 1 if self.sparse else size
+    def target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of a row of y for rows of p of this shape."""
+        return (*shape[:-1], 1) if self.sparse else shape
 
     def on_logits(self) -> Loss:
         """Return the same loss as a function of the input of its link."""
@@ -59,20 +63,37 @@ class Loss(Validated):
     def value_and_gradient(
         self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
     ) -> tuple[Any, np.ndarray]:
-        """Return L, a number (complex for complex p), and dL/dp (m, k)."""
+        """Return L, a number (complex for complex p), and dL/dp, of the shape of p."""
+        if p.ndim > 2:
+            value, slopes = self.value_and_gradient(*self.by_position(p, y, weights))
+            return value, slopes.reshape(p.shape)
         losses, derivatives = self.terms(p, y)
         m = len(p)
         share = mean_weights(m, p.real.dtype) if weights is None else weights / m
         return losses.dot(share), derivatives * share[:, None]
+
+    def by_position(
+        self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return p (m, ..., k), y and weights with the rows that `terms` takes: one for each position."""
+        return position_rows(p, y, weights)
+
+    def weighted_terms(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """Return w_i l(p_i, y_i) of `by_position`. Their mean is L."""
+        losses = self.terms(p, y)[0]
+        return losses if weights is None else losses * weights
 
     def value(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Any:
         """Return L alone."""
         return self.value_and_gradient(p, y, weights)[0]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return L as a float. Called as in Keras: y_true and y_pred both (m, k) or both (m,), sample_weight (m,)."""
+        """Return L as a float. Called as in Keras: y_true and y_pred both (m, ..., k) or both (m,).
+
+        sample_weight: one for each row, (m,), or for each position, (m, ...).
+        """
         who, y, p = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
-        if y.shape != p.shape or y.ndim > 2 or not y.size:
+        if y.shape != p.shape or not y.size:
             shapes = f"y_true has shape {y.shape}, y_pred {p.shape}"
             raise ShapeError(f"{who}: {shapes}; both must have the same shape (rows, outputs)")
         if not {y.dtype.kind, p.dtype.kind} <= set("biuf"):
@@ -80,8 +101,9 @@ class Loss(Validated):
         y, p = (np.atleast_1d(a.astype(np.result_type(a, np.float32), copy=False)) for a in (y, p))
         y, p = (np.atleast_2d(a) if self.exclusive else a[:, None] if a.ndim == 1 else a for a in (y, p))
         weights = None if sample_weight is None else np.asarray(sample_weight)
-        if weights is not None and weights.shape != (len(p),):
+        if weights is not None and weights.shape not in ((len(p),), p.shape[:-1]):
             expected = f"one weight per row was expected: ({len(p)},)"
+            expected += f", or one per position: {p.shape[:-1]}" if p.ndim > 2 else ""
             raise ShapeError(f"{who}: sample_weight has shape {weights.shape}; {expected}")
         return float(self.value(p, y, weights))
 

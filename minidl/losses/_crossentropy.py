@@ -111,7 +111,7 @@ class SparseCategoricalCrossentropy(Crossentropy):
         return -log_p[right], derivatives
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return L as a float. Called as in Keras: y_true (m,) or (m, 1), y_pred (m, k), sample_weight (m,)."""
+        """Return L as a float. Called as in Keras: y_true (m, ...) or (m, ..., 1), y_pred (m, ..., k)."""
         one_hot = _one_hot(type(self).__name__, np.asarray(y_true), np.asarray(y_pred))
         return CategoricalCrossentropy(self.from_logits)(one_hot, y_pred, sample_weight)
 
@@ -139,22 +139,22 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         return (1 - p_y**self.q) / self.q, derivatives
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return L as a float. Called as in Keras: y_true (m,) or (m, 1), y_pred (m, k), sample_weight (m,)."""
+        """Return L as a float. Called as in Keras: y_true (m, ...) or (m, ..., 1), y_pred (m, ..., k)."""
         p = np.asarray(y_pred)
         one_hot = _one_hot(type(self).__name__, np.asarray(y_true), p)
         # of one class, whose probability is p_y
-        p_y = np.where(one_hot, p, 0).sum(axis=1, keepdims=True)
+        p_y = np.where(one_hot, p, 0).sum(axis=-1, keepdims=True)
         return super().__call__(np.zeros_like(p_y), p_y, sample_weight)
 
 
 def _one_hot(who: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Return the class labels y (m,) or (m, 1) as booleans (m, k). Raise an error if they are not those of p (m, k)."""
-    if p.ndim != 2 or y.shape not in ((len(p),), (len(p), 1)):
+    """Return labels y (m, ...) or (m, ..., 1) as booleans. Raise an error if they are not those of p (m, ..., k)."""
+    if p.ndim < 2 or y.shape not in (p.shape[:-1], (*p.shape[:-1], 1)):
         shapes = f"y_true has shape {y.shape}, y_pred {p.shape}"
         raise ShapeError(f"{who}: {shapes}; y_true must hold one class label per row of y_pred")
-    one_hot: np.ndarray = y.reshape(-1, 1) == np.arange(p.shape[1])
-    if not one_hot.any(axis=1).all():
-        raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[1] - 1} for this y_pred")
+    one_hot: np.ndarray = y.reshape(*p.shape[:-1], 1) == np.arange(p.shape[-1])
+    if not one_hot.any(axis=-1).all():
+        raise DataError(f"{who}: y_true must hold class labels, 0 to {p.shape[-1] - 1} for this y_pred")
     return one_hot
 
 

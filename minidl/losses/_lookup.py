@@ -71,12 +71,13 @@ def get(what: str, given: PenalizedLoss | Loss | str) -> PenalizedLoss:
     return given if isinstance(given, PenalizedLoss) else PenalizedLoss(validation.resolve(what, given, Loss, LOSSES))
 
 
-def default_for(layer: Layer, y: Any = None) -> Loss:
+def default_for(layer: Layer, y: Any = None, output_shape: tuple[int, ...] = ()) -> Loss:
     """Return the loss that has the layer as its link, else MeanSquaredError.
 
-    After Softmax, targets y in one column are taken as class labels.
+    After Softmax, targets y with one number for each row, or for each position of output_shape, are class labels.
     """
     if isinstance(layer, Softmax):
-        in_one_column = y is not None and np.shape(y)[1:] in ((), (1,))
+        positions = output_shape[:-1]
+        in_one_column = y is not None and np.shape(y)[1:] in (positions, (*positions, 1))
         return SparseCategoricalCrossentropy() if in_one_column else CategoricalCrossentropy()
     return BinaryCrossentropy() if isinstance(layer, Sigmoid) else MeanSquaredError()

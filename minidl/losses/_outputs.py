@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops import mean_weights
 from ._base import Loss
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class NoLoss(Loss):
-    """L = 0, whatever p is: the loss of an output that is not trained. It has no targets: y (m, 0).
+    """L = 0, whatever p is: the loss of an output that is not trained. It has no targets: y (m, ..., 0).
 
     `compile(loss=...)` takes None for it, and a dict may leave the output out.
     """
 
-    def columns(self, size: int) -> int:
-        return 0
+    def target_shape(self, shape: Shape) -> Shape:
+        return (*shape[:-1], 0)
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(p), p.dtype), np.zeros_like(p)
@@ -35,18 +37,34 @@ class OnlyMeasured(NoLoss):
 
     takes_labels = True
 
-    def columns(self, size: int) -> int:
-        return size
+    def target_shape(self, shape: Shape) -> Shape:
+        return shape
 
 
 class OutputPart(NamedTuple):
-    """One output: its loss, and its columns in p and y."""
+    """One output: its loss, its columns in p, in y and in weights by output, and the shape of its rows."""
 
     name: str
     loss: Loss
     weight: float
     p: slice
     y: slice
+    w: slice
+    shape: Shape
+
+    def of_outputs(self, p: np.ndarray) -> np.ndarray:
+        """Return its outputs (m, ..., k)."""
+        return p[:, self.p].reshape(len(p), *self.shape)
+
+    def of_targets(self, y: np.ndarray) -> np.ndarray:
+        """Return its targets (m, ..., k), or (m, ..., 1) of a sparse loss."""
+        return y[:, self.y].reshape(len(y), *self.loss.target_shape(self.shape))
+
+    def of_weights(self, weights: np.ndarray | None) -> np.ndarray | None:
+        """Return the weights of its rows (m,), or of its positions (m, ...)."""
+        if weights is None or weights.ndim == 1:
+            return weights
+        return weights[:, self.w].reshape(len(weights), *self.shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -56,18 +74,19 @@ class OutputLosses(Loss):
     names    of the outputs
     losses   one for each; NoLoss for an output that is not trained
     weights  w_j, one for each
-    sizes    the columns of each output in p; the model sets them when it is built
+    sizes    the columns of each output in p, or the shape of its rows; the model sets them when it is built
 
-    The weights of rows may differ between outputs: (m, outputs) instead of (m,).
+    The weights of rows may differ between outputs: then they stand side by side too, a column for each output, of
+    outputs (m, ..., k) one for each position.
     """
 
     names: tuple[str, ...]
     losses: tuple[Loss, ...]
     weights: tuple[float, ...]
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[int | Shape, ...] = ()
 
-    def of_sizes(self, sizes: tuple[int, ...]) -> OutputLosses:
-        """Return the loss for outputs with so many columns."""
+    def of_sizes(self, sizes: tuple[int | Shape, ...]) -> OutputLosses:
+        """Return the loss for outputs with so many columns, or with rows of these shapes."""
         return replace(self, sizes=sizes)
 
     def measured(self, places: Set[int]) -> OutputLosses:
@@ -90,25 +109,36 @@ class OutputLosses(Loss):
 
     def parts(self) -> Iterator[OutputPart]:
         """Yield each output with its columns: of y, as many as its loss takes."""
-        in_p = in_y = 0
+        in_p = in_y = in_w = 0
         for name, loss, weight, size in zip(self.names, self.losses, self.weights, self.sizes, strict=True):
-            width = loss.columns(size)
-            yield OutputPart(name, loss, weight, slice(in_p, in_p + size), slice(in_y, in_y + width))
-            in_p, in_y = in_p + size, in_y + width
+            shape = (size,) if isinstance(size, int) else size
+            to_p, to_y = in_p + math.prod(shape), in_y + math.prod(loss.target_shape(shape))
+            to_w = in_w + math.prod(shape[:-1])
+            yield OutputPart(name, loss, weight, slice(in_p, to_p), slice(in_y, to_y), slice(in_w, to_w), shape)
+            in_p, in_y, in_w = to_p, to_y, to_w
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = [(part.weight, *part.loss.terms(p[:, part.p], y[:, part.y])) for part in self.parts()]
-        losses = [weight * loss for weight, loss, _ in found]
-        return sum(losses[1:], losses[0]), np.concatenate([weight * slope for weight, _, slope in found], axis=1)
+        m, slopes = len(p), []
+        for part in self.parts():
+            rows, targets, _ = part.loss.by_position(part.of_outputs(p), part.of_targets(y))
+            losses, slope = part.loss.terms(rows, targets)
+            slopes.append(part.weight / (losses.size // m) * slope.reshape(m, -1))
+        return self.weighted_terms(p, y, None), np.concatenate(slopes, axis=1)
+
+    def weighted_terms(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        found: list[np.ndarray] = []
+        for part in self.parts():
+            rows = part.loss.by_position(part.of_outputs(p), part.of_targets(y), part.of_weights(weights))
+            found.append(part.weight * part.loss.weighted_terms(*rows).reshape(len(p), -1).mean(axis=1))
+        return sum(found[1:], found[0])
 
     def value_and_gradient(
         self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
     ) -> tuple[Any, np.ndarray]:
-        m, total, slopes = len(p), 0.0, []
-        share = mean_weights(m, p.real.dtype) if weights is None else weights / m
-        for number, part in enumerate(self.parts()):
-            own = share if share.ndim == 1 else share[:, number]
-            losses, slope = part.loss.terms(p[:, part.p], y[:, part.y])
-            total = total + part.weight * losses.dot(own)
-            slopes.append(slope * (part.weight * own)[:, None])
+        total, slopes = 0.0, []
+        for part in self.parts():
+            arrays = part.of_outputs(p), part.of_targets(y), part.of_weights(weights)
+            value, slope = part.loss.value_and_gradient(*arrays)
+            total = total + part.weight * value
+            slopes.append(part.weight * slope.reshape(len(p), -1))
         return total, np.concatenate(slopes, axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 from .. import validation
 from ..errors import DataError, SettingError, ShapeError
 from ..naming import snake_case
+from ..ops import position_rows
 
 Figure: TypeAlias = float | np.ndarray  # an array holds one figure per threshold or per output
 
@@ -27,7 +28,8 @@ class Metric(validation.Configured, validation.Validated):
 
     A subclass writes reset(), update(y, p) for the rows of one batch, and result() -> float, or an array. With settings
     it is a dataclass of them. For class labels y (m, 1) and k > 1 outputs, the metrics here take the one-hot rows of y:
-    nothing broadcasts. To be used in `weighted_metrics` it writes update(y, p, weights=None), weights (m,).
+    nothing broadcasts. Of outputs (m, ..., k), such as images, every position is a row. To be used in
+    `weighted_metrics` it writes update(y, p, weights=None), weights (m,).
 
     Keras's names work too: a subclass may write reset_state() and update_state(y_true, y_pred, sample_weight=None), and
     every metric can be used outside of a model: `m.update_state(y, p); m.result()`, or `m(y, p)`.
@@ -71,8 +73,15 @@ class Metric(validation.Configured, validation.Validated):
         raise NotImplementedError(f"{type(self).__name__} must write result()")
 
     def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        """Update with a batch of a model. The weights (m,) of its rows are not used; `Weighted` uses them."""
-        self.update(y, p)
+        """Update with a batch of a model. The weights of its rows are not used; `Weighted` uses them."""
+        self.update(*self.by_position(y, p, None)[:2])
+
+    def by_position(
+        self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return targets, outputs (m, ..., k) and weights of a model as `update` takes them: a row per position."""
+        p, y, weights = position_rows(p, y, weights)
+        return y, p, weights
 
     # ---- as in Keras, outside of a model
 
@@ -134,8 +143,8 @@ class MeanMetric(Metric):
 
 
 def one_hot(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Return y (m, k) as it is, and class labels y (m, 1) as rows (m, k) with a 1 at the class."""
-    return y if y.shape == p.shape else (y == np.arange(p.shape[1])).astype(p.dtype)
+    """Return y (..., k) as it is, and class labels y (..., 1) as rows (..., k) with a 1 at the class."""
+    return y if y.shape == p.shape else (y == np.arange(p.shape[-1])).astype(p.dtype)
 
 
 def ratio(part: Any, whole: Any) -> Figure:

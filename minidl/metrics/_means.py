@@ -64,6 +64,12 @@ class LossMetric(MeanMetric):
         name = snake_case(type(self.loss).__name__)
         return "huber_loss" if name == "huber" else name  # Keras's
 
+    def by_position(
+        self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        p, y, weights = self.loss.by_position(p, y, weights)
+        return y, p, weights
+
     def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.add(self.loss.terms(p, self._labels(y) if self.loss.sparse else one_hot(y, p))[0], weights)
 

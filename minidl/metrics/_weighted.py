@@ -25,4 +25,4 @@ class Weighted(MetricWrapper):
         self._update(y, p, weights)
 
     def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        self._update(y, p, weights)
+        self._update(*self.metric.by_position(y, p, weights))

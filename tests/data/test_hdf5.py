@@ -44,7 +44,7 @@ def small_blocks(monkeypatch):
 
 def spec(width):
     """The expectations of a model that takes any targets for rows of this width."""
-    return DataSpec(np.dtype(float), (width,), (1,), Interval("(-inf, inf)"), 1, sparse=False)
+    return DataSpec(np.dtype(float), (width,), (1,), Interval("(-inf, inf)"), (1,), sparse=False)
 
 
 def network(seed=0, **options):

@@ -601,14 +601,6 @@ def test_a_source_of_ones_own_says_what_it_must_write():
             use()
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (1, 4)])
-def test_a_loss_is_not_of_images(shape):
-    images = np.zeros((4, *shape))
-    with pytest.raises(ShapeError) as caught:
-        Sequential([ReLU()]).fit(images, images)
-    assert str(caught.value) == f"fit: a loss takes rows of numbers, the model returns rows {shape}; add Flatten()"
-
-
 def test_validation_data_with_weights():
     class Seen(Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -318,6 +318,7 @@ LOSSES = [  # a loss, and the number of outputs
     (OutputLosses(("a",), (Huber(),), (0.3,), sizes=(2,)), 2),
     (OutputLosses(("a", "b"), (Huber(), OnlyMeasured()), (0.3, 1.0), sizes=(2, 1)), 3),
     (OutputLosses(("a", "b"), (MeanSquaredError(), BinaryCrossentropy(from_logits=True)), (1.0, 0.3), sizes=(2, 1)), 3),
+    (OutputLosses(("a", "b"), (MeanSquaredError(), Huber()), (1.0, 0.3), sizes=((2, 2, 1), 2)), 6),
     (Poisson(), 1),
     (Poisson(), 3),
     (SquaredHinge(), 1),

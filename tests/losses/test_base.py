@@ -164,7 +164,8 @@ def test_a_loss_is_called_with_y_true_first():
     ("y", "p", "weight", "message"),
     [
         (np.zeros(3), np.zeros((3, 1)), None, r"y_true has shape \(3,\), y_pred \(3, 1\); both must have"),
-        (np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), None, r"y_true has shape \(2, 2, 2\)"),
+        (np.zeros((2, 2)), np.zeros((2, 2, 1)), None, r"y_true has shape \(2, 2\), y_pred \(2, 2, 1\)"),
+        (np.zeros((2, 3, 1)), np.zeros((2, 3, 1)), np.ones(3), r"sample_weight .* or one per position: \(2, 3\)"),
         ([], [], None, r"y_true has shape \(0,\)"),
         ([1, 0], [1, 0], 2.0, r"sample_weight has shape \(\); one weight per row was expected: \(2,\)"),
         ([1, 0], [1, 0], [[1], [1]], r"sample_weight has shape \(2, 1\)"),

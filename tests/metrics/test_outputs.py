@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minidl import SettingError
-from minidl.losses import MeanSquaredError
+from minidl.losses import MeanSquaredError, OutputLosses
 from minidl.metrics import AUC, Accuracy, MeanAbsoluteError, OutputLoss, OutputMetric, Weighted
 
 Y = np.array([[0.0, 1.0], [0.0, 3.0], [1.0, 5.0]])
@@ -15,7 +15,8 @@ P = np.array([[0.2, 0.0], [0.7, 1.0], [0.9, 5.5]])
 
 def placed(metric, place=1):
     made = OutputMetric(metric, place)
-    made.columns = (slice(place, place + 1),) * 2
+    losses = OutputLosses(("a", "b"), (MeanSquaredError(),) * 2, (1.0, 1.0), (1, 1))
+    made.part = list(losses.parts())[place]
     return made
 
 

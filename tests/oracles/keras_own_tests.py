@@ -58,7 +58,6 @@ OUTSIDE = {
 ON_PURPOSE = {
     "layers and models with Python code": r"def call\(|def train_step|def compute_loss|def build\(|no Python code of"
     r"|add_weight|a layer made of layers",
-    "loss of rows along several axes": r"a loss takes rows of numbers",
     "sizes of rows must be known": r"only the first axis may be None|this model was built for shape",
     "one loss for each output": r"compile: (every output|loss|metrics)",
     "data must be finite": r"every value must be finite",

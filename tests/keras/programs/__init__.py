@@ -69,13 +69,9 @@ PROGRAMS = [
     images.residual_network_of_the_functional_guide,
     images.branches_of_inception,
     images.convolutional_autoencoder_of_flat_images,
+    images.convolutional_autoencoder_of_images,
     images.depthwise_separable_blocks_of_mobilenet,
     images.series_in_a_causal_convolutional_network,
     images.fully_convolutional_network,
     images.transfer_of_a_convolutional_base,
-]
-
-# programs that Keras runs and minidl.keras does not, with the error that says so
-REFUSED = [
-    (images.convolutional_autoencoder_of_images, r"a loss takes rows of numbers, .* \(8, 8, 1\); add Flatten"),
 ]

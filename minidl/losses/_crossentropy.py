@@ -133,10 +133,10 @@ class CategoricalGeneralizedCrossEntropy(Loss):
     exclusive = True
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        right = np.arange(len(y)), y[:, 0].astype(int)
-        p_y, derivatives = np.maximum(p[right], 1e-7), np.zeros_like(p)
-        derivatives[right] = -(p_y ** (self.q - 1)) * (p_y == p[right])
-        return (1 - p_y**self.q) / self.q, derivatives
+        of_class = y == np.arange(p.shape[1])
+        p_y = np.maximum((p * of_class).sum(axis=1, keepdims=True), 1e-7)
+        derivatives = -(p_y ** (self.q - 1)) * (of_class & (p >= 1e-7))
+        return (1 - p_y[:, 0] ** self.q) / self.q, derivatives
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Return L as a float. Called as in Keras: y_true (m, ...) or (m, ..., 1), y_pred (m, ..., k)."""

@@ -242,7 +242,11 @@ def test_losses_can_be_parts_of_a_loss():
         (lambda: losses.Huber(reduction=None).core, SettingError, "cannot be trained with reduction=None"),
         (lambda: losses.SparseCategoricalCrossentropy()([1, 2], P), ShapeError, "one class label per row"),
         (lambda: losses.mse(1.0, 2.0), ShapeError, "y_pred is a number"),
-        (lambda: losses.Dice, ImportError, "keras.losses.Dice is not in minidl.keras: it is for masks of images"),
+        (
+            lambda: losses.Dice,
+            ImportError,
+            "keras.losses.Dice is not in minidl.keras: it sums over all rows of a batch",
+        ),
         (lambda: losses.MSEE, AttributeError, "has no attribute 'MSEE'"),
         (lambda: losses.Loss()(Y, Z), NotImplementedError, r"Loss must write call\(y_true, y_pred\)"),
         (lambda: losses.deserialize({"name": 3}), SettingError, "keys class_name and config"),

@@ -245,7 +245,7 @@ def test_losses_can_be_parts_of_a_loss():
         (
             lambda: losses.Dice,
             ImportError,
-            "keras.losses.Dice is not in minidl.keras: it sums over all rows of a batch",
+            "Dice is not in minidl.keras: it sums over all rows of a batch",
         ),
         (lambda: losses.MSEE, AttributeError, "has no attribute 'MSEE'"),
         (lambda: losses.Loss()(Y, Z), NotImplementedError, r"Loss must write call\(y_true, y_pred\)"),

@@ -54,7 +54,10 @@ class MaxPooling(Pooling):
             is_maximum = self.padded[seen] == self.y
             is_maximum &= searching
             searching ^= is_maximum
-            dx[seen] += dy * is_maximum
+            if self.windows.overlap:
+                dx[seen] += dy * is_maximum
+            else:
+                np.multiply(dy, is_maximum, out=dx[seen])
         return self.windows.cut(dx)
 
 

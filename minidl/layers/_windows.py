@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from ._base import Layer
 Lengths = tuple[int, ...]  # one number for each spatial axis
 
 # Bytes that the windows of one block of images take: they stay in the processor's cache
-BLOCK = 4_000_000
+BLOCK = 4000000
 
 
 def check_lengths(who: str, name: str, value: Any, low: int = 1) -> int | Lengths:
@@ -88,6 +88,12 @@ class Windows:
             for n, count, k, s, d, b in axes
         )
 
+    @cached_property
+    def overlap(self) -> bool:
+        """True if a pixel may lie in several windows."""
+        axes = zip(self.strides, self.size, self.dilation, strict=True)
+        return any(s < (k - 1) * d + 1 for s, k, d in axes)
+
     def pad(self, images: np.ndarray, fill: float = 0.0) -> np.ndarray:
         """Return images (m, *image, c) with their padding; they themselves if they need none."""
         if self.padded == self.image:
@@ -118,10 +124,12 @@ class Windows:
             yield cell, (slice(None), *(slice(i * d, i * d + (p - 1) * s + 1, s) for i, d, p, s in axes))
 
     def blocks(self, images: np.ndarray) -> list[slice]:
-        """Return slices of the rows whose windows fit in the processor's cache."""
+        """Return slices of about equally many rows, whose windows fit in the processor's cache."""
         m, c = len(images), images.shape[-1]
-        rows = max(1, BLOCK // (math.prod(self.positions) * math.prod(self.size) * c * images.itemsize))
-        return [slice(start, min(start + rows, m)) for start in range(0, max(m, 1), rows)]
+        each = math.prod(self.positions) * math.prod(self.size) * c * images.itemsize
+        rows = max(1, BLOCK // each)
+        ends = np.linspace(0, m, max(1, -(-m // rows)) + 1).astype(int).tolist()
+        return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def windows_over(who: str, image: Lengths, size: Lengths, strides: Lengths, padding: str, dilation: Lengths) -> Windows:

@@ -120,7 +120,7 @@ def test_an_input_without_a_derivative_is_an_error():
 
 @pytest.mark.peers
 def test_the_gradient_is_that_of_pytorch():
-    import torch
+    torch = pytest.importorskip("torch")
 
     model = Sequential([Conv2D(3, 3), ReLU(), Flatten(), Dense(3), Softmax()], seed=0, dtype="float64")
     model.compile(loss="sparse_categorical_crossentropy")

@@ -99,8 +99,8 @@ def test_losses_of_ones_own_too():
         def terms(self, p, y):
             return abs(p - y)[:, 0], np.sign(p - y)
 
-    with pytest.raises(AttributeError, match="Absolute has no attribute 'weight'; it has no settings"):
-        Absolute().weight = 2
+    with pytest.raises(AttributeError, match="Absolute has no attribute 'rate'; it has no settings"):
+        Absolute().rate = 2
 
 
 def make_kernel(layer):

@@ -38,7 +38,7 @@ def test_an_image_of_the_wanted_size_is_read_as_it_is(tmp_path):
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
 @pytest.mark.parametrize("aspect", [{}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}], ids=repr)
 def test_resized_images_are_those_of_keras(tmp_path, size, interpolation, aspect):
-    import keras
+    keras = pytest.importorskip("keras")
 
     tensor = keras.ops.convert_to_tensor(PIXELS.astype(np.float32))
     expected = keras.ops.image.resize(tensor, size, interpolation, **aspect).numpy()

@@ -1,4 +1,7 @@
-"""Files written by minidl 0.1.0 load with the same predictions and resume to the same bits."""
+"""Files written by minidl 0.1.0 load with the same predictions and resume to the same bits.
+
+Normalization sums in another order since then, so the training of every layer resumes to rounding.
+"""
 
 import json
 
@@ -12,9 +15,9 @@ EXPECTED = dict(np.load(FOLDER / "expected.npz"))
 SAME_BITS = np.array_equal(EXPECTED["probe"], probe())  # else another processor or another NumPy rounds otherwise
 
 
-def assert_same(found, expected):
+def assert_same(found, expected, same_bits=SAME_BITS):
     assert found.dtype == expected.dtype
-    if SAME_BITS:
+    if same_bits:
         assert np.array_equal(found, expected)
     else:
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
@@ -33,12 +36,13 @@ def test_a_model_file_predicts_the_same(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_training_resumes_to_the_same_weights_and_history(tmp_path, name):
     model, history = resume(name, FOLDER / f"{name}.h5", tmp_path)
+    same_bits = SAME_BITS and name != "every_layer"
     for number, weight in enumerate(model.get_weights()):
-        assert_same(weight, EXPECTED[f"{name} weight {number}"])
+        assert_same(weight, EXPECTED[f"{name} weight {number}"], same_bits)
     expected = json.loads(str(EXPECTED[f"{name} history"]))
     assert list(history.history) == list(expected)
     for figure, values in expected.items():
-        assert_same(np.array(history.history[figure]), np.array(values))
+        assert_same(np.array(history.history[figure]), np.array(values), same_bits)
 
 
 SAFETENSORS = pytest.param("adamw.safetensors", marks=pytest.mark.peers)

@@ -179,7 +179,7 @@ SAME = [
 @pytest.mark.parametrize("layer", SAME, ids=repr)
 @pytest.mark.parametrize("shape", [(7, 6, 5, 3), (2, 1, 4, 1), (3, 8, 8, 2)])
 def test_the_same_transformation_gives_keras_s_numbers(layer, shape):
-    import keras
+    keras = pytest.importorskip("keras")
 
     rng = np.random.default_rng(1)
     images = rng.uniform(0, 255, shape).astype(np.float32)
@@ -193,7 +193,7 @@ def test_the_same_transformation_gives_keras_s_numbers(layer, shape):
 
 @pytest.mark.peers
 def test_an_angle_turns_the_way_that_keras_turns():
-    import keras
+    keras = pytest.importorskip("keras")
 
     twin, layer = keras.layers.RandomRotation((0.1, 0.1)), seeded(RandomRotation((0.1, 0.1)))
     expected = twin(IMAGES, training=True).numpy()
@@ -207,7 +207,7 @@ def test_an_angle_turns_the_way_that_keras_turns():
 @pytest.mark.parametrize(("fill_mode", "padding"), [("constant", "zeros"), ("nearest", "border")])
 @pytest.mark.parametrize("kind", [RandomTranslation, RandomRotation, RandomZoom])
 def test_values_and_derivatives_are_those_of_grid_sample(kind, fill_mode, padding):
-    import torch
+    torch = pytest.importorskip("torch")
 
     layer = seeded(affine(kind, fill_mode=fill_mode))
     x = IMAGES.astype(float)
@@ -226,7 +226,7 @@ def test_values_and_derivatives_are_those_of_grid_sample(kind, fill_mode, paddin
 
 @pytest.mark.peers
 def test_the_derivative_of_contrast_is_that_of_pytorch():
-    import torch
+    torch = pytest.importorskip("torch")
 
     layer = seeded(RandomContrast(0.9, value_range=(50, 200)))
     x, dy = IMAGES.astype(float), np.random.default_rng(2).normal(size=IMAGES.shape)

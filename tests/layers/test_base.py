@@ -52,18 +52,19 @@ def test_a_clone_has_the_settings_but_no_parameters(layer, shape):
     assert repr(twin) == before
     assert not twin.named_parameters()
     wider = (*shape[:-1], shape[-1] + 2)
-    Model(twin).build(shape if isinstance(layer, Residual | Graph) else wider)
+    of_this_shape = isinstance(layer, Residual | Graph) or getattr(layer, "noise_shape", None) is not None
+    Model(twin).build(shape if of_this_shape else wider)
     assert layer.named_parameters().keys() == twin.named_parameters().keys()
 
 
 # a line of Python that makes the same layer again, but for its name
 REPRS = [
-    (Dropout(0.5, name="half"), "Dropout(rate=0.5)"),
+    (Dropout(0.5, name="half"), "Dropout(rate=0.5, noise_shape=None)"),
     (Chain(ReLU(), ELU(0.5)), "Chain(ReLU(), ELU(alpha=0.5))"),
     (Residual(GELU()), "Residual(GELU(approximate=False))"),
     (
         PReLU(),
-        "PReLU(alpha_initializer=Zeros(), alpha_regularizer=None, shared_axes=())",
+        "PReLU(alpha_initializer=Zeros(), alpha_regularizer=None, alpha_constraint=None, shared_axes=())",
     ),
 ]
 

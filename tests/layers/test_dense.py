@@ -67,10 +67,10 @@ def test_the_last_axis_is_multiplied_as_by_pytorch(shape, use_bias):
         np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
-def test_a_model_that_ends_in_several_axes_needs_flatten_to_be_trained():
+def test_a_model_that_ends_in_several_axes_takes_targets_of_that_shape():
     model = Sequential([Dense(2)], seed=0)
     assert model.predict(np.ones((3, 4, 4))).shape == (3, 4, 2)
-    with pytest.raises(ShapeError, match=r"the model returns rows \(4, 2\); add Flatten\(\)"):
+    with pytest.raises(ShapeError, match=r"returns rows of shape \(4, 2\), so it takes y of shape \(4, 2\)"):
         model.fit(np.ones((3, 4, 4)), np.ones(3))
 
 

@@ -326,13 +326,19 @@ def test_a_weight_that_is_not_made_yet_is_named():
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize(
-    "name", ["relu", "leaky_relu", "elu", "gelu", "sigmoid", "silu", "softplus", "tanh", "softmax"]
-)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 2, 3)])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "sigmoid", "silu", "softplus", "tanh"])
 def test_an_activation_takes_arrays_of_any_shape_as_on_keras(name, shape):
-    if name == "softmax" and not shape:
-        pytest.skip("a number has no axis")
+    assert_same_activation(name, shape)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 2, 3)])  # a number has no axis to sum along
+def test_softmax_takes_arrays_of_any_shape_as_on_keras(shape):
+    assert_same_activation("softmax", shape)
+
+
+def assert_same_activation(name, shape):
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     wanted = np.asarray(getattr(peer().activations, name)(peer().ops.array(x)))
     found = getattr(keras.activations, name)(x)

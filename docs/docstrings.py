@@ -27,6 +27,9 @@ INTERNAL = {
     "minidl.callbacks.progress",
     "minidl.files.StoredWeight",
     "minidl.files.keras_parts",
+    "minidl.layers.AUGMENTATIONS",
+    "minidl.layers.DROPOUTS",
+    "minidl.losses.OutputPart",
 }
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)
 FORMULA = re.compile(r" (=|<-|->|~) ")

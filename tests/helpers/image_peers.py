@@ -56,7 +56,15 @@ def of_keras(layer, x, dy, dtype):
     rows = _in_torchs_order(torch.tensor(x)).requires_grad_()
     y = theirs(rows)
     leaves = [rows, *(weight.value for weight in theirs.weights)]
-    return [part.detach().numpy() for part in (y, *torch.autograd.grad(y, leaves, _in_torchs_order(torch.tensor(dy))))]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(
+        1
+    )  # on two, PyTorch 2.13's dL/dx of a transposed convolution is wrong for images one pixel wide
+    try:
+        slopes = torch.autograd.grad(y, leaves, _in_torchs_order(torch.tensor(dy)))
+    finally:
+        torch.set_num_threads(threads)
+    return [part.detach().numpy() for part in (y, *slopes)]
 
 
 def _in_torchs_order(tensor):

@@ -57,9 +57,8 @@ def of_keras(layer, x, dy, dtype):
     y = theirs(rows)
     leaves = [rows, *(weight.value for weight in theirs.weights)]
     threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # on two, PyTorch 2.13's dL/dx of a transposed convolution is wrong for images one pixel wide
+    # on two, PyTorch 2.13's dL/dx of a transposed convolution is wrong for images one pixel wide
+    torch.set_num_threads(1)
     try:
         slopes = torch.autograd.grad(y, leaves, _in_torchs_order(torch.tensor(dy)))
     finally:

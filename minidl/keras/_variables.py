@@ -26,7 +26,7 @@ def as_tensor(value: Any) -> Any:
 
 
 class Assignable(NDArrayOperatorsMixin):
-    """What has an array as `value` and computes as it does. A subclass writes `value` and assign(value)."""
+    """An object that computes as the array in its `value` does. A subclass writes `value` and assign(value)."""
 
     value: Any
 

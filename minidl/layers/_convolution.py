@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from ..validation import boolean, choice, integer, setting
 from ._base import Layer
 from ._correlation import Correlation, DepthwiseCorrelation, GroupedCorrelation
 from ._windows import Lengths, Windows, check_image, check_lengths, for_axes, transposed_windows, windows_over
+
+AnyCorrelation: TypeAlias = Correlation | GroupedCorrelation | DepthwiseCorrelation
 
 
 @dataclass(eq=False)
@@ -47,17 +49,33 @@ class Convolution(Layer):
                 constraint=self.bias_constraint,
             )
 
-    @property
-    def _bias(self) -> np.ndarray | None:
-        return self.bias.value if self.use_bias else None
-
     def _bias_backward(self, dy: np.ndarray) -> None:
         if self.use_bias:
             column_sums(dy.reshape(-1, dy.shape[-1]), out=self.bias.grad)
 
 
 @dataclass(eq=False)
-class PlainConvolution(Convolution):
+class KernelConvolution(Convolution):
+    """y = the correlation of x with one kernel, plus the bias. A subclass chooses the correlation."""
+
+    def _make(self, correlation: AnyCorrelation, kernel: Parameter, filters: int) -> tuple[int, ...]:
+        """Keep what forward and backward need, and return the shape of an output row."""
+        self.correlation, self.kernel = correlation, kernel
+        self._make_bias(filters)
+        return (*correlation.windows.positions, filters)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return self.correlation(x, self.kernel.value, self.bias.value if self.use_bias else None)
+
+    def backward(self, dy: np.ndarray) -> Any:
+        self.kernel.grad = self.correlation.kernel_gradient(self.x, dy)
+        self._bias_backward(dy)
+        return None if self.is_first else self.correlation.input_gradient(dy, self.kernel.value)
+
+
+@dataclass(eq=False)
+class PlainConvolution(KernelConvolution):
     """y[p] = sum_i x[p strides + i dilation_rate] W[i] + b, in as many dimensions as the subclass says."""
 
     filters: int = integer(1)
@@ -75,24 +93,14 @@ class PlainConvolution(Convolution):
             if number % self.groups:
                 who = type(self).__name__
                 raise SettingError(f"{who}: the {number} {what} cannot be cut into groups={self.groups} equal parts")
-        self.correlation = GroupedCorrelation(windows, self.groups) if self.groups > 1 else Correlation(windows)
-        self.kernel = Parameter(
+        kernel = Parameter(
             (*windows.size, channels // self.groups, self.filters),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        self._make_bias(self.filters)
-        return (*windows.positions, self.filters)
-
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        self.x = x
-        return self.correlation(x, self.kernel.value, self._bias)
-
-    def backward(self, dy: np.ndarray) -> Any:
-        self.kernel.grad = self.correlation.kernel_gradient(self.x, dy)
-        self._bias_backward(dy)
-        return None if self.is_first else self.correlation.input_gradient(dy, self.kernel.value)
+        correlation = GroupedCorrelation(windows, self.groups) if self.groups > 1 else Correlation(windows)
+        return self._make(correlation, kernel, self.filters)
 
 
 @dataclass(eq=False)
@@ -201,7 +209,7 @@ class Conv2DTranspose(Convolution):
 
 
 @dataclass(eq=False)
-class DepthwiseConv2D(Convolution):
+class DepthwiseConv2D(KernelConvolution):
     """y[p, c q + k] = sum_i x[p strides + i dilation_rate, c] W[i, c, k] + b: every channel has its own q kernels.
 
     x (m, height, width, c) -> y (m, new height, new width, c q);  kernel W (kernel height, kernel width, c, q), bias
@@ -228,24 +236,13 @@ class DepthwiseConv2D(Convolution):
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         windows, channels = self._windows(input_shape, self.padding), input_shape[-1]
-        self.correlation = DepthwiseCorrelation(windows)
-        self.kernel = Parameter(
+        kernel = Parameter(
             (*windows.size, channels, self.depth_multiplier),
             self.depthwise_initializer,
             regularizer=self.depthwise_regularizer,
             constraint=self.depthwise_constraint,
         )
-        self._make_bias(channels * self.depth_multiplier)
-        return (*windows.positions, channels * self.depth_multiplier)
-
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        self.x = x
-        return self.correlation(x, self.kernel.value, self._bias)
-
-    def backward(self, dy: np.ndarray) -> Any:
-        self.kernel.grad = self.correlation.kernel_gradient(self.x, dy)
-        self._bias_backward(dy)
-        return None if self.is_first else self.correlation.input_gradient(dy, self.kernel.value)
+        return self._make(DepthwiseCorrelation(windows), kernel, channels * self.depth_multiplier)
 
 
 @dataclass(eq=False)

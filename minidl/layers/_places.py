@@ -96,7 +96,7 @@ def build_again(layer: Layer, input_shape: Any, who: str) -> tuple[int, ...]:
 
 
 def _made(layer: Layer) -> dict[str, Any]:
-    """What the layer and those inside have: of arrays and parameters the shape, of numbers and the like the value."""
+    """Return what the layer and those inside hold: shapes of arrays and parameters, values of numbers and the like."""
     return {
         join_path(path, name): value.shape if isinstance(value, Parameter | np.ndarray) else value
         for path, inner in layer.walk()

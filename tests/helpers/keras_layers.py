@@ -1,5 +1,7 @@
 """Outputs and gradients of single layers, of Keras 3.15 on PyTorch, in float32, and of minidl, in float64."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,14 @@ def assert_same_as_keras(ours, theirs, row_shape, rng, *, rows=4, training=False
     assert [part.shape for part in found] == [part.shape for part in expected]
     for mine, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
+
+
+def assert_settings_agree_with_keras(drawn, layers, settings_of_each=300):
+    """Compare so many settings of each layer with Keras: drawn(seed) returns the class, the settings and a shape."""
+    theirs, compared, seed = keras_layers(), Counter(), 0
+    while len(compared) < layers or min(compared.values()) < settings_of_each:
+        kind, settings, shape = drawn(seed)
+        layer = getattr(theirs, kind.__name__)(**settings)
+        assert_same_as_keras(kind(**settings), layer, shape, np.random.default_rng(seed), rows=2)
+        compared[kind] += 1
+        seed += 1

@@ -20,6 +20,7 @@ from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .data import HDF5Data as HDF5Data
 from .data import image_folder as image_folder
+from .data import pad_sequences as pad_sequences
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import Finding as Finding
 from .diagnostics import diagnose as diagnose

@@ -32,7 +32,8 @@ def numeric(who: str, name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise DataError(f"{who}: {name} is not a rectangular array of numbers ({error})") from None
+        remedy = "pad_sequences makes one of rows of several lengths"
+        raise DataError(f"{who}: {name} is not a rectangular array of numbers ({error}); {remedy}") from None
     if array.dtype.kind not in "biuf":
         got = f"has dtype {array.dtype}" if array.ndim else f"is of type {type(value).__name__}"
         raise DataError(f"{who}: {name} {got}; it must hold real numbers. {_remedy(name, array)}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import pad_sequences
 from ..errors import DataError, SettingError
 from ..seeding import set_random_seed
 from ._absent import absent
@@ -46,6 +47,7 @@ __all__ = [
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
     "register_keras_serializable",
     "save_img",
@@ -144,6 +146,5 @@ __getattr__ = absent(
         "Progbar": "fit(verbose=1) shows a bar",
         "deserialize_keras_object": "use the deserialize of the module, such as keras.layers.deserialize",
         "get_source_inputs": "a model has them: model.inputs",
-        "pad_sequences": "it is for sequences",
     },
 )

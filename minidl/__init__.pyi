@@ -21,6 +21,7 @@ from .comparison import compare as compare
 from .data import HDF5Data as HDF5Data
 from .data import image_folder as image_folder
 from .data import pad_sequences as pad_sequences
+from .data import timeseries_windows as timeseries_windows
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import Finding as Finding
 from .diagnostics import diagnose as diagnose

@@ -20,6 +20,8 @@ from ._image_files import pillow as pillow
 from ._image_folder import ImageFolder as ImageFolder
 from ._image_folder import image_folder as image_folder
 from ._padding import pad_sequences as pad_sequences
+from ._timeseries import TimeseriesWindows as TimeseriesWindows
+from ._timeseries import timeseries_windows as timeseries_windows
 from ._validation import array_inputs as array_inputs
 from ._validation import finite as finite
 from ._validation import inputs as inputs

@@ -122,7 +122,7 @@ def shapes_of(given: Any) -> Shapes:
 
 
 class DiskData:
-    """Rows stored outside memory, loaded on demand: `fit`, `evaluate` and `predict` take such an object as x.
+    """Rows that are loaded or made on demand: `fit`, `evaluate` and `predict` take such an object as x.
 
     row_shape  of a row as it is stored; a model that takes rows of the same size in another shape gets them in its own
     """

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from ..data import ImageFolder, image_folder, pillow
 from ..errors import DataError, SettingError, ShapeError
 from ..seeding import new_sequence
 from ..validation import check_choice, check_integer
+from ._datasets import BatchDataset
 from .config import floatx
 
 FORMATS = ("channels_last", "channels_first")
@@ -122,67 +121,25 @@ def _is_first(who: str, data_format: str | None) -> bool:
 # ---- folders of images
 
 
-@dataclass(eq=False)
-class ImageDataset:
-    """Batches (images, labels) from files, for `fit` and for loops: images are float32, 0 to 255.
+class ImageDataset(BatchDataset):
+    """Batches (images, labels) of the files of an ImageFolder, or images without labels: float32, 0 to 255."""
 
-    Each run through it reads the files anew, in another order if they are shuffled. Without labels a batch is images.
-
-    folder      the files
-    batch_size  images in a batch; None: single images
-    order       draws the order of each run; None: that of file_paths
-    limit       batches in a run; None: all
-    functions   change each batch, one after the other
-    """
-
-    folder: ImageFolder
-    batch_size: int | None
-    order: np.random.Generator | None
-    limit: int | None = None
-    functions: tuple[Callable[..., Any], ...] = ()
+    data: ImageFolder
 
     @property
     def class_names(self) -> list[str] | None:
         """The names of the classes; None without labels."""
-        return None if self.folder.labels is None else self.folder.class_names
+        return None if self.data.labels is None else self.data.class_names
 
     @property
     def file_paths(self) -> list[str]:
         """The files."""
-        return [str(path) for path in self.folder.file_paths]
+        return [str(path) for path in self.data.file_paths]
 
-    def __len__(self) -> int:
-        steps = -(-len(self.folder) // (self.batch_size or 1))
-        return steps if self.limit is None else min(steps, self.limit)
-
-    def __iter__(self) -> Iterator[Any]:
-        labels, count = self.folder.labels, len(self.folder)
-        numbers = np.arange(count) if self.order is None else self.order.permutation(count)
-        for part, images in islice(self.folder.read(numbers, self.batch_size or 1), self.limit):
-            x, y = images.astype(np.float32), None if labels is None else labels[part]
-            if self.batch_size is None:
-                x, y = x[0], None if y is None else y[0]
-            batch = x if y is None else (x, y)
-            for function in self.functions:
-                batch = function(*batch) if isinstance(batch, tuple) else function(batch)
-            yield batch
-
-    def take(self, count: int) -> Self:
-        """Return a dataset of the first batches of each run."""
-        return replace(self, limit=None if count < 0 else count)
-
-    def map(
-        self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None
-    ) -> ImageDataset:
-        """Return a dataset of map_func(images, labels), or map_func(images) without labels, computed anew in each run.
-
-        num_parallel_calls, deterministic  change nothing: the batches are computed in their order
-        """
-        return replace(self, functions=(*self.functions, map_func))
-
-    def prefetch(self, buffer_size: Any) -> Self:
-        """Return the dataset: its batches are computed when they are needed."""
-        return self
+    def read(self, numbers: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        labels = self.data.labels
+        for part, images in self.data.read(numbers, size):
+            yield images.astype(np.float32), None if labels is None else labels[part]
 
 
 def image_dataset_from_directory(
@@ -232,5 +189,5 @@ def _report(sets: list[ImageDataset], subset: str | None) -> None:
     """Print the number of files, as Keras does."""
     for part, name in zip(sets, ("training", "validation") if subset == "both" else (subset,), strict=True):
         classes = "" if part.class_names is None else f" belonging to {len(part.class_names)} classes"
-        count = len(part.folder)
+        count = len(part.data)
         print(f"Found {count} files{classes}." if name is None else f"Using {count} files for {name}.")

@@ -24,6 +24,7 @@ from ._registry import (
     register_keras_serializable,
 )
 from ._tensors import KerasTensor
+from ._timeseries import timeseries_dataset_from_array
 from .backend import clear_session, standardize_dtype
 from .config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 
@@ -55,6 +56,7 @@ __all__ = [
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
@@ -133,10 +135,7 @@ __getattr__ = absent(
     {
         **dict.fromkeys(("get_file",), _DOWNLOAD),
         **dict.fromkeys(
-            (
-                *("audio_dataset_from_directory", "text_dataset_from_directory"),
-                "timeseries_dataset_from_array",
-            ),
+            ("audio_dataset_from_directory", "text_dataset_from_directory"),
             _FILES,
         ),
         **dict.fromkeys(("np_utils", "generic_utils"), "Keras 2's name; its functions are in keras.utils itself"),

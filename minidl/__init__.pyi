@@ -16,6 +16,7 @@ from . import optimizers as optimizers
 from . import plots as plots
 from . import regularizers as regularizers
 from . import schedules as schedules
+from . import text as text
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .data import HDF5Data as HDF5Data

@@ -17,6 +17,7 @@ from ._model import Model
 from ._operation import Operation
 from ._shapes import Core, InputLayer
 from ._tensors import KerasTensor, Shape
+from ._text import REMEDY, Preparation
 
 
 class Sequential(Model):
@@ -148,6 +149,7 @@ def _as_operation(given: Any) -> Operation:
         return Core(given)
     if not isinstance(given, Operation):
         hint = f"; write {given.__name__}(...)" if isinstance(given, type) else ""
+        hint = f"; {REMEDY}" if isinstance(given, Preparation) else hint
         raise SettingError(f"add takes a layer or a model of minidl.keras, got {given!r}{hint}")
     return given
 

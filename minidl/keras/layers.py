@@ -61,6 +61,7 @@ from ._reshaping import (
     ZeroPadding2D,
 )
 from ._shapes import Core, Flatten, Identity, Input, InputLayer
+from ._text import IntegerLookup, StringLookup, TextVectorization
 
 # Keras's other names
 Convolution1D = Conv1D
@@ -115,6 +116,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -143,7 +145,9 @@ __all__ = [
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
@@ -176,11 +180,11 @@ _REASONS = {
         SimpleRNNCell StackedRNNCells TimeDistributed""",
     _PREPARATION: """
         AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix
-        Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram
+        Discretization Equalization HashedCrossing Hashing MaxNumBoundingBoxes MelSpectrogram
         MixUp Pipeline RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomCrop
         RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
         RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear Resizing
-        STFTSpectrogram Solarization StringLookup TextVectorization""",
+        STFTSpectrogram Solarization""",
     "minidl computes without them": "FlaxLayer InputSpec JaxLayer TFSMLayer TorchModuleWrapper Wrapper",
     "minidl has no such layer": """
         AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveMaxPooling1D AdaptiveMaxPooling2D

@@ -23,6 +23,10 @@ REMARKS = {
     "Model": _OWN_CODE,
     "layers.Layer": _OWN_CODE,
     "models.Model": _OWN_CODE,
+    **dict.fromkeys(
+        ("layers.IntegerLookup", "layers.StringLookup", "layers.TextVectorization"),
+        "prepares data: it is called on arrays and lists, and is not a part of a model",
+    ),
     **dict.fromkeys(("activations.sparsemax", "ops.sparsemax"), "sums to 1; that of Keras 3.15 on PyTorch does not"),
     "callbacks.TensorBoard": "writes the figures of epochs alone",
     "config.backend": 'returns "numpy"',

@@ -37,6 +37,7 @@ MODULES = [
     "schedules",
     "optimizers",
     "data",
+    "text",
     "_recording",
     "objective",
     "callbacks",

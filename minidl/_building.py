@@ -45,7 +45,7 @@ def make_spec(
             for name, part, shape in zip(loss.names, loss.losses, layer.output_shapes, strict=True)
         )
     target_shape = loss.target_shape(output_shape)
-    forms = (loss.sparse, outputs, loss.any_width, loss.takes_labels)
+    forms = (loss.sparse, outputs, loss.any_width, loss.takes_labels, layer.vocabulary_size)
     return DataSpec(dtype, row_shape, output_shape, loss.labels, target_shape, *forms)
 
 

@@ -14,12 +14,16 @@ from .layers import Layer
 
 @dataclass
 class LayerPass:
-    """One pass through a layer: y = forward(x), dx = backward(dy).   dy, dx: None until backward has run."""
+    """One pass through a layer: y = forward(x), dx = backward(dy).   dy, dx: None until backward has run.
+
+    mask  that of x, None if all steps count
+    """
 
     path: str
     layer: Layer
     x: np.ndarray
     y: np.ndarray
+    mask: Any = None
     dy: np.ndarray | None = None
     dx: np.ndarray | None = None
 
@@ -39,17 +43,29 @@ def record_passes(layers: Iterable[tuple[str, Layer]]) -> Iterator[list[LayerPas
         yield passes
     finally:
         for _, layer in watched:
-            vars(layer).pop("forward", None)
-            vars(layer).pop("backward", None)
+            for name in ("forward", "masked_forward", "backward"):
+                vars(layer).pop(name, None)
 
 
 def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
-    forward, backward = layer.forward, layer.backward
+    forward, masked_forward, backward = layer.forward, layer.masked_forward, layer.backward
+    inside = [False]  # True while one of the two forwards runs: it may call the other one
 
     def watched_forward(x: np.ndarray, training: bool = False) -> np.ndarray:
-        y = forward(x, training)
+        if inside[0]:
+            return forward(x, training)
+        with _entered(inside):
+            y = forward(x, training)
         passes.append(LayerPass(path, layer, x, y))
         return y
+
+    def watched_masked_forward(x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        if inside[0]:
+            return masked_forward(x, mask, training)
+        with _entered(inside):
+            y, its_mask = masked_forward(x, mask, training)
+        passes.append(LayerPass(path, layer, x, y, mask))
+        return y, its_mask
 
     def watched_backward(dy: np.ndarray) -> Any:
         # a layer with several places runs backward for the last of its forwards first
@@ -59,7 +75,16 @@ def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
             latest.dy, latest.dx = dy, dx
         return dx
 
-    vars(layer).update(forward=watched_forward, backward=watched_backward)
+    vars(layer).update(forward=watched_forward, masked_forward=watched_masked_forward, backward=watched_backward)
+
+
+@contextmanager
+def _entered(inside: list[bool]) -> Iterator[None]:
+    inside[0] = True
+    try:
+        yield
+    finally:
+        inside[0] = False
 
 
 class Snapshot:

@@ -39,7 +39,7 @@ def _with_header(name: str, layer: Layer, output_shape: Shape | None) -> list[tu
 def _graph_rows(graph: Graph, *, built: bool) -> Iterator[tuple[str, ...]]:
     for name, shape in graph.input_shapes.items():
         yield f"{name} (input)", _shape(graph.shapes[name] if built else shape), "0", "-"
-    for name, layer, sources in graph.nodes:
+    for name, layer, sources, _ in graph.nodes:
         *cells, count = _row(name, layer, graph.shapes[name] if built else None)
         first = graph.first_place(name)
         yield *cells, count if first == name else f"as {first}", ", ".join(sources)

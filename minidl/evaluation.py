@@ -13,7 +13,7 @@ from .data import Examples, Inputs, Source
 from .errors import DataError, ShapeError
 from .layers import Layer
 from .metrics import Metric
-from .objective import Objective
+from .objective import Objective, Outputs
 
 PREDICT_ROWS = 1024  # rows in a batch without a gradient: enough for the matrix product, few enough for the cache
 PREDICT_NUMBERS = 2**20  # numbers in such a batch, if its rows are images: 1,024 photographs would fill the memory
@@ -43,7 +43,7 @@ def evaluate(
         for number, batch in enumerate(source.batches(size)):
             for hook in callbacks.on_test_batch_begin:
                 hook(number, {})
-            outputs = objective.layers.forward(batch.x)
+            outputs = objective.forward(batch.x)
             rows += batch.total_weight
             data_sum += batch.total_weight * objective.data_loss(outputs, batch)
             update_metrics(metrics, objective, batch, outputs)
@@ -54,11 +54,11 @@ def evaluate(
     return logs
 
 
-def update_metrics(metrics: Metrics, objective: Objective, batch: Examples, outputs: np.ndarray) -> None:
+def update_metrics(metrics: Metrics, objective: Objective, batch: Examples, outputs: Outputs) -> None:
     """Feed the metrics with a batch and the predictions for it; outputs is what the loss was computed from."""
-    predictions = objective.predictions(outputs)
+    predictions = objective.predictions(outputs.values)
     for metric in metrics.values():
-        metric.measure(batch.y, predictions, batch.weight)
+        metric.measure(batch.y, predictions, batch.weight, outputs.mask)
 
 
 def figures(

@@ -353,6 +353,11 @@ class Model(OwnAttributes):
 
     # ---- data
 
+    @property
+    def _rows_wanted(self) -> dict[str, Any]:
+        """What rows of x must be."""
+        return {"dtype": self.dtype, "row_shape": self.input_shape, "vocabulary": self.layer.vocabulary_size}
+
     def _adapt(
         self,
         who: str,
@@ -364,7 +369,7 @@ class Model(OwnAttributes):
     ) -> Adapter:
         x, y, sample_weight = self.ports.pack(who, x, y, sample_weight)
         arrays = (x, y, sample_weight, class_weight, steps)
-        return data.adapt(who, *arrays, dtype=self.dtype, row_shape=self.input_shape)
+        return data.adapt(who, *arrays, **self._rows_wanted)
 
     def _source(self, adapter: Adapter) -> Source:
         """Return the source of checked batches."""
@@ -386,7 +391,7 @@ class Model(OwnAttributes):
         train, held_out = adapter.source(spec), None
         if validation_data is not None:
             validation_data = self.ports.pack_validation(validation_data)
-            held_out = data.adapt_validation(validation_data, steps, self.dtype, spec.row_shape).source(spec)
+            held_out = data.adapt_validation(validation_data, steps, spec).source(spec)
         self._loss_in_use = chosen if adapter.targets is None else terms
         if chosen is None and self.ports.outputs:
             measured = self.ports.loss_metrics(loss)
@@ -468,7 +473,7 @@ class Model(OwnAttributes):
         if not self.built:
             x = self._build_for_inputs(x)
         size = size or rows_at_once(self.input_shape or ())
-        source = data.adapt_inputs("predict", x, steps, dtype=self.dtype, row_shape=self.input_shape)
+        source = data.adapt_inputs("predict", x, steps, **self._rows_wanted)
         callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:
             check_out(out, source.rows, self.output_shape, self.dtype)

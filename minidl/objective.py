@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,16 @@ from .seeding import Streams
 
 Region = slice | np.ndarray  # of theta: a slice, or an array of indices
 State = list[tuple[Layer, str, np.ndarray]]
+
+
+class Outputs(NamedTuple):
+    """What the loss is computed from, logits if it takes logits.
+
+    mask  True at the steps that count, None if all count; of several outputs a tuple of masks
+    """
+
+    values: np.ndarray
+    mask: Any = None
 
 
 class Evaluation(NamedTuple):
@@ -48,6 +58,7 @@ class Objective:
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
     limits      the trainable parameters that have a constraint, each with it
     penalizing  True if layers add penalties on what passes through them
+    masking     True if layers make masks
     """
 
     network: Layer
@@ -64,6 +75,7 @@ class Objective:
     stateful: tuple[tuple[Layer, str], ...]
     limits: tuple[tuple[Parameter, Constraint], ...]
     penalizing: bool
+    masking: bool
 
     @classmethod
     def link(
@@ -80,7 +92,7 @@ class Objective:
         layers = Chain(*leaves)
         settings = (network, terms, layers, activation, loss, penalties, params, streams, rows)
         penalizing = any(layer.adds_penalty for layer, _ in trainable)
-        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)), penalizing)
+        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)), penalizing, layers.makes_mask)
         linked.mark_first()
         return linked
 
@@ -120,19 +132,30 @@ class Objective:
         Theta does not change, but moving averages of BatchNormalization are updated, and dropout draws from `rng`.
         """
         data_loss, outputs = self.data_gradient(batch)
-        return Evaluation(data_loss, self.add_penalty_gradient(batch.total_weight), outputs)
+        return Evaluation(data_loss, self.add_penalty_gradient(batch.total_weight), outputs.values)
 
-    def data_gradient(self, batch: Examples) -> tuple[float, np.ndarray]:
+    def forward(self, x: np.ndarray, training: bool = False) -> Outputs:
+        """Return what the loss is computed from."""
+        if self.masking:
+            return Outputs(*self.layers.masked_forward(x, None, training))
+        return Outputs(self.layers.forward(x, training))
+
+    def data_gradient(self, batch: Examples) -> tuple[float, Outputs]:
         """Run forward, loss and backward, without penalties. Return the data loss and what it was computed from."""
-        outputs = self.layers.forward(batch.x, training=True)
-        data_loss, dy = self.loss.value_and_gradient(outputs, batch.y, batch.weight)
+        outputs = self.forward(batch.x, training=True)
+        data_loss, dy = self.loss.value_and_gradient(outputs.values, batch.y, self.weights(outputs, batch.weight))
         added = self.activity_penalty()
         self.layers.backward(dy)
         return float(data_loss) + added, outputs
 
-    def data_loss(self, outputs: np.ndarray, batch: Examples) -> float:
+    def data_loss(self, outputs: Outputs, batch: Examples) -> float:
         """Return the loss of the outputs, which forward has just returned, and what layers add to it."""
-        return float(self.loss.value(outputs, batch.y, batch.weight)) + self.activity_penalty()
+        weights = self.weights(outputs, batch.weight)
+        return float(self.loss.value(outputs.values, batch.y, weights)) + self.activity_penalty()
+
+    def weights(self, outputs: Outputs, weights: np.ndarray | None) -> np.ndarray | None:
+        """Return the weights of rows or positions, 0 at steps that are masked."""
+        return weights if outputs.mask is None else self.loss.masked_weights(outputs.values, weights, outputs.mask)
 
     def activity_penalty(self) -> float:
         """Return the penalties that the layers add for the rows of the last forward."""
@@ -143,8 +166,9 @@ class Objective:
         whole = self.copy()
         for _, layer in whole.layers.walk():
             layer.unmark_first()
-        outputs = whole.layers.forward(batch.x)
-        dx = whole.layers.backward(whole.loss.value_and_gradient(outputs, batch.y, batch.weight)[1])
+        outputs = whole.forward(batch.x)
+        weights = whole.weights(outputs, batch.weight)
+        dx = whole.layers.backward(whole.loss.value_and_gradient(outputs.values, batch.y, weights)[1])
         if np.shape(dx) != batch.x.shape:
             raise DataError(f"the loss has no derivative along x: backward returns {type(dx).__name__}, not dL/dx")
         gradient: np.ndarray = dx
@@ -161,8 +185,8 @@ class Objective:
 
     def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
         """Evaluate f on the batch, without a gradient."""
-        outputs = self.layers.forward(batch.x, training)
-        return Evaluation(self.data_loss(outputs, batch), self.penalty(batch.total_weight), outputs)
+        outputs = self.forward(batch.x, training)
+        return Evaluation(self.data_loss(outputs, batch), self.penalty(batch.total_weight), outputs.values)
 
     def penalty(self, rows: float) -> float:
         """Return the sum of the penalties. rows: m, if no training has settled it."""

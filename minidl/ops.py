@@ -107,6 +107,11 @@ def position_rows(
     return rows, y.reshape(len(rows), y.shape[-1]), weights
 
 
+def over_positions(positions: tuple[int, ...], array: np.ndarray) -> np.ndarray:
+    """Return an array of the first of the axes `positions` with an axis of length 1 for each of the others."""
+    return array.reshape(array.shape + (1,) * (len(positions) - array.ndim))
+
+
 def mean_weights(m: int, dtype: np.dtype[Any]) -> np.ndarray:
     """The vector (1/m, ..., 1/m), read-only: `losses.dot(mean_weights(m, dtype))` is the mean of m losses."""
     return _constant(1 / m, (m,), dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from .layers import Graph, Layer, apart, side_by_side
 from .losses import Loss, NoLoss, OutputLosses, PenalizedLoss
 from .metrics import Metric
 from .objective import sequence
-from .validation import check_real
+from .validation import check_ids, check_real
 
 Shape = tuple[int, ...]
 
@@ -29,19 +29,22 @@ Shape = tuple[int, ...]
 class Ports:
     """The inputs and outputs of a layer; empty where there is only one.
 
-    inputs   {name: shape of a row}
-    outputs  names
+    inputs        {name: shape of a row}
+    outputs       names
+    vocabularies  {name: n, or None} of inputs that hold ids 0, ..., n - 1
     """
 
     inputs: Mapping[str, Shape]
     outputs: tuple[str, ...]
+    vocabularies: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, layer: Layer) -> Ports:
         if not isinstance(layer, Graph):
             return cls({}, ())
         inputs = {name: shape for name, shape in layer.input_shapes.items() if shape is not None}
-        return cls(inputs if layer.several_inputs else {}, layer.output_names if len(layer.output_names) > 1 else ())
+        outputs = layer.output_names if len(layer.output_names) > 1 else ()
+        return cls(inputs if layer.several_inputs else {}, outputs, layer.vocabularies)
 
     @property
     def row_shape(self) -> Shape | None:
@@ -65,7 +68,8 @@ class Ports:
         if yields_batches(x):
             return self.pack_batches(who, x)
         parts = _in_order(who, "x", "inputs", tuple(self.inputs), x)
-        arrays = [_input(who, name, part, self.inputs[name]) for name, part in parts.items()]
+        sizes = self.vocabularies
+        arrays = [_input(who, name, part, self.inputs[name], sizes.get(name)) for name, part in parts.items()]
         _check_lengths(f"{who}: the inputs", dict(zip(parts, arrays, strict=True)))
         return side_by_side(arrays)
 
@@ -331,10 +335,10 @@ def _target(who: str, given: Any) -> np.ndarray:
     return target_rows(who, array, array)
 
 
-def _input(who: str, name: str, given: Any, shape: Shape) -> np.ndarray:
+def _input(who: str, name: str, given: Any, shape: Shape, vocabulary: int | None) -> np.ndarray:
     array = numeric(who, f"x[{name!r}]", given)
     if array.ndim == 1 and shape == (1,):
         array = array[:, None]
     if array.shape[1:] != shape:
         raise ShapeError(f"{who}: the input {name} has rows of shape {array.shape[1:]}, the model takes {shape}")
-    return array
+    return array if vocabulary is None else check_ids(who, f"x[{name!r}]", array, vocabulary)

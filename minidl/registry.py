@@ -28,6 +28,7 @@ from .layers import (
     DepthwiseConv2D,
     Dot,
     Dropout,
+    Embedding,
     Flatten,
     GaussianNoise,
     GlobalAveragePooling1D,
@@ -39,6 +40,7 @@ from .layers import (
     Layer,
     LayerNormalization,
     LeakyReLU,
+    Masking,
     Maximum,
     MaxPooling1D,
     MaxPooling2D,
@@ -218,6 +220,13 @@ _ENTRIES = (
     LayerEntry(GlobalMaxPooling2D, keras=_GLOBAL_POOLING, onnx="global_max_pooling"),
     LayerEntry(GlobalAveragePooling1D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
     LayerEntry(GlobalAveragePooling2D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
+    # sequences
+    LayerEntry(
+        Embedding,
+        keras=KerasLayer(("input_dim", "output_dim", "mask_zero")),
+        onnx=Unsupported("the export takes real numbers"),
+    ),
+    LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx=Unsupported("an ONNX graph has no masks")),
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate", "noise_shape")), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),

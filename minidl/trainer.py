@@ -16,7 +16,7 @@ from .data import Examples, Source
 from .errors import NonFiniteError, SettingError
 from .evaluation import Figures, Metrics, evaluate, figures, rows_at_once, update_metrics
 from .metrics import Metric
-from .objective import Objective, State
+from .objective import Objective, Outputs, State
 from .optimizers import Optimizer
 from .validation import check_boolean, check_integer
 
@@ -236,12 +236,12 @@ class Trainer:
             hook(number, self.figures(running=True))
             objective.claim()
 
-    def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+    def data_gradient(self, batch: Examples) -> tuple[float, float, Outputs]:
         """Set params.grad. Return the data loss, the weight of the batch, and what the loss was computed from."""
         data_loss, outputs = self.objective.data_gradient(batch)
         return data_loss, batch.total_weight, outputs
 
-    def measure(self, batch: Examples, outputs: np.ndarray) -> None:
+    def measure(self, batch: Examples, outputs: Outputs) -> None:
         """Update the metrics."""
         update_metrics(self.metrics, self.objective, batch, outputs)
 

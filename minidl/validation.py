@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from .errors import SettingError, UnknownAttributeError
+from .errors import DataError, SettingError, UnknownAttributeError
 
 T = TypeVar("T")
 Check = Callable[[str, str, Any], Any]  # (class name, field name, value) -> the value to keep
@@ -46,6 +46,21 @@ class Interval:
 
 
 REAL_LINE = Interval("(-inf, inf)")
+
+
+def check_ids(who: str, name: str, x: np.ndarray, size: int, start: int = 0) -> np.ndarray:
+    """Return x as integers. Raise DataError that names the first entry that is not one of 0, ..., size - 1.
+
+    start  the number of its first row, for the message
+    """
+    ids = x if x.dtype.kind in "iu" else x.real.astype(np.intp)
+    if not x.size or (ids.min() >= 0 and ids.max() < size and (ids is x or (ids == x).all())):
+        return ids
+    place = [int(i) for i in np.argwhere((ids < 0) | (ids >= size) | (ids != x))[0]]
+    value = x[tuple(place)].item()
+    place[0] += start
+    wanted = f"ids must be integers in 0, ..., {size - 1}, since the Embedding has input_dim={size}"
+    raise DataError(f"{who}: {name}{place} is {value}; {wanted}")
 
 
 # ---- checks of single values: each returns the value to keep or raises SettingError

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ from ..validation import Interval, check_integer
 from ._batches import BatchStream, Examples, IntegerExamples, Source, is_indexed
 from ._validation import (
     array_inputs,
-    finite,
     inputs,
+    numbers,
     output_weights,
     row_weights,
     rows,
@@ -49,6 +50,7 @@ class DataSpec:
     outputs                  of a model with several outputs: name and expectations of each; side by side in y
     any_width                True if a row of y may have as many numbers as the loss likes
     takes_labels             True if class labels in y become rows with a 1 at the class
+    vocabulary               n if x holds ids 0, ..., n - 1, which stay integers
     """
 
     dtype: np.dtype[Any]
@@ -60,10 +62,11 @@ class DataSpec:
     outputs: tuple[tuple[str, DataSpec], ...] = ()
     any_width: bool = False
     takes_labels: bool = False
+    vocabulary: int | None = None
 
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
-        x = inputs(who, x, self.dtype, self.row_shape)
+        x = inputs(who, x, self.dtype, self.row_shape, self.vocabulary)
         return self.join(who, x, target_rows(who, y, x), shapes_of(y), sample_weight, class_weight)
 
     def join(
@@ -76,7 +79,9 @@ class DataSpec:
             weight = output_weights(who, sample_weight, y, outputs, shapes_of(sample_weight))
         else:
             weight = row_weights(who, sample_weight, class_weight, y, self.output_shape[:-1])
-        return Examples(x, y, weight) if x.dtype == self.dtype else IntegerExamples(x, y, weight, dtype=self.dtype)
+        if x.dtype == self.dtype or self.vocabulary is not None:
+            return Examples(x, y, weight)
+        return IntegerExamples(x, y, weight, dtype=self.dtype)
 
     def _targets(self, who: str, y: np.ndarray, shapes: Shapes) -> np.ndarray:
         if not self.outputs:
@@ -178,15 +183,17 @@ def adapt(
     *,
     dtype: np.dtype[Any],
     row_shape: Shape | None,
+    vocabulary: int | None = None,
 ) -> Adapter:
     """Return the adapter of x, which may be an array, a frame, batches, a DiskData or a Source.
 
-    row_shape  the shape that rows of x must have, None if the model is not built
+    row_shape   the shape that rows of x must have, None if the model is not built
+    vocabulary  n if x holds ids 0, ..., n - 1
     """
     steps = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     if not (isinstance(x, Source) or yields_batches(x)):
         _check_no_steps(who, steps)
-        x = array_inputs(who, x, dtype, row_shape)
+        x = array_inputs(who, x, dtype, row_shape, vocabulary)
         shapes, y = shapes_of(y), target_rows(who, y, x)
         join = (sample_weight, class_weight)
         return Adapter(x.shape[1:], y, lambda spec: spec.join(who, x, y, shapes, *join), shapes=shapes)
@@ -218,14 +225,15 @@ def _adapt_stream(
     return Adapter(x.shape[1:], target_rows(who, y, x), source, shapes=shapes_of(y))
 
 
-def adapt_validation(given: Any, steps: int | None, dtype: np.dtype[Any], row_shape: Shape) -> Adapter:
+def adapt_validation(given: Any, steps: int | None, spec: DataSpec) -> Adapter:
     """Return the adapter of validation_data: (x, y), (x, y, sample_weight), or an object that yields such batches."""
     who = "fit (validation_data)"
+    expected: Any = {"dtype": spec.dtype, "row_shape": spec.row_shape, "vocabulary": spec.vocabulary}
     if yields_batches(given):
-        return adapt(who, given, steps=steps, dtype=dtype, row_shape=row_shape)
+        return adapt(who, given, steps=steps, **expected)
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise DataError("fit: validation_data must be (x, y) or (x, y, sample_weight), or yield such batches")
-    return adapt(who, *unpack_batch(who, given), steps=steps, dtype=dtype, row_shape=row_shape)
+    return adapt(who, *unpack_batch(who, given), steps=steps, **expected)
 
 
 # ---- x without y, for predict
@@ -257,32 +265,41 @@ def peek(who: str, x: Any, dtype: np.dtype[Any]) -> tuple[Any, Shape, bool]:
     return chain([first], x) if isinstance(x, Iterator) else x, shape, False
 
 
-def adapt_inputs(who: str, x: Any, steps: int | None, *, dtype: np.dtype[Any], row_shape: Shape | None) -> Inputs:
+def adapt_inputs(
+    who: str,
+    x: Any,
+    steps: int | None,
+    *,
+    dtype: np.dtype[Any],
+    row_shape: Shape | None,
+    vocabulary: int | None = None,
+) -> Inputs:
     """Return the Inputs of the x that a user passes to `predict`."""
+    convert = partial(numbers, who, "x", dtype=dtype, vocabulary=vocabulary)
     if not yields_batches(x):
         _check_no_steps(who, steps)
         x = rows(who, x, row_shape)
-        return Inputs(len(x), lambda size: -(-len(x) // size), lambda size: _array_batches(who, x, dtype, size))
+        return Inputs(len(x), lambda size: -(-len(x) // size), lambda size: _array_batches(x, convert, size))
     if isinstance(x, DiskData):
         _check_no_steps(who, steps, x)
         return x.inputs(who, row_shape or (), dtype)
     limit = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     lengths = [n for n in (limit, len(x) if hasattr(x, "__len__") else None) if n is not None]
     length = min(lengths, default=None)
-    return Inputs(None, lambda size: length, lambda size: _stream_batches(who, x, dtype, row_shape, limit))
+    return Inputs(None, lambda size: length, lambda size: _stream_batches(who, x, convert, row_shape, limit))
 
 
-def _array_batches(who: str, x: np.ndarray, dtype: np.dtype[Any], size: int) -> Iterator[np.ndarray]:
+def _array_batches(x: np.ndarray, convert: Callable[..., np.ndarray], size: int) -> Iterator[np.ndarray]:
     for start in range(0, len(x), size):
-        yield finite(who, "x", x[start : start + size], dtype, start)
+        yield convert(x[start : start + size], start=start)
 
 
 def _stream_batches(
-    who: str, given: Any, dtype: np.dtype[Any], row_shape: Shape | None, limit: int | None
+    who: str, given: Any, convert: Callable[..., np.ndarray], row_shape: Shape | None, limit: int | None
 ) -> Iterator[np.ndarray]:
     """Yield the checked x of each batch, which is x or (x, y)."""
     for batch in islice((given[i] for i in range(len(given))) if is_indexed(given) else given, limit):
-        yield inputs(who, _without_targets(batch), dtype, row_shape)
+        yield convert(rows(who, _without_targets(batch), row_shape))
 
 
 def _without_targets(batch: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
-from ..validation import Interval, check_real
+from ..validation import Interval, check_ids, check_real
 
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
@@ -118,14 +118,29 @@ def finite(who: str, name: str, array: np.ndarray, dtype: np.dtype[Any], start: 
     raise DataError(f"{who}: {name}{place} is {value}{too_large}{others}; every value must be finite")
 
 
-def inputs(who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> np.ndarray:
+def numbers(
+    who: str, name: str, array: np.ndarray, dtype: np.dtype[Any], vocabulary: int | None, start: int = 0
+) -> np.ndarray:
+    """Return an array of x as the model takes it: in the dtype, or ids below `vocabulary` as integers."""
+    if vocabulary is None:
+        return finite(who, name, array, dtype, start)
+    return check_ids(who, name, array, vocabulary, start)
+
+
+def inputs(
+    who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None, vocabulary: int | None = None
+) -> np.ndarray:
     """Return x (m, features ...), checked and converted."""
-    return finite(who, "x", rows(who, x, shape), dtype)
+    return numbers(who, "x", rows(who, x, shape), dtype, vocabulary)
 
 
-def array_inputs(who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> np.ndarray:
+def array_inputs(
+    who: str, x: Any, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None, vocabulary: int | None = None
+) -> np.ndarray:
     """Return x, checked; integers that need less memory than the dtype as they are, to be converted by batch."""
     array = rows(who, x, shape)
+    if vocabulary is not None:
+        return check_ids(who, "x", array, vocabulary)
     return array if _are_small(array, dtype) else finite(who, "x", array, dtype)
 
 

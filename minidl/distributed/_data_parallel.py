@@ -19,6 +19,7 @@ from .._weights import weights_of
 from ..data import BatchStream, Examples, Source
 from ..errors import ProcessError, SettingError
 from ..evaluation import Figures, update_metrics
+from ..objective import Outputs
 from ..optimizers import Optimizer, Wrapper
 from ..trainer import Trainer, trainer_for
 from ..validation import real
@@ -93,7 +94,7 @@ class DataParallelTrainer(Trainer):
 
     def begin_epoch(self) -> None:
         super().begin_epoch()
-        self.seen: list[tuple[Examples, np.ndarray]] = []
+        self.seen: list[tuple[Examples, Outputs]] = []
         self.collectives.barrier()
         generator, comm = self.objective.streams.masks.bit_generator, self.collectives.comm
         if len(set(comm.allgather(_checksum(self.objective.params.theta)))) > 1:
@@ -108,9 +109,9 @@ class DataParallelTrainer(Trainer):
         if self.collectives.rank:
             generator.state = cast(np.random.PCG64, generator).jumped(self.collectives.rank).state
 
-    def data_gradient(self, batch: Examples) -> tuple[float, float, np.ndarray]:
+    def data_gradient(self, batch: Examples) -> tuple[float, float, Outputs]:
         collectives, grad = self.collectives, self.objective.params.grad
-        data_loss, rows, outputs = 0.0, 0.0, np.empty((0, 1), grad.dtype)
+        data_loss, rows, outputs = 0.0, 0.0, Outputs(np.empty((0, 1), grad.dtype))
         if len(batch):
             data_loss, rows, outputs = super().data_gradient(batch)
             np.multiply(grad, rows, out=collectives.gradient)
@@ -120,7 +121,7 @@ class DataParallelTrainer(Trainer):
         np.multiply(collectives.gradient, 1 / rows, out=grad)
         return loss_sum / rows, rows, outputs
 
-    def measure(self, batch: Examples, outputs: np.ndarray) -> None:
+    def measure(self, batch: Examples, outputs: Outputs) -> None:
         if len(batch):
             super().measure(batch, outputs)  # figures within an epoch are those of this process's rows
             self.seen.append((Examples(batch.y, batch.y, batch.weight), outputs))

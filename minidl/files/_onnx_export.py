@@ -102,7 +102,7 @@ class OnnxGraph:
     def values(self, layer: Any, names: Sequence[str]) -> list[str]:
         """Add a minidl Graph that is applied to its inputs. Return the names of its outputs."""
         found = dict(zip(layer.input_shapes, names, strict=True))
-        for name, inner, sources in layer.nodes:
+        for name, inner, sources, _ in layer.nodes:
             found[name] = self.layer(inner, *(found[source] for source in sources))
         return [found[name] for name in layer.output_names]
 

@@ -29,7 +29,7 @@ def explain(report: Report, subject: DataLoss, settings: Settings) -> None:
     for record in layer_passes(subject):
         if report.guilty and report.guilty.startswith(f"{record.path}/" if record.path else ""):
             continue  # it is wrong because of a layer inside it
-        wrong = causes_alone(record.layer, record.x, settings)
+        wrong = causes_alone(record.layer, record.x, settings, masked=record.mask is not None)
         if record.layer.is_first:
             wrong.pop(INPUT, None)  # no one uses it
         if wrong and report.guilty is None:
@@ -51,12 +51,14 @@ def layer_passes(subject: DataLoss) -> list[LayerPass]:
     return sorted(passes, key=lambda record: order[id(record.layer)], reverse=True)
 
 
-def causes_alone(layer: Layer, x: Any, settings: Settings) -> dict[str, str | None]:
+def causes_alone(layer: Layer, x: Any, settings: Settings, *, masked: bool = False) -> dict[str, str | None]:
     """The wrong gradients of a clone that runs alone in training, with their causes.
 
     It runs on few random rows, a number that is equal to no other count, so that a factor shows what it is; on narrow
     ones or small images if it can and is wrong there. If it returns numbers that are not finite, it runs on the rows x
     that it has in its network.
+
+    masked  True: if it is right, it runs once more with a mask
     """
     if isinstance(x, tuple):
         layer, x = with_one_input(layer, tuple(part.shape[1:] for part in x)), side_by_side(x)
@@ -66,7 +68,8 @@ def causes_alone(layer: Layer, x: Any, settings: Settings) -> dict[str, str | No
             return wrong
     for rows in (None, x):
         if (wrong := wrong_alone(layer, shape, rows, settings)) is not None:
-            return wrong
+            masked = masked and not wrong
+            return (wrong_alone(layer, shape, rows, settings, masked=True) or {}) if masked else wrong
     return {}
 
 
@@ -83,13 +86,14 @@ def smaller_shapes(layer: Layer, shape: tuple[int, ...]) -> list[tuple[int, ...]
 
 
 def wrong_alone(
-    layer: Layer, shape: tuple[int, ...], x: np.ndarray | None, settings: Settings
+    layer: Layer, shape: tuple[int, ...], x: np.ndarray | None, settings: Settings, *, masked: bool = False
 ) -> dict[str, str | None] | None:
     """The wrong gradients on random rows, or on some of the rows x, with their causes; None if it cannot run there."""
     m = next(m for m in (5, 7, 11, 13, 17) if m not in shape)
     try:
         with np.errstate(all="ignore"):
-            subject = layer_subject(layer, shape, m, True, settings.seed, None if x is None else x[:m])
+            rows = None if x is None else x[:m]
+            subject = layer_subject(layer, shape, m, True, settings.seed, rows, masked=masked)
             if np.isfinite(subject.outputs(subject.point)).all():
                 report = compare_layer(subject, settings)
                 return {path: tensor.cause for path, tensor in report.wrong.items()}

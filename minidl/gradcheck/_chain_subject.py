@@ -20,7 +20,7 @@ import numpy as np
 from .._recording import Snapshot
 from ..data import Examples
 from ..errors import DataError, ShapeError
-from ..layers import Chain, Layer
+from ..layers import Chain, Layer, run_masked
 from ..losses import Loss
 from ..objective import Objective
 from ..parameters import Parameters
@@ -54,12 +54,22 @@ class Recording:
 class ChainSubject(Subject):
     """loss(layers(x), y) in float64 as a function of theta, or of x and theta. It uses the layers themselves.
 
-    of_input  True if x is a part of the vector, before theta
+    of_input  True if x is a part of the vector, before theta, unless it holds integers: they have no derivative
+    mask      of x, None if all steps count
     """
 
     def __init__(
-        self, layers: Chain, params: Parameters, loss: Loss, rows: Examples, training: bool, of_input: bool
+        self,
+        layers: Chain,
+        params: Parameters,
+        loss: Loss,
+        rows: Examples,
+        training: bool,
+        of_input: bool,
+        mask: np.ndarray | None = None,
     ) -> None:
+        self.mask = mask
+        of_input = of_input and not holds_integers(rows.x)
         self.layers, self.leaves, self.params, self.loss, self.training = layers, layers.layers, params, loss, training
         leaf_of = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
         self.leaf_of = {INPUT: 0} | {path: leaf_of[id(parameter)] for path, parameter in params.items()}
@@ -77,11 +87,25 @@ class ChainSubject(Subject):
     def start(self, theta: np.ndarray, rows: Examples) -> None:
         """Begin at a point, with a batch."""
         weight = None if rows.weight is None else rows.weight.astype(np.float64)
-        self.rows = Examples(rows.x.astype(np.float64), rows.y.astype(np.float64), weight)
+        x = rows.x if holds_integers(rows.x) else rows.x.astype(np.float64)
+        self.rows = Examples(x, rows.y.astype(np.float64), weight)
         self.point = np.concatenate([self.rows.x.reshape(-1)[: self.before_theta], theta]).astype(np.float64)
         self.state = self._changing = self._snapshot_of_changing()
         self._recorded: Recording | None = None
         self.evaluations = 0
+        self.masks: list[Any] = [None] * (len(self.leaves) + 1)  # of the inputs of the leaves, and of the last output
+        if self.mask is not None or self.layers.makes_mask:
+            self._find_masks()
+
+    def _find_masks(self) -> None:
+        """Run all leaves at the point. Set the masks, and the weights 0 where they are False."""
+        self.masks, a = [self.mask], self.rows.x
+        with self.at(self.point, np.float64):
+            for leaf in self.leaves:
+                a, mask = run_masked(leaf, a, self.masks[-1], self.training)
+                self.masks.append(mask)
+        if self.masks[-1] is not None:
+            self.rows.weight = self.loss.masked_weights(a, self.rows.weight, self.masks[-1])
 
     def _snapshot_of_changing(self) -> Snapshot:
         """The state of the leaves that may change outputs from pass to pass, as far as is known."""
@@ -119,13 +143,20 @@ class ChainSubject(Subject):
     def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
         """The outputs and the gradient of one training step."""
         self.params.grad[:] = np.nan
-        z = self.layers.forward(rows.x, self.training)
+        z = self.layers_forward(rows.x)
         dx = self.layers.backward(self._dz(z, rows))
         if not self.before_theta:
             return z, self.params.grad.copy()
         if np.shape(dx) != rows.x.shape:
             dx = np.full(rows.x.shape, np.nan)
         return z, np.concatenate([np.ravel(dx), self.params.grad])
+
+    def layers_forward(self, x: np.ndarray) -> np.ndarray:
+        """The last output for x, as training computes it."""
+        if self.mask is None:
+            return self.layers.forward(x, self.training)
+        y: np.ndarray = self.layers.masked_forward(x, self.mask, self.training)[0]
+        return y
 
     def _dz(self, z: np.ndarray, rows: Examples) -> np.ndarray:
         return self.loss.value_and_gradient(z, rows.y, rows.weight)[1]
@@ -134,7 +165,8 @@ class ChainSubject(Subject):
 
     def value(self, v: np.ndarray) -> Any:
         with self.at(v, v.dtype):
-            return self._onward(0, self._x(v).astype(v.dtype))
+            x = self._x(v)
+            return self._onward(0, x if holds_integers(x) else x.astype(v.dtype))
 
     def _onward(self, start: int, a: np.ndarray) -> Any:
         """The objective without what the leaves before add, where the leaf before has just returned a."""
@@ -173,7 +205,14 @@ class ChainSubject(Subject):
         if self._recorded is not None and (before := self._recorded.before[i]) is not None:
             before.restore()
         self.evaluations += 1
-        return self.leaves[i].forward(a, self.training)
+        return self._leaf(i, a)
+
+    def _leaf(self, i: int, a: np.ndarray) -> np.ndarray:
+        """The output of leaf i for a, which has the mask that it has at the point."""
+        if self.masks[i] is None:
+            return self.leaves[i].forward(a, self.training)
+        y: np.ndarray = run_masked(self.leaves[i], a, self.masks[i], self.training)[0]
+        return y
 
     @contextmanager
     def at(self, v: np.ndarray, dtype: Any) -> Iterator[None]:
@@ -201,7 +240,7 @@ class ChainSubject(Subject):
                 for i, leaf in enumerate(self.leaves):
                     steady = self._is_steady(i, inputs[i])
                     before.append(None if steady else Snapshot([inner for _, inner in leaf.walk()]))
-                    inputs.append(check_output(leaf, leaf.forward(inputs[i], self.training)))
+                    inputs.append(check_output(leaf, self._leaf(i, inputs[i])))
             self._recorded = Recording(v, inputs, before)
             self._changing.restore()
             self._changing = self._snapshot_of_changing()  # steady leaves need not be restored from now on
@@ -212,7 +251,7 @@ class ChainSubject(Subject):
         if i not in self._steady:
             leaf, near = self.leaves[i], a + NEAR * random_step(a, np.random.default_rng(5))
             start = Snapshot([inner for _, inner in leaf.walk()])
-            once, again = (leaf.forward(near, self.training) for _ in range(2))
+            once, again = (self._leaf(i, near) for _ in range(2))
             self._steady[i] = equal(once, again) and not start.drawn
             start.restore()
         return self._steady[i]
@@ -223,7 +262,9 @@ class ChainSubject(Subject):
         """The output of the leaf that has the tensor, as a function of an offset of some entries, for use in `at`."""
         i = self.leaf_of[path]
         # complex like theta, because a layer may make its output in the dtype of x
-        a = self.record(v).inputs[i].astype(self.params.theta.dtype, copy=False)
+        a = self.record(v).inputs[i]
+        if not holds_integers(a):
+            a = a.astype(self.params.theta.dtype, copy=False)
         if path == INPUT:
             return self._output_of_input(i, a)
         kept, window = v[self.parts[path].slice], self.params[path].value.reshape(-1)
@@ -333,7 +374,7 @@ class DataLoss(ChainSubject):
         inputs, unit = self.record(v).inputs, self.unit(v)
         self.state.restore()  # no layer holds complex numbers from an earlier pass
         with self.at(v, np.float64):
-            dz = self._dz(self.layers.forward(self.rows.x, self.training), self.rows)
+            dz = self._dz(self.layers_forward(self.rows.x), self.rows)
             bounds = chain_bounds(self.leaves, inputs[:-1], dz, unit, claimed)
         return {path: bounds[id(parameter)] for path, parameter in self.params.items()}
 
@@ -347,7 +388,13 @@ class DataLoss(ChainSubject):
 
 def other_batch(rows: Examples) -> Examples:
     """Another batch of numbers like these."""
-    return Examples(0.7 * rows.x[::-1] + 0.1, rows.y[::-1], rows.weight)
+    x = rows.x[::-1]
+    return Examples(x if holds_integers(x) else 0.7 * x + 0.1, rows.y[::-1], rows.weight)
+
+
+def holds_integers(x: np.ndarray) -> bool:
+    """True for ids, which have no derivative."""
+    return x.dtype.kind in "iu"
 
 
 def gradient_after_other_batch(

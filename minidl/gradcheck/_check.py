@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +21,19 @@ from ._chain_subject import DataLoss
 from ._compare import TOLERANCE, Settings, compare
 from ._contract import check_contract
 from ._differentiation import METHODS, choose_method
-from ._layer_subject import layer_subject, with_one_input
+from ._layer_subject import layer_subject, uses_mask, with_one_input
 from ._report import Report
 from ._subjects import LossSubject, PlainSubject, penalty_subject, user_function
 from ._ties import check_ties
+
+
+class Case(NamedTuple):
+    """The conditions that a layer runs in."""
+
+    masked: bool
+    rows: int
+    training: bool
+
 
 COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
 
@@ -146,19 +156,22 @@ def check_layer(
     rows = _integers("rows", rows)
     if not rows:
         raise SettingError("check_layer: rows must be an integer or several of them, got ()")
-    report, wrong = Report(title, "complex", rows[0]), dict[str, list[tuple[int, bool]]]()
-    for m in rows:
-        for training in (True, False):
-            part = compare_layer(layer_subject(layer, shape, m, training, seed), settings, explained=wrong)
-            report.include(part)
-            for path, tensor in part.tensors.items():
-                shown = report.tensors.setdefault(path, tensor)
-                if tensor.passed:
-                    shown.difference = max(shown.difference, tensor.difference)
-                    continue
-                wrong.setdefault(path, []).append((m, training))
-                if len(wrong[path]) == 1:  # the first mistake is the one to show
-                    report.tensors[path], report.rows = tensor, m
+    report, wrong = Report(title, "complex", rows[0]), dict[str, list[Case]]()
+    with_mask = (False, True) if uses_mask(layer, shape) else (False,)
+    for case in itertools.starmap(Case, itertools.product(with_mask, rows, (True, False))):
+        if case.masked and any(not first.masked for first, *_ in wrong.values()):
+            break
+        subject = layer_subject(layer, shape, case.rows, case.training, seed, masked=case.masked)
+        part = compare_layer(subject, settings, explained=wrong)
+        report.include(part)
+        for path, tensor in part.tensors.items():
+            shown = report.tensors.setdefault(path, tensor)
+            if tensor.passed:
+                shown.difference = max(shown.difference, tensor.difference)
+                continue
+            wrong.setdefault(path, []).append(case)
+            if len(wrong[path]) == 1:  # the first mistake is the one to show
+                report.tensors[path], report.rows = tensor, case.rows
     _explain_on_small(report, layer, shape, settings)
     report.broken, report.notes = check_contract(layer, shape, seed)
     report.broken = report.broken or ([] if wrong else check_ties(layer, shape, seed))
@@ -194,9 +207,11 @@ def _integers(name: str, given: Any) -> tuple[int, ...]:
     return tuple(validation.check_integer("check_layer", name, n, 1) for n in several)
 
 
-def _condition(cases: list[tuple[int, bool]], rows: tuple[int, ...]) -> str:
-    """Describe what the cases (rows, training) have in common, as "with 5 rows in training alone"; "" if nothing."""
-    sizes, modes = {m for m, _ in cases}, {training for _, training in cases}
+def _condition(cases: list[Case], rows: tuple[int, ...]) -> str:
+    """Describe what the cases have in common, as "with 5 rows in training alone"; "" if nothing."""
+    if cases[0].masked:
+        return "if steps are masked, right if none are"
+    sizes, modes = {case.rows for case in cases}, {case.training for case in cases}
     size = "" if sizes == set(rows) else f"with {' or '.join(str(m) for m in rows if m in sizes)} rows"
     mode = "" if len(modes) == 2 else "in training" if True in modes else "in inference"
     return " ".join(part for part in (size, mode, "alone") if part) if size or mode else ""

@@ -147,7 +147,9 @@ def _agree(h: float, derivative: Any, before: Any, now: Any, after: Any) -> tupl
 
 
 def random_step(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random step as large as the point's entries, and at least of size 1."""
+    """A random step as large as the point's entries, and at least of size 1. Integers stay where they are."""
+    if point.dtype.kind in "iu":
+        return np.zeros(point.shape)
     return np.asarray(rng.standard_normal(point.shape) * np.maximum(1, abs(point)))
 
 

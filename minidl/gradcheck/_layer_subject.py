@@ -9,10 +9,10 @@ import numpy as np
 
 from .._recording import Snapshot
 from ..data import Examples
-from ..layers import Chain, Graph, Layer, build_layer
+from ..layers import Chain, Graph, Layer, build_layer, run_masked
 from ..losses import Loss
 from ..parameters import Parameters
-from ._chain_subject import INPUT, ChainSubject, check_output, other_batch
+from ._chain_subject import INPUT, ChainSubject, check_output, holds_integers, other_batch
 from ._differentiation import Differentiation, largest
 
 
@@ -31,8 +31,16 @@ class Projection(Loss):
 class LayerSubject(ChainSubject):
     """sum(dy * layer(x)) with a fixed dy, as a function of the layer's input x and its parameters."""
 
-    def __init__(self, layer: Layer, params: Parameters, x: np.ndarray, dy: np.ndarray, training: bool) -> None:
-        super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training, of_input=True)
+    def __init__(
+        self,
+        layer: Layer,
+        params: Parameters,
+        x: np.ndarray,
+        dy: np.ndarray,
+        training: bool,
+        mask: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training, of_input=True, mask=mask)
         self.layer, self.counts = layer, _counts(x.shape, dy.shape)
 
     def work(self, path: str) -> int:
@@ -57,7 +65,7 @@ class LayerSubject(ChainSubject):
         parameter, found = self.params[path], []
         with self.at(self.point, np.float64):
             self.params.grad[:] = 0.0
-            self.layers.forward(self.rows.x, self.training)
+            self.layers_forward(self.rows.x)
             for _ in range(2):
                 self.layers.backward(self.rows.y)
                 found.append(parameter.grad.copy())
@@ -67,7 +75,7 @@ class LayerSubject(ChainSubject):
         """The dx that backward makes of another dy, as it returns it."""
         self.state.restore()
         with self.at(self.point, np.float64):
-            self.layers.forward(self.rows.x, self.training)
+            self.layers_forward(self.rows.x)
             return self.layers.backward(dy)
 
     def change_of_output(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> np.ndarray:
@@ -99,7 +107,7 @@ class LayerSubject(ChainSubject):
         if shapes != {path: parameter.shape for path, parameter in self.params.items()}:
             return None
         params.theta[:] = self.params.theta
-        return LayerSubject(clone, params, self.rows.x, np.zeros((len(self.rows), *shape)), self.training)
+        return LayerSubject(clone, params, self.rows.x, np.zeros((len(self.rows), *shape)), self.training, self.mask)
 
     def other(self, v: np.ndarray) -> np.ndarray:
         """The same layer with another input."""
@@ -139,16 +147,52 @@ def build_clone(layer: Layer, shape: tuple[int, ...], dtype: Any, rng: np.random
 
 
 def layer_subject(
-    layer: Layer, shape: tuple[int, ...], m: int, training: bool, seed: int, x: np.ndarray | None = None
+    layer: Layer,
+    shape: tuple[int, ...],
+    m: int,
+    training: bool,
+    seed: int,
+    x: np.ndarray | None = None,
+    *,
+    masked: bool = False,
 ) -> LayerSubject:
-    """A clone of the layer with random float64 parameters, on m random rows or on the rows x, with a random dy."""
+    """A clone of the layer with random float64 parameters, on m random rows or on the rows x, with a random dy.
+
+    masked  True: with a mask that leaves out some of the steps
+    """
     rng = np.random.default_rng(seed)
     clone, params, _ = build_clone(layer, shape, np.float64, rng)
     # initializers make zeros and ones, which hide mistakes
     params.theta += 0.5 * rng.standard_normal(params.theta.size)
-    x = rng.standard_normal((m, *shape)) if x is None else x.astype(np.float64)
+    x = random_rows(clone, m, shape, rng) if x is None else x if holds_integers(x) else x.astype(np.float64)
+    mask = random_mask(x) if masked else None
     start = Snapshot(inner for _, inner in clone.walk())
     with np.errstate(all="ignore"):
-        dy = rng.standard_normal(np.shape(check_output(clone, clone.forward(x.copy(), training))))
+        y = run_masked(clone, x.copy(), mask, training)[0] if masked else clone.forward(x.copy(), training)
+        dy = rng.standard_normal(np.shape(check_output(clone, y)))
     start.restore()
-    return LayerSubject(clone, params, x, dy, training)
+    return LayerSubject(clone, params, x, dy, training, mask)
+
+
+def random_rows(layer: Layer, m: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Rows of x for the layer: standard normal numbers, or ids."""
+    if layer.vocabulary_size is None:
+        return rng.standard_normal((m, *shape))
+    return rng.integers(0, layer.vocabulary_size, (m, *shape))
+
+
+def random_mask(x: np.ndarray) -> np.ndarray:
+    """A mask (m, steps) of sequences: some are padded at the end, some at the beginning, one has a gap."""
+    m, steps = x.shape[:2]
+    rng, places = np.random.default_rng(3), np.arange(steps)
+    mask = places < rng.integers(1, steps + 1, m)[:, None]
+    mask[1::2] = mask[1::2, ::-1]
+    if steps > 2:
+        mask[0] = places != steps // 2
+    return mask
+
+
+def uses_mask(layer: Layer, shape: tuple[int, ...]) -> bool:
+    """True if the layer, or one inside, does something else if steps of rows of this shape are masked."""
+    kinds = {type(inner) for _, inner in layer.walk()}
+    return len(shape) > 1 and any(kind.sees_masks and not issubclass(kind, Chain | Graph) for kind in kinds)

@@ -18,6 +18,7 @@ from ._augmentation import RandomRotation as RandomRotation
 from ._augmentation import RandomTranslation as RandomTranslation
 from ._augmentation import RandomZoom as RandomZoom
 from ._base import Layer as Layer
+from ._base import run_masked as run_masked
 from ._borders import Cropping1D as Cropping1D
 from ._borders import Cropping2D as Cropping2D
 from ._borders import ZeroPadding1D as ZeroPadding1D
@@ -36,6 +37,8 @@ from ._dropout import DROPOUTS as DROPOUTS
 from ._dropout import Dropout as Dropout
 from ._dropout import SpatialDropout1D as SpatialDropout1D
 from ._dropout import SpatialDropout2D as SpatialDropout2D
+from ._embedding import Embedding as Embedding
+from ._embedding import Masking as Masking
 from ._graph import Graph as Graph
 from ._graph import apart as apart
 from ._graph import side_by_side as side_by_side

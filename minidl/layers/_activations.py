@@ -13,6 +13,8 @@ from ._base import Layer
 class ReLU(Layer):
     """y = max(x, 0). The derivative at 0 is taken as 0. (Nair & Hinton 2010)"""
 
+    keeps_mask = True
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         return relu(x)
@@ -27,6 +29,8 @@ class LeakyReLU(Layer):
 
     negative_slope  at least 0; Keras's default, 0.3
     """
+
+    keeps_mask = True
 
     negative_slope: float = real("[0, inf)", default=0.3)
 
@@ -46,6 +50,8 @@ class ELU(Layer):
     alpha  at least 0
     """
 
+    keeps_mask = True
+
     alpha: float = real("[0, inf)", default=1.0)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -60,6 +66,8 @@ class ELU(Layer):
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x));   dy/dx = y (1 - y). After the last Dense, y is a probability."""
 
+    keeps_mask = True
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         y = sigmoid(x)
         self.y = y
@@ -71,6 +79,8 @@ class Sigmoid(Layer):
 
 class Tanh(Layer):
     """y = tanh(x);   dy/dx = 1 - y^2."""
+
+    keeps_mask = True
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         y = np.tanh(x)
@@ -84,6 +94,8 @@ class Tanh(Layer):
 class Softplus(Layer):
     """y = log(1 + exp(x));   dy/dx = sigmoid(x). Positive everywhere. (Dugas et al. 2001)"""
 
+    keeps_mask = True
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
@@ -94,6 +106,8 @@ class Softplus(Layer):
 
 class SiLU(Layer):
     """y = x s,   s = sigmoid(x);   dy/dx = s (1 + x (1 - s)).   Also called swish. (Elfwing et al. 2018)"""
+
+    keeps_mask = True
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         x = np.maximum(x, -1000)  # y is 0 below: a larger |x| would magnify the rounding error of sigmoid(x)
@@ -112,6 +126,8 @@ class GELU(Layer):
     With approximate=True, g is sigmoid(2 u) = 1/2 (1 + tanh(u)), u = sqrt(2 / pi) (x + 0.044715 x^3): the paper's
     approximation, several times faster. (Hendrycks & Gimpel 2016)
     """
+
+    keeps_mask = True
 
     approximate: bool = boolean(default=False)
 
@@ -142,6 +158,8 @@ class Softmax(Layer):
 
     dL/dx = y (dL/dy - sum_k dL/dy_k y_k)
     """
+
+    keeps_mask = True
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         y = softmax(x)

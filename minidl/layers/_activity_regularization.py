@@ -23,6 +23,8 @@ class ActivityRegularization(Layer):
     penalty  R: L2(lambd) is lambd / 2 sum x^2, L1(lambd) is lambd sum |x|, `L2.keras(l2)` is Keras's l2 sum x^2
     """
 
+    keeps_mask = True
+
     penalty: Penalty = setting(check_penalty)
 
     adds_penalty = True

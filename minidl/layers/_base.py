@@ -29,6 +29,15 @@ class Layer(Validated):
     No method writes into x, into dy or into an array that it returned before. Values must not go through abs, sign or a
     cast to float: the gradient checker calls forward with complex numbers.
 
+    A sequence (m, steps, features) may have a mask (m, steps), False at steps that are padding. A layer that treats
+    each step alone sets keeps_mask = True: y has the mask of x. For another mask of y, and to use it, it writes
+
+    compute_mask(x, mask)                    returns the mask of y, None if all steps count
+    masked_forward(x, mask, training=False)  returns y and its mask; forward is masked_forward(x, None, training)[0]
+
+    and a layer that makes a mask where there was none sets makes_mask = True. A class that writes forward alone does
+    not see masks, whatever its base class does with them.
+
     A layer may add a number to the objective, a penalty on what passes through it: it sets adds_penalty = True, writes
     activity_penalty() -> the number for the rows of the last forward, and its backward adds the derivative to dL/dx.
 
@@ -44,13 +53,21 @@ class Layer(Validated):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    keeps_mask: ClassVar[bool] = False
+    sees_masks: ClassVar[bool] = False  # True for a class that writes masked_forward; set when the class is made
 
     name: str | None = field(default=None, kw_only=True, repr=False)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls) or "masked_forward" in vars(cls):
+            cls.sees_masks = "masked_forward" in vars(cls)
 
     # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
     built = False
     several_inputs = False  # True for layers whose forward takes a tuple of arrays
+    several_outputs = False  # True for layers whose forward returns a tuple of arrays
     adds_penalty = False  # True for layers that write activity_penalty
     row_shape = cast("tuple[int, ...] | None", None)
     _trainable = True
@@ -61,8 +78,26 @@ class Layer(Validated):
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} must write forward(x, training=False)")
 
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        """Return y and its mask, for x with this mask; of several inputs or outputs there are tuples of them."""
+        return self.forward(x, training), self.compute_mask(x, mask)
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """Return the mask of y for x with this mask."""
+        return mask if self.keeps_mask else None
+
     def backward(self, dy: np.ndarray) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must write backward(dy)")
+
+    @property
+    def makes_mask(self) -> bool:
+        """True if the layer, or one inside, makes a mask of its own."""
+        return any(child.makes_mask for child in self.children.values())
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """n if x holds integers 0, ..., n - 1, such as the ids of words: they have no derivative. Else None."""
+        return None
 
     def activity_penalty(self) -> Any:
         """Return what the layers inside add to the objective for the rows of the last forward."""
@@ -164,6 +199,13 @@ class Layer(Validated):
         new._trainable = self._trainable
         new.__post_init__()
         return new
+
+
+def run_masked(layer: Layer, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
+    """Return y and its mask: from masked_forward, if the class of the layer wrote it, else from forward."""
+    if layer.sees_masks:
+        return layer.masked_forward(x, mask, training)
+    return layer.forward(x, training), layer.compute_mask(x, mask)
 
 
 def child_name(layer: Layer) -> str:

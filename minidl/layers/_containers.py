@@ -10,7 +10,7 @@ import numpy as np
 from .. import layers
 from ..errors import SettingError, ShapeError
 from ..validation import hint
-from ._base import Layer
+from ._base import Layer, run_masked
 
 
 def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -23,13 +23,17 @@ def build_layer(layer: Layer, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = layer.build(input_shape)
     if layer.built:
         return shape
-    if not isinstance(shape, tuple) or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+    if not all(map(_is_shape, shape if layer.several_outputs and isinstance(shape, tuple) else [shape])):
         who = type(layer).__name__
         raise ShapeError(f"{who}: build must return the shape of an output row, such as (3,), got {shape!r}")
     for inner in () if layer.trainable else [inner for _, inner in layer.walk() if id(inner) not in known]:
         inner.trainable = False  # `build` made it inside a frozen layer
     layer.row_shape = input_shape
     return shape
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(isinstance(n, int | np.integer) and n > 0 for n in shape)
 
 
 @contextmanager
@@ -87,6 +91,19 @@ class Chain(Layer):
         check_layers(type(self).__name__, layers)
         self.layers = layers
         self.name = name
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.masking = any(layer.makes_mask for layer in self.layers)
+
+    @property
+    def makes_mask(self) -> bool:
+        return self.masking
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        return self.layers[0].vocabulary_size if self.layers else None
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = input_shape
@@ -94,9 +111,16 @@ class Chain(Layer):
         return shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        if self.masking:
+            return self.masked_forward(x, None, training)[0]
         for layer in self.layers:
             x = layer.forward(x, training)
         return x
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        for layer in self.layers:
+            x, mask = run_masked(layer, x, mask, training)
+        return x, mask
 
     def backward(self, dy: np.ndarray) -> Any:
         for layer in reversed(self.layers[self.start :]):
@@ -128,7 +152,11 @@ class Residual(Chain):
         return output_shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        return x + super().forward(x, training)
+        return self.masked_forward(x, None, training)[0]
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        y, inner = super().masked_forward(x, mask, training)
+        return x + y, inner
 
     def backward(self, dy: np.ndarray) -> Any:
         dx = super().backward(dy)

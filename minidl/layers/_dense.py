@@ -31,6 +31,8 @@ class Dense(Layer):
     bias_constraint     the same for the bias
     """
 
+    keeps_mask = True
+
     units: int = integer(1)
     use_bias: bool = boolean(default=True, kw_only=True)
     kernel_initializer: Initializer | str = setting(check_initializer, default=GlorotUniform(), kw_only=True)

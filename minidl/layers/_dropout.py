@@ -23,6 +23,8 @@ def _check_noise_shape(who: str, name: str, value: Any) -> NoiseShape:
 class RandomMask(Layer):
     """y = x * mask / (1 - rate) in training; y = x otherwise. A subclass says which entries are dropped together."""
 
+    keeps_mask = True
+
     rate: float = real("[0, 1)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

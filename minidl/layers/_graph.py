@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import SettingError, ShapeError
 from ..validation import check_integer
-from ._base import Layer
+from ._base import Layer, run_masked
 from ._containers import build_layer, check_layers
 from ._places import Kept, Node, Reused, build_again, places
 
@@ -25,7 +25,8 @@ class Graph(Layer):
     Graph("x", {"h": (Dense(8), "x"), "r": (ReLU(), "h"), "sum": (Add(), "r", "x")}, "sum") is a residual network.
 
     inputs   the name of the input; or the names of several with the shapes of their rows, {"a": (4,), "b": (3,)}
-    layers   {name: (layer, name of what it takes, ...)}, each layer after those whose values it takes
+    layers   {name: (layer, name of what it takes, ...)}, each layer after those whose values it takes; the name of a
+             layer that returns several values is a tuple of their names, ("y", "h", "c")
     outputs  the name of the output, or a tuple of names
 
     The derivative by a value that is used several times is the sum of the derivatives by its uses. So is that by the
@@ -35,7 +36,7 @@ class Graph(Layer):
     """
 
     inputs: str | tuple[str, ...] | Mapping[str, Shape]
-    layers: Mapping[str, tuple[Any, ...]]
+    layers: Mapping[Any, tuple[Any, ...]]
     outputs: str | tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -47,14 +48,17 @@ class Graph(Layer):
         self.places = places(self.nodes)  # of the layers that have several, by the name of each place
         self.line = self._line()  # the layers, if they run one after the other as in a Chain; else None
         self.several_inputs = len(self.input_shapes) > 1
+        self.masking = any(node.layer.makes_mask for node in self.nodes)
         self.reached = self.nodes[::-1]  # the layers that backward must reach
 
     def _check(self) -> None:
         known = dict.fromkeys(self.input_shapes)
-        for name, layer, sources in self.nodes:
+        for name, layer, sources, values in self.nodes:
             check_layers("Graph", [layer])
-            if name in known:
-                raise SettingError(f"Graph: two values are called {name!r}")
+            if repeated := [value for place, value in enumerate(values) if value in known or value in values[:place]]:
+                raise SettingError(f"Graph: two values are called {repeated[0]!r}")
+            if (len(values) > 1) > layer.several_outputs:
+                raise SettingError(f"Graph: {name} is a {type(layer).__name__}, which returns one value, not {values}")
             if missing := [source for source in sources if source not in known]:
                 before = ", ".join(known)
                 raise SettingError(f"Graph: {name} takes {missing[0]!r}, which is not among those before it, {before}")
@@ -62,11 +66,13 @@ class Graph(Layer):
                 raise SettingError(
                     f"Graph: {name} is a {type(layer).__name__}, which takes one value, got {len(sources)}"
                 )
-            known[name] = None
+            known |= dict.fromkeys(values)
         if wrong := [name for name in known if not isinstance(name, str) or not name or "/" in name]:
             raise SettingError(f"Graph: names must be strings without '/', got {wrong[0]!r}")
         used = {source for node in self.nodes for source in node.sources} | set(self.output_names)
-        if idle := [name for name in known if name not in used]:
+        if idle := [name for name in self.input_shapes if name not in used] or [
+            node.name for node in self.nodes if used.isdisjoint(node.values)
+        ]:
             raise SettingError(f"Graph: {idle[0]} leads to no output")
         if missing := [name for name in self.output_names if name not in known]:
             raise SettingError(f"Graph: there is no value {missing[0]!r} for the output; there are {', '.join(known)}")
@@ -74,7 +80,10 @@ class Graph(Layer):
     def _line(self) -> tuple[Layer, ...] | None:
         names = [*self.input_shapes, *(node.name for node in self.nodes)]
         one = len(self.input_shapes) == len(self.output_names) == 1 and self.output_names[0] == names[-1]
-        chained = all(node.sources == (before,) for before, node in zip(names, self.nodes, strict=False))
+        chained = all(
+            node.sources == (before,) and not node.layer.several_outputs
+            for before, node in zip(names, self.nodes, strict=False)
+        )
         return tuple(node.layer for node in self.nodes) if one and chained and not self.places else None
 
     @property
@@ -86,6 +95,24 @@ class Graph(Layer):
     def children(self) -> dict[str, Layer]:
         return {node.name: node.layer for node in self.nodes if self.first_place(node.name) == node.name}
 
+    @property
+    def makes_mask(self) -> bool:
+        return self.masking
+
+    @property
+    def vocabularies(self) -> dict[str, int | None]:
+        """The `vocabulary_size` of each input: that of the layers that take it."""
+        sizes = dict[str, int | None].fromkeys(self.input_shapes)
+        for node in self.nodes:
+            for source in node.sources:
+                if source in sizes and node.layer.vocabulary_size is not None:
+                    sizes[source] = min(sizes[source] or node.layer.vocabulary_size, node.layer.vocabulary_size)
+        return sizes
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        return None if self.several_inputs else next(iter(self.vocabularies.values()))
+
     def first_place(self, name: str) -> str:
         """Return the first of the places of a layer: its own name, if it has one place."""
         return self.places.get(name, (name,))[0]
@@ -93,19 +120,29 @@ class Graph(Layer):
     # ---- shapes
 
     def build(self, input_shape: Any) -> Shape:
-        self.shapes, rows = self._shapes_of_inputs(input_shape), dict[str, Any]()
-        for name, layer, sources in self.nodes:
-            taken: Any = tuple(self.shapes[source] for source in sources)
-            rows[name], first = taken if len(taken) > 1 else taken[0], self.first_place(name)
+        self.shapes, rows, made = self._shapes_of_inputs(input_shape), dict[str, Any](), dict[str, Any]()
+        for node in self.nodes:
+            name, layer, first = node.name, node.layer, self.first_place(node.name)
+            taken: Any = tuple(self.shapes[source] for source in node.sources)
+            rows[name] = taken if len(taken) > 1 else taken[0]
             if first == name:
-                self.shapes[name] = build_layer(layer, rows[name])
+                made[name] = build_layer(layer, rows[name])
             elif rows[name] == rows[first]:
-                self.shapes[name] = self.shapes[first]
+                made[name] = made[first]
             else:
-                self.shapes[name] = build_again(layer, rows[name], f"Graph: {name} is the layer of {first}")
+                made[name] = build_again(layer, rows[name], f"Graph: {name} is the layer of {first}")
+            self._check_values(node, made[name])
+            self.shapes |= dict(node.by_value(made[name]))
         self.reused = {node.name: Reused(node.layer) for node in self.nodes if node.name in self.places}
         shapes = [self.shapes[name] for name in self.output_names]
         return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
+
+    def _check_values(self, node: Node, shapes: Any) -> None:
+        if node.layer.several_outputs and len(shapes) != len(node.values):
+            names = f'a tuple of {len(shapes)} names, as in ("y", "h")'
+            raise SettingError(
+                f"Graph: {type(node.layer).__name__} returns {len(shapes)} values: its key must be {names}"
+            )
 
     def _shapes_of_inputs(self, input_shape: Any) -> dict[str, Shape]:
         names = list(self.input_shapes)
@@ -123,18 +160,37 @@ class Graph(Layer):
     # ---- forward and backward
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
+        if self.masking:
+            outputs: np.ndarray = self.masked_forward(x, None, training)[0]
+            return outputs
         if self.line is not None:
             for layer in self.line:
                 x = layer.forward(x, training)
             return x
         values, kept = self._values(x), dict[str, Kept]()
-        for name, layer, sources in self.nodes:
-            taken: Any = values[sources[0]] if len(sources) == 1 else tuple(values[source] for source in sources)
-            values[name] = layer.forward(taken, training)
-            if name in self.places:
-                kept[name] = self.reused[name].kept()
+        for node in self.nodes:
+            made = node.layer.forward(_taken(node, values), training)
+            values |= node.by_value(made)
+            if node.name in self.places:
+                kept[node.name] = self.reused[node.name].kept()
         self.kept = kept
         return side_by_side([values[name] for name in self.output_names])
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        """Return the outputs and their mask; of several outputs a tuple of masks."""
+        several = mask if isinstance(mask, tuple) else (mask,) * len(self.input_shapes)
+        values, kept = self._values(x), dict[str, Kept]()
+        masks = dict(zip(self.input_shapes, several, strict=True))
+        for node in self.nodes:
+            made, its_mask = run_masked(node.layer, _taken(node, values), _taken(node, masks), training)
+            values |= node.by_value(made)
+            masks |= dict.fromkeys(node.values) if its_mask is None else node.by_value(its_mask)
+            if node.name in self.places:
+                kept[node.name] = self.reused[node.name].kept()
+        self.kept = kept
+        outputs = side_by_side([values[name] for name in self.output_names])
+        left = tuple(masks[name] for name in self.output_names)
+        return outputs, left[0] if len(left) == 1 else None if all(one is None for one in left) else left
 
     def activity_penalty(self) -> Any:
         once = sum(node.layer.activity_penalty() for node in self.nodes if node.name not in self.places)
@@ -156,15 +212,13 @@ class Graph(Layer):
         gradients = dict[str, Any]()
         for name, part in zip(self.output_names, self._parts_of(dy), strict=True):
             _add(gradients, name, part)
-        for name, layer, sources in self.reached:
-            dy = gradients.pop(name)
-            taken = self._backward_at(name, dy) if name in self.places else layer.backward(dy)
-            if taken is None:  # nothing needs dL/dx of the layer: it is the first one with parameters
+        for node in self.reached:
+            dy = _made(node, gradients)
+            taken = self._backward_at(node.name, dy) if node.name in self.places else node.layer.backward(dy)
+            if taken is None:  # nothing needs dL/dx of the layer: it is the first one with parameters, or takes ids
                 continue
-            if len(sources) == 1:
-                _add(gradients, sources[0], taken)
-            else:
-                for source, part in zip(sources, taken, strict=True):
+            for source, part in zip(node.sources, taken if len(node.sources) > 1 else (taken,), strict=True):
+                if part is not None:
                     _add(gradients, source, part)
         return None if self.is_first else self._input_gradient(gradients)
 
@@ -177,21 +231,30 @@ class Graph(Layer):
         return [dy] if len(shapes) == 1 else apart(dy, shapes)
 
     def _input_gradient(self, gradients: dict[str, Any]) -> Any:
-        parts = tuple(gradients[name] for name in self.input_shapes)
-        if not self.several_inputs:
-            return parts[0]
-        return parts if self.was_tuple else side_by_side(parts)
+        parts = tuple(gradients.get(name) for name in self.input_shapes)
+        if not self.several_inputs or self.was_tuple:
+            return parts if self.several_inputs else parts[0]
+        known = next((part for part in parts if part is not None), None)
+        if known is None:
+            return None
+        rows, shapes = len(known), [self.shapes[name] for name in self.input_shapes]
+        return side_by_side(
+            [
+                np.zeros((rows, *shape), known.dtype) if part is None else part  # ids have no derivative
+                for part, shape in zip(parts, shapes, strict=True)
+            ]
+        )
 
     # ---- the first layers with parameters
 
     def mark_first(self) -> None:
         """Nothing needs dL/dx, so backward ends at the first layers that have parameters."""
         self.is_first, needed, first = True, set[str](), dict[str, Layer]()
-        for name, layer, sources in self.nodes:
+        for name, layer, sources, values in self.nodes:
             if needed.intersection(sources):
-                needed.add(name)
+                needed.update(values)
             elif layer.named_parameters():
-                needed.add(name)
+                needed.update(values)
                 first[name] = layer
         for name, layer in first.items():
             if first.keys() >= {*self.places.get(name, ())}:  # at every place of the layer nothing needs its dL/dx
@@ -206,10 +269,14 @@ class Graph(Layer):
     def ending_in(self, outputs: tuple[str, ...]) -> Self:
         """Return a graph of the same layer objects with other outputs, without the layers that these do not need."""
         kept = set(outputs)
-        for name, _, sources in reversed(self.nodes):
-            if name in kept:
-                kept.update(sources)
-        layers = {name: entry for name, entry in self.layers.items() if name in kept}
+        for _, _, sources, values in reversed(self.nodes):
+            if kept.intersection(values):
+                kept.update((*values, *sources))
+        layers = {
+            key: entry
+            for key, entry in self.layers.items()
+            if not kept.isdisjoint([key] if isinstance(key, str) else key)
+        }
         graph = type(self)(self.inputs, layers, outputs)
         graph.reused = {name: reused for name, reused in self.reused.items() if name in graph.places}
         graph.shapes = {name: shape for name, shape in self.shapes.items() if name in kept or name in self.input_shapes}
@@ -258,7 +325,21 @@ def _nodes(layers: Any) -> Iterator[Node]:
         whole = isinstance(entry, tuple | list) and len(entry) > 1
         if not (whole and all(isinstance(source, str) for source in entry[1:])):
             raise SettingError(f'Graph: {name} must be a layer and what it takes, as in (Dense(8), "x"), got {entry!r}')
-        yield Node(name, entry[0], tuple(entry[1:]))
+        values = name if isinstance(name, tuple) and name else (name,)
+        yield Node(values[0], entry[0], tuple(entry[1:]), values)
+
+
+def _taken(node: Node, by_name: Mapping[str, Any]) -> Any:
+    """What a layer takes: one entry, or a tuple of them."""
+    sources = node.sources
+    return by_name[sources[0]] if len(sources) == 1 else tuple(by_name[source] for source in sources)
+
+
+def _made(node: Node, gradients: dict[str, Any]) -> Any:
+    """Take out dL/dy of a layer's value; of several a tuple, None for those on which nothing depends."""
+    if not node.layer.several_outputs:
+        return gradients.pop(node.name)
+    return tuple(gradients.pop(name, None) for name in node.values)
 
 
 def _add(gradients: dict[str, Any], name: str, part: Any) -> None:

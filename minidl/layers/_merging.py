@@ -31,6 +31,10 @@ class Merging(Layer):
             raise ShapeError(f"{type(self).__name__} takes inputs of one shape, got {_listed(shapes)}")
         return shapes[0]
 
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """Return True where one of the inputs counts, as Keras does; None if an input has no mask."""
+        return None if mask is None or any(one is None for one in mask) else reduce(np.logical_or, mask)
+
     def shapes_of(self, input_shape: Any) -> Shapes:
         """Return the shapes of the inputs; raise ShapeError for a single one."""
         if not (isinstance(input_shape, tuple) and len(input_shape) > 1 and isinstance(input_shape[0], tuple)):
@@ -140,6 +144,13 @@ class Concatenate(Merging):
         joined[place] = sum(shape[place] for shape in shapes)
         return tuple(joined)
 
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """Join the masks along the steps; along the features return True where one of the inputs counts."""
+        if mask is None or all(one is None for one in mask):
+            return None
+        whole = [np.ones(part.shape[:2], bool) if one is None else one for part, one in zip(x, mask, strict=True)]
+        return np.concatenate(whole, axis=1) if self.axis == 1 else reduce(np.logical_or, whole)
+
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
         return np.concatenate(x, axis=self.axis)
 
@@ -161,6 +172,9 @@ class Dot(Merging):
         if len(shapes) != 2 or len(set(shapes)) > 1 or len(shapes[0]) != 1:
             raise ShapeError(f"Dot takes two inputs of one shape (n,), got {_listed(shapes)}")
         return (1,)
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return None
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
         a, b = x

@@ -16,6 +16,8 @@ class GaussianNoise(Layer):
     as weight decay does. (Bishop 1995)
     """
 
+    keeps_mask = True
+
     stddev: float = real("[0, inf)")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

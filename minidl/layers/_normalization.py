@@ -33,6 +33,8 @@ class Standardization(Layer):
     gamma_constraint   the same for gamma
     """
 
+    keeps_mask = True
+
     epsilon: float = real("(0, inf)", default=1e-3, kw_only=True)
     center: bool = boolean(default=True, kw_only=True)
     scale: bool = boolean(default=True, kw_only=True)

@@ -7,7 +7,7 @@ one object: it has one path, one set of parameters, one state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,15 +19,23 @@ from ._base import Layer
 
 Kept = list[tuple[Layer, dict[str, Any]]]
 
-WATCHED = ("forward", "backward")  # while passes are recorded, these stand on the object
+WATCHED = ("forward", "masked_forward", "backward")  # while passes are recorded, these stand on the object
 
 
 class Node(NamedTuple):
-    """A layer in a graph, and the names of the values that it takes. Its own value has its name."""
+    """A layer in a graph, and the names of the values that it takes and makes.
+
+    name  its path in the graph: the name of its value, or of the first of several
+    """
 
     name: str
     layer: Layer
     sources: tuple[str, ...]
+    values: tuple[str, ...]
+
+    def by_value(self, made: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what the layer returned, each part with its name."""
+        yield from zip(self.values, made, strict=True) if self.layer.several_outputs else [(self.name, made)]
 
 
 def places(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:

@@ -224,12 +224,27 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
 
 @dataclass(eq=False)
 class GlobalAveragePooling1D(GlobalAveragePooling):
-    """y = mean_t x[t].   x (m, steps, c) -> y (m, c).
+    """y = mean_t x[t] over the steps that count.   x (m, steps, c) -> y (m, c); 0 if all steps of a row are masked.
 
     keepdims  True: y (m, 1, c)
     """
 
     dimensions = 1
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        y: np.ndarray = self.masked_forward(x, None, training)[0]
+        return y
+
+    def masked_forward(self, x: np.ndarray, mask: Any, training: bool = False) -> tuple[np.ndarray, None]:
+        if mask is None:
+            self.shares = None
+            return super().forward(x, training), None
+        shares = mask / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+        self.shares = shares = shares.astype(x.real.dtype)[..., None]
+        return self._shaped((x * shares).sum(axis=1)), None
+
+    def backward(self, dy: np.ndarray) -> Any:
+        return super().backward(dy) if self.shares is None else dy.reshape(len(dy), 1, -1) * self.shares
 
 
 @dataclass(eq=False)

@@ -33,6 +33,8 @@ class PReLU(Layer):
     shared_axes        axes of x along which alpha is shared, as in Keras: 1 is the first axis after the batch
     """
 
+    keeps_mask = True
+
     alpha_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
     alpha_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
     alpha_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)

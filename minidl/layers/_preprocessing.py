@@ -44,6 +44,8 @@ class Rescaling(Layer):
     offset  the same
     """
 
+    keeps_mask = True
+
     scale: Numbers = setting(_check_numbers)
     offset: Numbers = setting(_check_numbers, default=0.0)
 
@@ -95,6 +97,8 @@ class Normalization(Layer):
     variance  the same, at least 0
     invert    True: from normalized values to those of the data
     """
+
+    keeps_mask = True
 
     axis: Axes | None = setting(_check_kept, default=-1)
     mean: Numbers | None = setting(_check_numbers, default=None, optional=True)

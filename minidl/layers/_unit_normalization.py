@@ -22,6 +22,8 @@ class UnitNormalization(Layer):
     axis  one or several axes of x, counted as in Keras: 1 is the first after the batch, -1 the last
     """
 
+    keeps_mask = True
+
     axis: Axes = setting(check_axes, default=-1)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

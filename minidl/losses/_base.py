@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
-from ..ops import mean_weights, position_rows
+from ..ops import mean_weights, over_positions, position_rows
 from ..parameters import Penalty
 from ..validation import REAL_LINE, Interval, Validated
 
@@ -77,6 +77,19 @@ class Loss(Validated):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return p (m, ..., k), y and weights with the rows that `terms` takes: one for each position."""
         return position_rows(p, y, weights)
+
+    def masked_weights(self, p: np.ndarray, weights: np.ndarray | None, mask: Any) -> np.ndarray:
+        """Return weights (m, ...) with which L is the mean over the positions of p that count: mask (m, steps, ...).
+
+        They are 0 at the others, and number of positions / number that count times the weights at those that do.
+        """
+        positions = p.shape[:-1]
+        counts = np.broadcast_to(over_positions(positions, mask), positions)
+        if not counts.any():
+            remedy = "leave out rows of padding alone"
+            raise DataError(f"{type(self).__name__}: all steps of all rows of a batch are masked; {remedy}")
+        shares = counts * p.real.dtype.type(counts.size / np.count_nonzero(counts))
+        return shares if weights is None else shares * over_positions(positions, weights)
 
     def weighted_terms(self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         """Return w_i l(p_i, y_i) of `by_position`. Their mean is L."""

@@ -132,6 +132,18 @@ class OutputLosses(Loss):
             found.append(part.weight * part.loss.weighted_terms(*rows).reshape(len(p), -1).mean(axis=1))
         return sum(found[1:], found[0])
 
+    def masked_weights(self, p: np.ndarray, weights: np.ndarray | None, mask: Any) -> np.ndarray:
+        """Return the weights of each output side by side, one for each position; mask: one for each output."""
+        columns = []
+        for part, own in zip(self.parts(), mask, strict=True):
+            outputs, given = part.of_outputs(p), part.of_weights(weights)
+            if own is not None and not isinstance(part.loss, NoLoss):
+                given = part.loss.masked_weights(outputs, given, own)
+            given = np.ones(len(p), p.real.dtype) if given is None else given
+            number = math.prod(part.shape[:-1])
+            columns.append(np.repeat(given.reshape(len(p), -1), number if given.ndim == 1 else 1, axis=1))
+        return np.concatenate(columns, axis=1)
+
     def value_and_gradient(
         self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
     ) -> tuple[Any, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -11,7 +12,7 @@ import numpy as np
 from .. import validation
 from ..errors import DataError, SettingError, ShapeError
 from ..naming import snake_case
-from ..ops import position_rows
+from ..ops import over_positions, position_rows
 
 Figure: TypeAlias = float | np.ndarray  # an array holds one figure per threshold or per output
 
@@ -72,9 +73,24 @@ class Metric(validation.Configured, validation.Validated):
     def result(self) -> Figure:
         raise NotImplementedError(f"{type(self).__name__} must write result()")
 
-    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        """Update with a batch of a model. The weights of its rows are not used; `Weighted` uses them."""
-        self.update(*self.by_position(y, p, None)[:2])
+    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None, mask: np.ndarray | None = None) -> None:
+        """Update with a batch of a model. The weights of its rows are not used; `Weighted` uses them.
+
+        mask  (m, steps), False at steps that do not count; None: all count
+        """
+        y, p, _ = self.counting_rows(y, p, None, mask)
+        self.update(y, p)
+
+    def counting_rows(
+        self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None, mask: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return the rows of `by_position` that count. A metric of whole images or sequences gets all of them."""
+        positions = p.shape[:-1]
+        y, p, weights = self.by_position(y, p, weights)
+        if mask is None or len(p) != math.prod(positions):
+            return y, p, weights
+        counts = np.broadcast_to(over_positions(positions, mask), positions).reshape(-1)
+        return y[counts], p[counts], None if weights is None else weights[counts]
 
     def by_position(
         self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,8 +20,9 @@ class OutputLoss(LossMetric):
     def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.add(self.loss.weighted_terms(p, y, weights), None)
 
-    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        self.update(*self.by_position(y, p, weights))
+    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None, mask: np.ndarray | None = None) -> None:
+        counting = weights if mask is None else self.loss.masked_weights(p, weights, mask)
+        self.update(*self.by_position(y, p, counting))
 
 
 @dataclass(eq=False)
@@ -35,6 +36,6 @@ class OutputMetric(MetricWrapper):
     def update(self, y: np.ndarray, p: np.ndarray) -> None:
         self.measure(y, p, None)
 
-    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        part = self.part
-        self.metric.measure(part.of_targets(y), part.of_outputs(p), part.of_weights(weights))
+    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None, mask: Any = None) -> None:
+        part, own = self.part, None if mask is None else mask[self.place]
+        self.metric.measure(part.of_targets(y), part.of_outputs(p), part.of_weights(weights), own)

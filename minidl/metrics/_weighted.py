@@ -24,5 +24,5 @@ class Weighted(MetricWrapper):
     def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
         self._update(y, p, weights)
 
-    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None) -> None:
-        self._update(*self.metric.by_position(y, p, weights))
+    def measure(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None, mask: np.ndarray | None = None) -> None:
+        self._update(*self.metric.counting_rows(y, p, weights, mask))

@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from minidl import Sequential
-from minidl.gradcheck._layer_subject import with_one_input
+from minidl.gradcheck._layer_subject import random_rows, with_one_input
 from minidl.layers import Chain, Dense, Flatten
 from minidl.registry import entry_of
 from tests.gradcheck.test_table import LAYERS
@@ -48,11 +48,12 @@ def around(layer, shape, dtype="float32"):
     rng = np.random.default_rng(seed)
     between = [Flatten(), Dense(*shape)] if len(shape) == 1 else []
     twice = [layer.clone(), *between, Chain(layer.clone())]
-    parts_of_model = twice if between or layer.clone().build(shape) == shape else [Chain(layer.clone())]
+    keeps_shape = layer.vocabulary_size is None and (between or layer.clone().build(shape) == shape)
+    parts_of_model = twice if keeps_shape else [Chain(layer.clone())]
     model = Sequential([*parts_of_model, Flatten(), Dense(2)], seed=seed, dtype=dtype)
     model.build(shape)
     randomize(model, rng)
-    return model, rng.normal(size=(6, *shape)).astype(dtype)
+    return model, random_rows(model.layer, 6, shape, rng).astype(dtype)
 
 
 def randomize(model, rng):

@@ -142,9 +142,9 @@ class DiskData:
         """Return the source of its batches, which are checked against the spec."""
         raise NotImplementedError(f"{type(self).__name__} must write source(who, spec, class_weight)")
 
-    def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any]) -> Inputs:
-        """Return its rows of x as Inputs, for `predict`."""
-        raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype)")
+    def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any], vocabulary: int | None) -> Inputs:
+        """Return its rows of x as Inputs, for `predict`. vocabulary: n if x holds ids 0, ..., n - 1."""
+        raise NotImplementedError(f"{type(self).__name__} must write inputs(who, row_shape, dtype, vocabulary)")
 
     def fitting_shape(self, who: str, name: str, row_shape: Shape) -> Shape:
         """Return the shape in which a model takes the rows. Raise ShapeError unless it has as many numbers as a row."""
@@ -282,7 +282,7 @@ def adapt_inputs(
         return Inputs(len(x), lambda size: -(-len(x) // size), lambda size: _array_batches(x, convert, size))
     if isinstance(x, DiskData):
         _check_no_steps(who, steps, x)
-        return x.inputs(who, row_shape or (), dtype)
+        return x.inputs(who, row_shape or (), dtype, vocabulary)
     limit = None if steps is None else check_integer(who, _steps_argument(who), steps, 1)
     lengths = [n for n in (limit, len(x) if hasattr(x, "__len__") else None) if n is not None]
     length = min(lengths, default=None)

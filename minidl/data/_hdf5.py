@@ -16,7 +16,7 @@ from ..errors import DataError
 from ..validation import Validated, integer, real
 from ._adapters import ClassWeight, DataSpec, DiskData, Inputs
 from ._batches import Examples, Source
-from ._validation import finite
+from ._validation import numbers
 
 BLOCK_BYTES = 2**20  # read at once: much more than a seek costs, much less than a buffer
 LARGEST_SEED = 2**63 - 1  # the largest number that the generator draws
@@ -31,7 +31,7 @@ class HDF5Data(DiskData, Validated):
     x              the dataset (m, features ...); the model gets its rows in the shape that it takes, flat or as stored
     y              the dataset (m,) or (m, outputs); not needed to predict
     sample_weight  the dataset (m,), if there is one
-    scale          the factor of x; None: 1 / 255 for uint8, as in photographs, else 1
+    scale          the factor of x; None: 1 / 255 for uint8, as in photographs, else 1; ids stay as they are
     buffer         bytes of x in memory; there are two buffers, one to train on and one being filled
 
     To shuffle the rows, the blocks of the file are shuffled, some of them fill the buffer, and its rows are shuffled.
@@ -107,9 +107,15 @@ class HDF5Data(DiskData, Validated):
             self, who, replace(spec, row_shape=self.fitting_shape(who, self.x, spec.row_shape)), class_weight
         )
 
-    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
+    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any], vocabulary: int | None) -> Inputs:
         shape = self.fitting_shape(who, self.x, row_shape)
-        return Inputs(self.rows, self.steps, lambda size: _scaled_inputs(self, who, shape, dtype, size))
+        return Inputs(self.rows, self.steps, lambda size: _scaled_inputs(self, who, shape, dtype, vocabulary, size))
+
+    def scaled(self, x: np.ndarray, vocabulary: int | None) -> np.ndarray:
+        """Return rows of x times the factor, ids as they are. A copy is changed, a read-only view is not."""
+        if self.factor == 1 or vocabulary is not None:
+            return x
+        return np.multiply(x, self.factor, out=x if x.flags.writeable else None)
 
     def steps(self, size: int) -> int:
         """Return the number of batches of this size."""
@@ -210,7 +216,7 @@ class HDF5Batches(Source):
         seed = None if order is None else int(order[0])
         for arrays in _rows(self.data, self.data.names, size, seed, start * size):
             examples = self._check(arrays)
-            examples.x = _scaled(examples.x, self.data.factor)
+            examples.x = self.data.scaled(examples.x, self.spec.vocabulary)
             yield examples
 
     def steps(self, size: int) -> int:
@@ -229,12 +235,12 @@ class HDF5Batches(Source):
 
 
 def _scaled_inputs(
-    data: HDF5Data, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any], size: int
+    data: HDF5Data, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any], vocabulary: int | None, size: int
 ) -> Iterator[np.ndarray]:
     done = 0
     for (x,) in _rows(data, [data.x], size, None, 0):
-        rows = finite(who, data.x, x.reshape(len(x), *row_shape), dtype, done)
-        yield _scaled(rows, data.factor)
+        rows = numbers(who, data.x, x.reshape(len(x), *row_shape), dtype, vocabulary, done)
+        yield data.scaled(rows, vocabulary)
         done += len(x)
 
 
@@ -259,8 +265,3 @@ def _rows(data: HDF5Data, names: list[str], size: int, seed: int | None, first: 
 
 def _concatenated(pieces: list[Arrays]) -> Arrays:
     return pieces[0] if len(pieces) == 1 else [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
-
-
-def _scaled(rows: np.ndarray, factor: float) -> np.ndarray:
-    """Return the rows times the factor: computed in place if the rows are a copy, not a read-only view."""
-    return rows if factor == 1 else np.multiply(rows, factor, out=rows if rows.flags.writeable else None)

@@ -286,7 +286,7 @@ class ImageFolder(DiskData):
         shape = self.fitting_shape(who, "image_folder", spec.row_shape)
         return ImageBatches(self, who, replace(spec, row_shape=shape), class_weight)
 
-    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Inputs:
+    def inputs(self, who: str, row_shape: tuple[int, ...], dtype: np.dtype[Any], vocabulary: int | None) -> Inputs:
         shape = self.fitting_shape(who, "image_folder", row_shape)
 
         def batches(size: int) -> Iterator[np.ndarray]:

@@ -12,7 +12,7 @@ from ..errors import DataError, SettingError, ShapeError
 from ..validation import check_integer
 from ._adapters import ClassWeight, DataSpec, DiskData, Inputs
 from ._batches import Examples, Source
-from ._validation import finite, numeric, target_rows
+from ._validation import numbers, numeric, target_rows
 
 WHO = "timeseries_windows"
 NEXT, SHIFTED = "next", "shifted"
@@ -185,9 +185,9 @@ class TimeseriesWindows(DiskData):
         shape = self.fitting_shape(who, WHO, spec.row_shape)
         return WindowBatches(self, who, replace(spec, row_shape=shape), class_weight)
 
-    def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any]) -> Inputs:
+    def inputs(self, who: str, row_shape: Shape, dtype: np.dtype[Any], vocabulary: int | None) -> Inputs:
         shape = self.fitting_shape(who, WHO, row_shape)
-        windows = self.windows_of(finite(who, "data", self.series, dtype))
+        windows = self.windows_of(numbers(who, "data", self.series, dtype, vocabulary))
 
         def batches(size: int) -> Iterator[np.ndarray]:
             for first in range(0, len(self), size):
@@ -202,7 +202,7 @@ class WindowBatches(Source):
 
     def __init__(self, data: TimeseriesWindows, who: str, spec: DataSpec, class_weight: ClassWeight) -> None:
         self.data, self.spec = data, spec
-        series = finite(who, "data", data.series, spec.dtype)
+        series = numbers(who, "data", data.series, spec.dtype, spec.vocabulary)
         self.windows = data.windows_of(series)
         if data.shifted:
             self._check_shifted(who, class_weight)

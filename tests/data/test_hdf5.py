@@ -13,7 +13,7 @@ from minidl import DataError, HDF5Data, Sequential, SettingError, ShapeError, lo
 from minidl.callbacks import Callback, ModelCheckpoint
 from minidl.data import DataSpec
 from minidl.data import _hdf5 as hdf5
-from minidl.layers import Dense, Flatten, ReLU, Sigmoid
+from minidl.layers import Dense, Embedding, Flatten, ReLU, Sigmoid
 from minidl.losses import MeanSquaredError
 from minidl.validation import Interval
 
@@ -331,3 +331,21 @@ def test_rows_of_another_size_are_refused(path):
     with pytest.raises(DataError, match=r"predict: bad\[38, 1\] is nan"):
         model.build((2,))
         model.predict(HDF5Data(path, "bad"))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_ids_of_an_embedding_are_not_scaled(tmp_path, kind):
+    def make():
+        model = Sequential([Embedding(9, 3), Flatten(), Dense(1), Sigmoid()], seed=0)
+        model.compile("adam")
+        return model
+
+    ids, y = rng.integers(0, 9, (50, 4)).astype(kind), LABELS
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["ids"], file["y"] = ids, y
+    data = HDF5Data(tmp_path / "ids.h5", x="ids", y="y")
+    from_file, from_arrays = make(), make()
+    from_file.fit(data, shuffle=False, batch_size=8)
+    from_arrays.fit(ids, y, shuffle=False, batch_size=8)
+    assert np.array_equal(from_file.params.theta, from_arrays.params.theta)
+    assert np.array_equal(from_file.predict(data), from_arrays.predict(ids))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from minidl import DataError, Sequential, SettingError, ShapeError, keras, timeseries_windows
 from minidl.callbacks import BackupAndRestore, Callback
-from minidl.layers import Conv1D, Dense, Dropout, Flatten, Softmax
+from minidl.data import DataSpec
+from minidl.layers import Conv1D, Dense, Dropout, Embedding, Flatten, Softmax
+from minidl.validation import REAL_LINE
 from tests.oracles.make_keras_windows import PATH, arrays, drawn
 
 RNG = np.random.default_rng(0)
@@ -159,6 +161,33 @@ def test_ids_are_targets_at_every_step():
         model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     options = {"batch_size": 8, "class_weight": {1: 2.0}}
     assert same(figures(models[0], ids, None, **options), figures(models[1], x, y, **options))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32])
+@pytest.mark.parametrize("targets", ["next", "shifted"])
+def test_windows_of_ids_train_an_embedding_to_the_same_bits(targets, kind):
+    def make():
+        end = [Conv1D(4, 2, padding="causal")] if targets == "shifted" else [Flatten(), Dense(4)]
+        model = Sequential([Embedding(4, 3), *end, Softmax()], seed=0)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    ids = timeseries_windows(IDS.astype(kind), 6, targets)
+    steps = (6,) if targets == "shifted" else ()
+    spec = DataSpec(np.dtype("float32"), (6,), (*steps, 4), REAL_LINE, (*steps, 1), sparse=True, vocabulary=4)
+    batch = next(ids.source("fit", spec, None).batches(8))
+    assert batch.x.dtype == (np.intp if kind is np.float32 else kind)
+    options = {"batch_size": 8}
+    assert same(figures(make(), ids, None, **options), figures(make(), *ids.load(), **options))
+
+
+def test_ids_out_of_range_are_refused_before_the_first_step():
+    model = Sequential([Embedding(4, 3), Flatten(), Dense(4), Softmax()], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    ids = timeseries_windows(np.append(IDS, 4), 6, IDS)
+    for use in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(DataError, match=r"data\[60\] is 4; ids must be integers in 0, ..., 3"):
+            use(ids)
 
 
 def test_a_model_that_takes_another_shape_gets_it():

@@ -594,7 +594,7 @@ def test_a_source_of_ones_own_says_what_it_must_write():
         lambda: Mine().batch_rows(1),
         lambda: Elsewhere().first("fit"),
         lambda: Elsewhere().source("fit", None, None),
-        lambda: Elsewhere().inputs("predict", (2,), None),
+        lambda: Elsewhere().inputs("predict", (2,), None, None),
     ]
     for use in uses:
         with pytest.raises(NotImplementedError, match=r"(Mine|Elsewhere) must write \w+"):

@@ -14,6 +14,7 @@ from minidl.datasets import load_cats, write_photographs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OPTIONS = {  # short runs of long scripts
+    "bag_of_words.py": ["--quick"],
     "improve_a_network.py": ["--quick", "--out", "pictures"],
     "search.py": ["--quick"],
 }
@@ -85,6 +86,15 @@ def test_why_not_learning_names_the_fault_of_each_network(outputs):
 def test_data_parallel_and_search_learn(outputs, script, words):
     text, _ = outputs[script]
     assert float(text.rsplit(words, 1)[1].split()[0].rstrip(",")) >= 0.9
+
+
+def test_a_bag_of_embeddings_is_as_good_as_logistic_regression(outputs):
+    text, _ = outputs["bag_of_words.py"]
+    chance, regression, bag = (float(accuracy) for accuracy in re.findall(r"  (0\.\d+) \(", text))
+    assert chance < 0.4
+    assert regression > 0.8
+    assert abs(bag - regression) < 0.04
+    assert "Return the eigenvalues of a matrix. " in text
 
 
 # ---- improve_a_network.py

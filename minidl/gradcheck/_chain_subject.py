@@ -288,7 +288,7 @@ class ChainSubject(Subject):
             return float(method.derivative(lambda offset: self._onward(after, output(offset, everything)), direction))
 
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
-        tensor, dy = self.parts[path].of(v), self.cotangent(self.leaf_of[path], v, method)
+        tensor, dy = np.atleast_1d(self.parts[path].of(v)), self.cotangent(self.leaf_of[path], v, method)
         with self.at(v, method.dtype):
             i, axis = self.leaf_of[path], 0 if path == INPUT else -1
             return self._vjp(i, self._output(v, path), tensor, dy, method, axis, entries)

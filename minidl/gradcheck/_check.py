@@ -191,14 +191,18 @@ def _explain_on_small(report: Report, layer: Layer, shape: tuple[int, ...], sett
 
 
 def _of_one_input(layer: Layer, input_shape: Any) -> tuple[Layer, tuple[int, ...]]:
-    """The layer and the shape of a row; of several inputs side by side."""
-    if not layer.several_inputs or isinstance(layer, Graph):
+    """The layer and the shape of a row; several inputs or outputs are side by side."""
+    parts = input_shape if isinstance(input_shape, tuple | list) else (input_shape,)
+    several = layer.several_inputs and all(isinstance(shape, tuple | list) for shape in parts)
+    if isinstance(layer, Graph) or not (several or layer.several_outputs):
         return layer, _integers("input_shape", input_shape)
-    if not isinstance(input_shape, tuple | list) or not all(isinstance(shape, tuple | list) for shape in input_shape):
-        name = type(layer).__name__
-        raise SettingError(f"check_layer: {name} takes several inputs: pass their shapes, as in ((3,), (3,))")
-    shapes = tuple(_integers("input_shape", shape) for shape in input_shape)
-    return with_one_input(layer, shapes), (sum(math.prod(shape) for shape in shapes),)
+    shapes = (
+        tuple(_integers("input_shape", shape) for shape in parts)
+        if several
+        else (_integers("input_shape", input_shape),)
+    )
+    row = (sum(math.prod(shape) for shape in shapes),) if several else shapes[0]
+    return with_one_input(layer, shapes), row
 
 
 def _integers(name: str, given: Any) -> tuple[int, ...]:

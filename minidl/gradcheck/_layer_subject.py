@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class Projection(Loss):
     ) -> tuple[Any, np.ndarray]:
         return (y * p).sum(), y
 
+    def masked_weights(self, p: np.ndarray, weights: np.ndarray | None, mask: Any) -> np.ndarray:
+        """Return ones: the sum is over all steps, masked or not."""
+        return np.ones(len(p))
+
 
 class LayerSubject(ChainSubject):
     """sum(dy * layer(x)) with a fixed dy, as a function of the layer's input x and its parameters."""
@@ -46,7 +50,7 @@ class LayerSubject(ChainSubject):
     def work(self, path: str) -> int:
         # in most layers one entry of all rows, or of all filters, moves at a time
         shape = self.parts[path].shape
-        together = shape[0] if path == INPUT else shape[-1]
+        together = 1 if not shape else shape[0] if path == INPUT else shape[-1]
         return self.parts[path].size // together * self.rows.y.size
 
     def outputs(self, v: np.ndarray) -> Any:
@@ -128,11 +132,15 @@ def _counts(x: tuple[int, ...], y: tuple[int, ...]) -> dict[str, int]:
 
 
 def with_one_input(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Layer:
-    """A layer of several inputs as a graph that takes them side by side in one array."""
+    """A layer of several inputs or outputs as a graph that has them side by side in one array."""
     if isinstance(layer, Graph):
         return layer
     inputs = {f"input_{number}": shape for number, shape in enumerate(shapes)}
-    return Graph(inputs, {"output": (layer, *inputs)}, "output")
+    if not layer.several_outputs:
+        return Graph(inputs, {"output": (layer, *inputs)}, "output")
+    made: Any = layer.clone().build(cast(Any, shapes if len(shapes) > 1 else shapes[0]))
+    outputs = tuple(f"output_{number}" for number in range(len(made)))
+    return Graph(inputs, {outputs: (layer, *inputs)}, outputs)
 
 
 def build_clone(layer: Layer, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> tuple[Any, ...]:

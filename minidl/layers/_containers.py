@@ -106,6 +106,11 @@ class Chain(Layer):
         return self.layers[0].vocabulary_size if self.layers else None
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        several = [type(layer).__name__ for layer in self.layers if layer.several_outputs]
+        if several:
+            raise ShapeError(
+                f"{type(self).__name__}: {several[0]} returns several values, which only a Graph passes on"
+            )
         shape = input_shape
         self.shapes = [shape := build_layer(layer, shape) for layer in self.layers]
         return shape

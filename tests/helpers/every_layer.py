@@ -13,12 +13,12 @@ from tests.gradcheck.test_table import LAYERS
 
 
 def row(layer, shape):
-    """Return (layer, shape of its input's rows). A layer of several inputs takes them side by side, in a Graph."""
+    """Return (layer, shape of its input's rows). Several inputs or outputs are side by side, in a Graph."""
     if isinstance(shape, int):
         return layer, (shape,)
     if layer.several_inputs and isinstance(shape[0], tuple):
         return with_one_input(layer, shape), (sum(math.prod(part) for part in shape),)
-    return layer, shape
+    return with_one_input(layer, (shape,)) if layer.several_outputs else layer, shape
 
 
 ROWS = [row(layer, shape) for layer, shape in LAYERS]

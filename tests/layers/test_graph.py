@@ -288,7 +288,7 @@ def test_the_cause_of_a_wrong_merging_layer_names_the_input(backward, cause):
 
 
 def test_a_layer_of_several_inputs_needs_their_shapes():
-    with pytest.raises(SettingError, match=r"check_layer: Add takes several inputs: pass their shapes, as in \(\(3,\)"):
+    with pytest.raises(ShapeError, match=r"Add takes two inputs or more, got one of shape \(3,\)"):
         check_layer(Add(), 3)
 
 

@@ -13,6 +13,8 @@ from .layers import (
     GELU,
     ActivityRegularization,
     Add,
+    AdditiveAttention,
+    Attention,
     Average,
     AveragePooling1D,
     AveragePooling2D,
@@ -45,9 +47,11 @@ from .layers import (
     MaxPooling1D,
     MaxPooling2D,
     Minimum,
+    MultiHeadAttention,
     Multiply,
     Normalization,
     Permute,
+    PositionEmbedding,
     PReLU,
     RandomContrast,
     RandomFlip,
@@ -62,6 +66,7 @@ from .layers import (
     SeparableConv2D,
     Sigmoid,
     SiLU,
+    SinePositionEncoding,
     Softmax,
     Softplus,
     SpatialDropout1D,
@@ -135,6 +140,8 @@ class LayerEntry:
 # Keras's layer Activation with the row's `activation`
 ACTIVATION = KerasLayer(class_name="Activation")
 NOT_SEQUENTIAL = Unsupported("a Sequential runs its layers one after the other")
+IN_KERAS_HUB = Unsupported("KerasHub has it, Keras has not")
+NO_ATTENTION = Unsupported("the export knows no attention")
 IDENTITY = "identity"  # predictions leave the layer out
 FILLING = ("fill_mode", "interpolation", "fill_value")
 
@@ -227,6 +234,12 @@ _ENTRIES = (
         onnx=Unsupported("the export takes real numbers"),
     ),
     LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx=Unsupported("an ONNX graph has no masks")),
+    # attention
+    LayerEntry(MultiHeadAttention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
+    LayerEntry(Attention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
+    LayerEntry(AdditiveAttention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
+    LayerEntry(PositionEmbedding, keras=IN_KERAS_HUB, onnx=NO_ATTENTION),
+    LayerEntry(SinePositionEncoding, keras=IN_KERAS_HUB, onnx=NO_ATTENTION),
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate", "noise_shape")), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),

@@ -11,6 +11,8 @@ from ._activations import Softmax as Softmax
 from ._activations import Softplus as Softplus
 from ._activations import Tanh as Tanh
 from ._activity_regularization import ActivityRegularization as ActivityRegularization
+from ._attention import AdditiveAttention as AdditiveAttention
+from ._attention import Attention as Attention
 from ._augmentation import AUGMENTATIONS as AUGMENTATIONS
 from ._augmentation import RandomContrast as RandomContrast
 from ._augmentation import RandomFlip as RandomFlip
@@ -50,6 +52,7 @@ from ._merging import Maximum as Maximum
 from ._merging import Minimum as Minimum
 from ._merging import Multiply as Multiply
 from ._merging import Subtract as Subtract
+from ._multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from ._noise import GaussianNoise as GaussianNoise
 from ._normalization import BatchNormalization as BatchNormalization
 from ._normalization import GroupNormalization as GroupNormalization
@@ -62,6 +65,8 @@ from ._pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from ._pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
 from ._pooling import MaxPooling1D as MaxPooling1D
 from ._pooling import MaxPooling2D as MaxPooling2D
+from ._positions import PositionEmbedding as PositionEmbedding
+from ._positions import SinePositionEncoding as SinePositionEncoding
 from ._prelu import PReLU as PReLU
 from ._preprocessing import Normalization as Normalization
 from ._preprocessing import Rescaling as Rescaling

@@ -19,6 +19,13 @@ def _check_noise_shape(who: str, name: str, value: Any) -> NoiseShape:
     return tuple(None if n is None else check_integer(who, f"each of {name}, if not None,", n, 1) for n in value)
 
 
+def scaled_mask(rng: np.random.Generator, rate: float, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Draw a mask for arrays of the dtype: 0 with probability rate, else 1 / (1 - rate)."""
+    # always drawn in float32: the gradient checker needs the same mask for every dtype
+    kept = rng.random(shape, dtype=np.float32) >= rate
+    return kept / dtype.type(1 - rate).real
+
+
 @dataclass(eq=False)
 class RandomMask(Layer):
     """y = x * mask / (1 - rate) in training; y = x otherwise. A subclass says which entries are dropped together."""
@@ -31,11 +38,8 @@ class RandomMask(Layer):
         if not training or self.rate == 0:
             self.scaled_mask = None
             return x
-        # always drawn in float32: the gradient checker needs the same mask for every dtype of x
-        kept = self.rng.random(self.mask_shape(x.shape), dtype=np.float32) >= self.rate
-        scaled_mask = kept / x.real.dtype.type(1 - self.rate)
-        self.scaled_mask = scaled_mask
-        return x * scaled_mask
+        self.scaled_mask = mask = scaled_mask(self.rng, self.rate, self.mask_shape(x.shape), x.dtype)
+        return x * mask
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy if self.scaled_mask is None else dy * self.scaled_mask

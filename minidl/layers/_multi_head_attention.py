@@ -1,0 +1,200 @@
+"""Attention in several heads, each with projections of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ..constraints import Constraint, check_constraint
+from ..initializers import GlorotUniform, Initializer, Zeros, check_initializer
+from ..ops import as_matrix, column_sums, product
+from ..parameters import Parameter, Penalty
+from ..regularizers import check_penalty
+from ..validation import boolean, check_integer, integer, real, setting
+from ._softmax_attention import Shape, SoftmaxAttention, count, dot_products, dot_products_backward, roles
+
+# The projections that are computed from each input, by the number of inputs
+PROJECTIONS = {
+    1: (("query", "key", "value"),),
+    2: (("query",), ("key", "value")),
+    3: (("query",), ("value",), ("key",)),
+}
+
+
+def check_shape(who: str, name: str, value: Any) -> Shape:
+    sizes = value if isinstance(value, list | tuple) else (value,)
+    return tuple(check_integer(who, name, size, 1) for size in sizes)
+
+
+@dataclass(frozen=True)
+class Projections:
+    """z_i = x W_i + b_i for several i, side by side and as one product.   x (m, steps, n) -> z (m, steps, width).
+
+    n        the number of features of x
+    kernels  the Parameters W_i, with n rows when they are read as matrices
+    biases   the Parameters b_i; empty without bias
+    """
+
+    n: int
+    kernels: tuple[Parameter, ...]
+    biases: tuple[Parameter, ...]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        z = product(x, self._matrix())
+        if self.biases:
+            z += np.concatenate([bias.value.reshape(-1) for bias in self.biases])
+        return z
+
+    def backward(self, x: np.ndarray, dz: np.ndarray, *, is_first: bool) -> Any:
+        """Set the gradients of the parameters; return dL/dx, None if `is_first`."""
+        rows = as_matrix(dz)
+        for kernel, grad in zip(self.kernels, self._split(as_matrix(x).T.dot(rows)), strict=True):
+            kernel.grad = grad.reshape(kernel.shape)
+        for bias, grad in zip(self.biases, self._split(column_sums(rows)) if self.biases else (), strict=True):
+            bias.grad = grad.reshape(bias.shape)
+        return None if is_first else product(dz, self._matrix().T)
+
+    def heads(self, z: np.ndarray) -> list[np.ndarray]:
+        """Return each z_i as a view of z (m, heads, steps, d)."""
+        shapes = [(*z.shape[:2], *kernel.shape[1:]) for kernel in self.kernels]
+        return [part.reshape(shape).swapaxes(1, 2) for part, shape in zip(self._split(z), shapes, strict=True)]
+
+    def _matrix(self) -> np.ndarray:
+        return np.concatenate([kernel.value.reshape(self.n, -1) for kernel in self.kernels], axis=1)
+
+    def _split(self, array: np.ndarray) -> list[np.ndarray]:
+        """Return views of the part that belongs to each i, along the last axis."""
+        ends = accumulate(kernel.size // self.n for kernel in self.kernels[:-1])
+        return np.split(array, [*ends], axis=-1)
+
+
+@dataclass(eq=False)
+class MultiHeadAttention(SoftmaxAttention):
+    """y = sum over heads h of P_h V_h O_h + c,   P_h = softmax(Q_h K_h^T / sqrt(key_dim)) over the keys.
+
+    Q_h = query A_h + a_h,   K_h = key B_h + b_h,   V_h = value C_h + c_h.   (Vaswani et al. 2017)
+
+    x (m, T, n) -> y (m, T, n): self-attention. Several inputs are (query, value), or (query, value, key), or (query,
+    value, key, attention_mask), with query (m, T, n), value (m, S, k), key (m, S, l) and attention_mask (m, T, S), 0
+    where a query must not see a key. If asked for, the attention scores P (m, num_heads, T, S) are a second output.
+
+    query/kernel A (n, num_heads, key_dim), query/bias (num_heads, key_dim), key/kernel B (l, num_heads, key_dim),
+    value/kernel C (k, num_heads, value_dim), attention_output/kernel O (num_heads, value_dim, *output_shape),
+    attention_output/bias c (*output_shape), each kernel with its bias.
+
+    y has the mask of the queries. Keys that are masked get the weight 0. Where a query may see no key, or is masked,
+    all its weights are 0 and y is c.
+
+    num_heads                at least 1
+    key_dim                  numbers in each query and key of a head
+    value_dim                numbers in each value of a head; None: key_dim
+    dropout                  the rate in [0, 1) at which weights are dropped in training
+    use_bias                 False: the projections have no biases
+    output_shape             the shape of y at a step: an integer or a tuple; None: that of the query
+    use_causal_mask          True: the query at step i sees the keys at steps 0, ..., i
+    return_attention_scores  True: return y and P before dropout
+    The settings of kernels and biases are those of Dense, and apply to all projections.
+    """
+
+    num_heads: int = integer(1)
+    key_dim: int = integer(1)
+    value_dim: int | None = integer(1, default=None, optional=True)
+    dropout: float = real("[0, 1)", default=0.0)
+    use_bias: bool = boolean(default=True)
+    output_shape: int | Shape | None = setting(check_shape, default=None, optional=True)
+    use_causal_mask: bool = boolean(default=False, kw_only=True)
+    return_attention_scores: bool = boolean(default=False, kw_only=True)
+    kernel_initializer: Initializer | str = setting(check_initializer, default=GlorotUniform(), kw_only=True)
+    bias_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
+    kernel_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    bias_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
+    kernel_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
+    bias_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters with Keras's names, such as query/kernel."""
+        return {"/".join(name.rsplit("_", 1)): parameter for name, parameter in super().parameters.items()}
+
+    def build(self, input_shape: Any) -> Any:
+        shapes = roles("MultiHeadAttention", input_shape, 4)
+        query, value, key = shapes[:3]
+        head, value_head = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim or self.key_dim)
+        out = check_shape("MultiHeadAttention", "output_shape", self.output_shape or query[-1])
+        self.query_kernel, self.query_bias = self._make((query[-1], *head), head)
+        self.key_kernel, self.key_bias = self._make((key[-1], *head), head)
+        self.value_kernel, self.value_bias = self._make((value[-1], *value_head), value_head)
+        self.attention_output_kernel, self.attention_output_bias = self._make((*value_head, *out), out)
+        self.names = PROJECTIONS[min(count(input_shape), 3)]
+        self.projections = [self._side_by_side(names) for names in self.names]
+        self.output = self._side_by_side(("attention_output",))
+        y_shape = (query[0], *out)
+        return (y_shape, (self.num_heads, query[0], key[0])) if self.return_attention_scores else y_shape
+
+    def _make(self, shape: Shape, bias_shape: Shape) -> tuple[Parameter, Parameter | None]:
+        kernel = Parameter(
+            shape, self.kernel_initializer, regularizer=self.kernel_regularizer, constraint=self.kernel_constraint
+        )
+        if not self.use_bias:
+            return kernel, None
+        return kernel, Parameter(
+            bias_shape,
+            self.bias_initializer,
+            penalized=False,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def _side_by_side(self, names: tuple[str, ...]) -> Projections:
+        kernels = tuple(getattr(self, f"{name}_kernel") for name in names)
+        biases = tuple(getattr(self, f"{name}_bias") for name in names) if self.use_bias else ()
+        outputs = kernels[0].shape[2:] if names == ("attention_output",) else kernels[0].shape[1:]
+        return Projections(kernels[0].size // math.prod(outputs), kernels, biases)
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        given = x if isinstance(x, tuple) else (x,)
+        masks = mask if isinstance(mask, tuple) else (mask,) * len(given)
+        z = [projection(part) for projection, part in zip(self.projections, given, strict=False)]
+        heads = self._heads(z)
+        query, key, value = heads["query"] * self._scale, heads["key"], heads["value"]
+        scores = dot_products(query, key)
+        pairs = given[3] if len(given) > 3 else None
+        allowed = self._allowed(scores.shape[-2:], masks[0], masks[1:3] or masks, pairs)
+        if allowed is not None:
+            allowed = allowed[..., None, :, :]  # the same for all heads
+        rows = np.empty((*given[0].shape[:2], self.num_heads, value.shape[-1]), scores.dtype)
+        weights = self._average(scores, value, allowed, training, out=rows.swapaxes(1, 2))
+        rows = rows.reshape(*rows.shape[:2], -1)
+        y = self.output(rows).reshape(*rows.shape[:2], *self.attention_output_kernel.shape[2:])
+        self.given, self.z, self.query, self.key, self.rows, self.y_shape = given, z, query, key, rows, y.shape
+        return ((y, weights), (masks[0], None)) if self.return_attention_scores else (y, masks[0])
+
+    def backward(self, dy: Any) -> Any:
+        slope, dweights = self._slopes(dy)
+        drows = self.output.backward(self.rows, slope.reshape(*slope.shape[:2], -1), is_first=False)
+        dz = [np.empty(z.shape, np.result_type(z, drows)) for z in self.z]
+        heads = self._heads(dz)
+        by_head = drows.reshape(*drows.shape[:2], self.num_heads, -1).swapaxes(1, 2)
+        dscores = self._average_backward(by_head, dweights, out=heads["value"])
+        dot_products_backward(dscores, self.query, self.key, out=(heads["query"], heads["key"]))
+        heads["query"] *= self._scale
+        parts = zip(self.projections, self.given, dz, strict=False)
+        dx = tuple(projection.backward(x, part, is_first=self.is_first) for projection, x, part in parts)
+        if self.is_first:
+            return None
+        return dx[0] if len(self.given) == 1 else (*dx, *(None,) * (len(self.given) - len(dx)))
+
+    def _heads(self, z: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return views (m, heads, steps, d) of query, key and value."""
+        found = dict[str, np.ndarray]()
+        for names, projection, part in zip(self.names, self.projections, z, strict=True):
+            found |= zip(names, projection.heads(part), strict=True)
+        return found
+
+    @property
+    def _scale(self) -> float:
+        return 1 / math.sqrt(self.key_dim)

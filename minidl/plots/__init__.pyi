@@ -1,3 +1,4 @@
+from ._attention import attention_maps as attention_maps
 from ._classifiers import confusion_matrix as confusion_matrix
 from ._classifiers import decision_boundary as decision_boundary
 from ._curves import accuracies as accuracies

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import numeric
 from ..errors import DataError, SettingError, ShapeError
 from ..layers import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, Layer, SeparableConv2D
-from ..model import Model
 from ..validation import check_choice, check_integer
 from ._classes import read_classifier
 from ._drawing import axes_for, refusal
 from ._mosaics import as_photograph, columns_for, draw, mosaic, without_frame
-from ._networks import is_network, network_of, record, targets
+from ._networks import is_network, network_of, one_row, record, targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +98,7 @@ def feature_maps(model: Any, x: Any, layer: str | None = None, *, ax: Axes | Non
     """
     who = "feature_maps"
     network = network_of(who, model)
-    passes = {one.path: one.y[0] for one in record(who, network, _one_row(who, network, x)) if one.y.ndim > 2}
+    passes = {one.path: one.y[0] for one in record(who, network, one_row(who, network, x)) if one.y.ndim > 2}
     if not passes:
         raise DataError(f"{who}: no layer of {network.name} returns images or sequences; histograms draws its outputs")
     paths = list(passes) if layer is None else [check_choice(who, "layer", layer, tuple(passes))]
@@ -116,17 +114,6 @@ def feature_maps(model: Any, x: Any, layer: str | None = None, *, ax: Axes | Non
     names = [f"{path}\n{_size(passes[path])}" for path in paths]
     ax.set(xlim=(0, 1), ylim=(top - GAP / 2, 0), xticks=[], yticks=ticks, yticklabels=names)
     return ax
-
-
-def _one_row(who: str, model: Model, x: Any) -> np.ndarray:
-    """Return the row as an array of one row."""
-    array = numeric(who, "x", np.asarray(x))
-    row = model.input_shape
-    if (row is not None and array.shape == tuple(row)) or (row is None and array.shape[0] != 1):
-        return array[None]
-    if len(array) != 1:
-        raise ShapeError(f"{who} draws one row, got x of shape {array.shape}; pass one of them, x[0]")
-    return array
 
 
 def _maps(y: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._recording import LayerPass, record_passes
-from ..data import inputs
+from ..data import inputs, numeric
 from ..diagnostics import collect_signals
-from ..errors import DataError
+from ..errors import DataError, ShapeError
 from ..model import Model
 from ._classes import class_numbers
 from ._drawing import refusal
@@ -71,6 +71,17 @@ def record(who: str, model: Model, x: Any) -> list[LayerPass]:
     with record_passes([(path, layer) for path, layer in model.layer.walk() if not layer.children]) as passes:
         model.layer.forward(rows)
     return passes
+
+
+def one_row(who: str, model: Model, x: Any) -> np.ndarray:
+    """Return the row as an array of one row."""
+    array = numeric(who, "x", np.asarray(x))
+    row = model.input_shape
+    if (row is not None and array.shape == tuple(row)) or (row is None and array.shape[0] != 1):
+        return array[None]
+    if len(array) != 1:
+        raise ShapeError(f"{who} draws one row, got x of shape {array.shape}; pass one of them, x[0]")
+    return array
 
 
 def targets(who: str, given: Any, model: Model, y: Any) -> Any:

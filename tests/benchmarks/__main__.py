@@ -2,7 +2,8 @@
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
 h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
-network: a step, an epoch of 60,000 images, memory. g, the gradient check, is in tests.benchmarks.gradcheck.
+network: a step, an epoch of 60,000 images, memory; p attention. g, the gradient check, is in
+tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
@@ -11,7 +12,7 @@ import argparse
 import os
 import platform
 
-from tests.benchmarks import convolution, fresh, image_memory, images, memory, predicting, scaling, threads
+from tests.benchmarks import attention, convolution, fresh, image_memory, images, memory, predicting, scaling, threads
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, table
 
@@ -35,6 +36,7 @@ OTHERS = {
     "m": images.steps,
     "n": images.epoch,
     "o": image_memory.main,
+    "p": attention.main,
 }
 
 

@@ -56,6 +56,7 @@ def attention_maps(
     grid = mosaic(1 - maps[..., None], columns)
     draw(ax, grid)
     without_frame(ax)
+    _outline(ax, maps.shape, columns)
     heads = "1 head" if len(maps) == 1 else f"{len(maps)} heads"
     title = path if scores.ndim == 2 else f"{path}: {heads}"
     down = -(-len(maps) // columns)
@@ -78,3 +79,13 @@ def _labels(who: str, name: str, given: Sequence[Any] | None, steps: int) -> lis
 def _places(maps: int, steps: int) -> np.ndarray:
     """The middles of the pixels of so many maps side by side, with one pixel between them."""
     return (np.arange(maps)[:, None] * (steps + 1) + np.arange(steps)).reshape(-1)
+
+
+def _outline(ax: Axes, shape: tuple[int, ...], columns: int) -> None:
+    """Draw a thin line around each map (maps, height, width): most weights may be 0, which is white."""
+    from matplotlib.patches import Rectangle
+
+    maps, height, width = shape
+    for number in range(maps):
+        corner = number % columns * (width + 1) - 0.5, number // columns * (height + 1) - 0.5
+        ax.add_patch(Rectangle(corner, width, height, fill=False, color="0.7", linewidth=0.8, clip_on=False))

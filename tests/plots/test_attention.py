@@ -35,6 +35,11 @@ def test_each_head_has_a_map_of_its_scores(model):
     assert image.get_clim() == (0, 1)
     assert image.get_cmap()(0.0) == (0.0, 0.0, 0.0, 1.0)
     assert np.isnan(grid[6:, 6:]).all()
+    assert [patch.get_bbox().bounds for patch in ax.patches] == [
+        (-0.5, -0.5, 5, 5),
+        (5.5, -0.5, 5, 5),
+        (-0.5, 5.5, 5, 5),
+    ]
     assert ax.get_title() == "multi_head_attention: 3 heads"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("key", "query")
 

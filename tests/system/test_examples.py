@@ -97,6 +97,13 @@ def test_a_bag_of_embeddings_is_as_good_as_logistic_regression(outputs):
     assert "Return the eigenvalues of a matrix. " in text
 
 
+def test_the_transformer_passes_the_check_and_sorts(outputs):
+    text, directory = outputs["transformer.py"]
+    assert "TransformerBlock: all gradients right" in text
+    assert int(text.rsplit("of 1000 new rows, ", 1)[1].split()[0]) >= 950
+    assert (directory / "attention.png").stat().st_size > 5_000
+
+
 # ---- improve_a_network.py
 
 

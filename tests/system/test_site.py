@@ -189,13 +189,14 @@ def test_the_formula_is_shown_above_its_code(site):
 # ---- the tutorial
 
 
-def test_the_tutorial_has_five_chapters():
+def test_the_tutorial_has_its_chapters():
     assert [chapter.split("_", 2)[2] for chapter in CHAPTERS] == [
         "initialisation",
         "regularisation",
         "gradient_checking",
         "images",
         "convolution",
+        "attention",
     ]
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from .layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     ActivityRegularization,
     Add,
     AdditiveAttention,
@@ -19,6 +21,7 @@ from .layers import (
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
+    Bidirectional,
     Chain,
     Concatenate,
     Conv1D,
@@ -66,6 +69,7 @@ from .layers import (
     SeparableConv2D,
     Sigmoid,
     SiLU,
+    SimpleRNN,
     SinePositionEncoding,
     Softmax,
     Softplus,
@@ -73,6 +77,7 @@ from .layers import (
     SpatialDropout2D,
     Subtract,
     Tanh,
+    TimeDistributed,
     UnitNormalization,
     UpSampling1D,
     UpSampling2D,
@@ -152,6 +157,7 @@ _CONVOLUTION = KerasLayer(
 )
 _POOLING = KerasLayer(("pool_size", "strides", "padding"), _CHANNELS_LAST)
 _GLOBAL_POOLING = KerasLayer(("keepdims",), _CHANNELS_LAST)
+_OF_STEPS = Unsupported("archives and ONNX files of recurrent layers are not written yet")
 _POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
 
 _ENTRIES = (
@@ -234,6 +240,11 @@ _ENTRIES = (
         onnx=Unsupported("the export takes real numbers"),
     ),
     LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx=Unsupported("an ONNX graph has no masks")),
+    LayerEntry(SimpleRNN, keras=_OF_STEPS, onnx=_OF_STEPS),
+    LayerEntry(GRU, keras=_OF_STEPS, onnx=_OF_STEPS),
+    LayerEntry(LSTM, keras=_OF_STEPS, onnx=_OF_STEPS),
+    LayerEntry(Bidirectional, keras=_OF_STEPS, onnx=_OF_STEPS),
+    LayerEntry(TimeDistributed, keras=_OF_STEPS, onnx=_OF_STEPS),
     # attention
     LayerEntry(MultiHeadAttention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
     LayerEntry(Attention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),

@@ -21,6 +21,7 @@ from ._augmentation import RandomTranslation as RandomTranslation
 from ._augmentation import RandomZoom as RandomZoom
 from ._base import Layer as Layer
 from ._base import run_masked as run_masked
+from ._bidirectional import Bidirectional as Bidirectional
 from ._borders import Cropping1D as Cropping1D
 from ._borders import Cropping2D as Cropping2D
 from ._borders import ZeroPadding1D as ZeroPadding1D
@@ -44,12 +45,8 @@ from ._embedding import Masking as Masking
 from ._graph import Graph as Graph
 from ._graph import apart as apart
 from ._graph import side_by_side as side_by_side
-from ._lengths import EXAMPLES as EXAMPLES
-from ._lengths import common as common
-from ._lengths import fit_to as fit_to
-from ._lengths import fits as fits
-from ._lengths import has_any_length as has_any_length
-from ._lengths import with_lengths as with_lengths
+from ._gru import GRU as GRU
+from ._lstm import LSTM as LSTM
 from ._merging import Add as Add
 from ._merging import Average as Average
 from ._merging import Concatenate as Concatenate
@@ -80,6 +77,8 @@ from ._reshaping import Flatten as Flatten
 from ._reshaping import Permute as Permute
 from ._reshaping import RepeatVector as RepeatVector
 from ._reshaping import Reshape as Reshape
+from ._simple_rnn import SimpleRNN as SimpleRNN
+from ._time_distributed import TimeDistributed as TimeDistributed
 from ._unit_normalization import UnitNormalization as UnitNormalization
 from ._upsampling import UpSampling1D as UpSampling1D
 from ._upsampling import UpSampling2D as UpSampling2D

@@ -44,16 +44,19 @@ class Layer(Validated):
     State that is learned without gradients, such as moving averages, is named in `state_names`: attributes that hold
     arrays, made in `build` and replaced by `forward` in training only. Files and copies of a model contain them.
 
+    What each batch leaves to the next one, such as the states of a stateful LSTM, is named in `carried_names`:
+    attributes that hold tuples of arrays, or None. They are no weights; a saved training contains them.
+
     A layer object may have several places in a `Graph`, and may be in several models: they share its weights, and
     fitting any of them trains it, unless it is frozen. `clone()` makes another layer with the same settings and weights
     of its own.
 
     row_shape  of the rows that the layer is built for, None before
-    flexible   True if a model may give it rows of any length, None in the model's input_shape
     built      True once a model that contains the layer has been built: its weights stay from then on
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    carried_names: ClassVar[tuple[str, ...]] = ()
     keeps_mask: ClassVar[bool] = False
     sees_masks: ClassVar[bool] = False  # True for a class that writes masked_forward; set when the class is made
 
@@ -67,7 +70,6 @@ class Layer(Validated):
     # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
     built = False
-    flexible = False
     several_inputs = False  # True for layers whose forward takes a tuple of arrays
     several_outputs = False  # True for layers whose forward returns a tuple of arrays
     adds_penalty = False  # True for layers that write activity_penalty

@@ -9,7 +9,7 @@ import numpy as np
 
 from .data import DataSpec
 from .errors import SettingError, ShapeError
-from .layers import Chain, Graph, Layer, build_layer
+from .layers import EXAMPLES, Chain, Graph, Layer, build_layer, common, with_lengths
 from .losses import Loss, OutputLosses
 from .naming import join_path
 from .validation import check_integer
@@ -26,12 +26,16 @@ def check_dtype(given: Any) -> np.dtype[Any]:
 
 
 def check_row_shape(input_shape: Any, who: str = "build") -> tuple[int, ...]:
-    """Return the shape of a row from (features,), (None, features) or a number of features."""
+    """Return the shape of a row from (features,), (None, features) or a number of features.
+
+    The None in front is the batch, as in Keras's build. Any other stands for rows of any length.
+    """
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
-    shape = shape[1:] if shape and shape[0] is None else shape
+    shape = shape[1:] if shape and shape[0] is None and who == "build" else shape
     if not shape:
         raise SettingError(f"{who}: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
-    return tuple(check_integer(who, "input_shape", n, 1) for n in shape)
+    lengths: Any = tuple(None if n is None else check_integer(who, "input_shape", n, 1) for n in shape)
+    return tuple(lengths)
 
 
 def make_spec(
@@ -80,6 +84,47 @@ def infer_output_shape(layer: Layer, row_shape: tuple[int, ...]) -> tuple[int, .
     output_shape = build_layer(layer, row_shape)
     _check_places(layer)
     return output_shape
+
+
+def infer_any_length(layer: Layer, row_shape: Shape) -> tuple[Shape, Shape, Any]:
+    """Return the shapes of an input row and of an output row, and those of the layers inside, for rows of any length.
+
+    Where row_shape or a shape depends on the length there is None. The layers are left as for the first length.
+    Raises ShapeError if parameters depend on the length.
+    """
+    if isinstance(layer, Graph) and len(layer.output_names) > 1:
+        raise ShapeError("Graph: with several outputs, the lengths of its inputs must be known")
+    for number, lengths in enumerate(EXAMPLES):
+        try:
+            found = [_inferred(layer, with_lengths(row_shape, length)) for length in reversed(lengths)]
+            break
+        except ShapeError:  # the windows of a kernel may be longer
+            if number == len(EXAMPLES) - 1:
+                raise
+    (_, output, inner, sizes), (concrete, first_output, first_inner, first_sizes) = found
+    if sizes != first_sizes:
+        path = next(path for path, size in first_sizes.items() if sizes.get(path) != size)
+        remedy = "use layers that take any length, such as LSTM or GlobalAveragePooling1D, or give the length"
+        raise ShapeError(f"rows of shape {row_shape}: the size of {path} depends on their length; {remedy}")
+    return concrete, common(first_output, output), common(first_inner, inner)
+
+
+def flat_shape(shapes: Any) -> Shape:
+    """Return the shape of rows in which rows of these shapes stand side by side."""
+    return (sum(math.prod(shape) for shape in shapes),)
+
+
+def _inferred(layer: Layer, row_shape: Shape) -> tuple[Shape, Shape, Any, dict[str, Shape]]:
+    output_shape = infer_output_shape(layer, row_shape)
+    sizes = {path: parameter.shape for path, parameter in layer.named_parameters().items()}
+    return row_shape, output_shape, shapes_inside(layer), sizes
+
+
+def shapes_inside(layer: Layer) -> Any:
+    """Return the shapes of the values in a built layer: of a Chain in order, of a Graph by name as pairs."""
+    if isinstance(layer, Graph):
+        return tuple(layer.shapes.items())
+    return tuple(layer.shapes) if isinstance(layer, Chain) else ()
 
 
 def check_shapes(layer: Layer, row_shape: tuple[int, ...], output_shape: tuple[int, ...], dtype: Any) -> None:

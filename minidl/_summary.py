@@ -10,11 +10,15 @@ from .layers import Chain, Graph, Layer
 
 HEADER = ("Layer (type)", "Output Shape", "Param #")
 Shape = tuple[int, ...]
+Shapes = tuple[Shape, Any]
 
 
-def summary_table(name: str, layer: Layer, output_shape: Shape | None, itemsize: int, optimizer_numbers: int) -> str:
-    """Return the title, one row for each layer, and the totals. output_shape: None for a model that is not built."""
-    header, *rows = _with_header(name, layer, output_shape)
+def summary_table(name: str, layer: Layer, shapes: Shapes | None, itemsize: int, optimizer_numbers: int) -> str:
+    """Return the title, one row for each layer, and the totals.
+
+    shapes  of the model's output and of the values inside; None for a model that is not built
+    """
+    header, *rows = _with_header(name, layer, shapes)
     lines = [f"│ {' │ '.join(row)} │" for row in align_columns([header, *rows], "<<><"[: len(header)])]
     rules = ["─" * len(cell) for cell in lines[0].strip("│").split("│")]
     top, middle, bottom = (left + cross.join(rules) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘"))
@@ -23,38 +27,36 @@ def summary_table(name: str, layer: Layer, output_shape: Shape | None, itemsize:
     )
 
 
-def summary_html(name: str, layer: Layer, output_shape: Shape | None, itemsize: int, optimizer_numbers: int) -> str:
+def summary_html(name: str, layer: Layer, shapes: Shapes | None, itemsize: int, optimizer_numbers: int) -> str:
     """Return the same as a table in HTML."""
-    header, *rows = _with_header(name, layer, output_shape)
+    header, *rows = _with_header(name, layer, shapes)
     totals = "<br>".join(escape(line) for line in _totals(layer, itemsize, optimizer_numbers))
     return html_table(f"Model: {name}", header, rows) + f"<p>{totals}</p>"
 
 
-def _with_header(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str, ...]]:
+def _with_header(name: str, layer: Layer, shapes: Shapes | None) -> list[tuple[str, ...]]:
     if isinstance(layer, Graph) and not layer.is_line:
-        return [(*HEADER, "Connected to"), *_graph_rows(layer, built=output_shape is not None)]
-    return [HEADER, *_rows(name, layer, output_shape)]
+        return [(*HEADER, "Connected to"), *_graph_rows(layer, None if shapes is None else dict(shapes[1]))]
+    return [HEADER, *_rows(name, layer, shapes)]
 
 
-def _graph_rows(graph: Graph, *, built: bool) -> Iterator[tuple[str, ...]]:
+def _graph_rows(graph: Graph, shapes: dict[str, Shape] | None) -> Iterator[tuple[str, ...]]:
     for name, shape in graph.input_shapes.items():
-        yield f"{name} (input)", _shape(graph.shapes[name] if built else shape), "0", "-"
+        yield f"{name} (input)", _shape(shape if shapes is None else shapes[name]), "0", "-"
     for name, layer, sources, _ in graph.nodes:
-        *cells, count = _row(name, layer, graph.shapes[name] if built else None)
+        *cells, count = _row(name, layer, None if shapes is None else shapes[name])
         first = graph.first_place(name)
         yield *cells, count if first == name else f"as {first}", ", ".join(sources)
 
 
-def _rows(name: str, layer: Layer, output_shape: Shape | None) -> list[tuple[str, ...]]:
+def _rows(name: str, layer: Layer, shapes: Shapes | None) -> list[tuple[str, ...]]:
     children = layer.children if isinstance(layer, Chain | Graph) else {name: layer}
-    shapes: list[Any] = [output_shape]
-    if output_shape is None:
-        shapes = [None] * len(children)
-    elif isinstance(layer, Chain):
-        shapes = layer.shapes
-    elif isinstance(layer, Graph):
-        shapes = [layer.shapes[name] for name in children]
-    return [_row(name, child, shape) for (name, child), shape in zip(children.items(), shapes, strict=True)]
+    each: list[Any] = [None] * len(children)
+    if shapes is not None and isinstance(layer, Graph):
+        each = [dict(shapes[1])[name] for name in children]
+    elif shapes is not None:
+        each = list(shapes[1]) if isinstance(layer, Chain) else [shapes[0]]
+    return [_row(name, child, shape) for (name, child), shape in zip(children.items(), each, strict=True)]
 
 
 def _row(name: str, layer: Layer, shape: Shape | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from .callbacks import NO_CALLBACKS, CallbackList, call
 from .data import Examples, Inputs, Source
 from .errors import DataError, ShapeError
-from .layers import Layer
+from .layers import Layer, fit_to, fits
 from .metrics import Metric
 from .objective import Objective, Outputs
 
@@ -93,6 +93,8 @@ def predict(
         for number, batch in enumerate(inputs.batches(size)):
             for hook in callbacks.on_predict_batch_begin:
                 hook(number, {})
+            if layer.flexible:
+                fit_to(layer, batch.shape[1:])
             block = layer.forward(batch)
             start, done = done, done + len(block)
             if out is None:
@@ -113,7 +115,7 @@ def check_out(out: Any, rows: int | None, output_shape: tuple[int, ...], dtype: 
     """Raise unless `out` has the shape of the outputs and a dtype that holds them."""
     if not (hasattr(out, "shape") and hasattr(out, "dtype")):
         raise DataError(f"predict: out must be an array or an HDF5 dataset, got {type(out).__name__}")
-    if out.shape[1:] != output_shape or (rows is not None and out.shape[:1] != (rows,)):
+    if not fits(out.shape[1:], output_shape) or (rows is not None and out.shape[:1] != (rows,)):
         wanted = ", ".join(str(n) for n in ("rows" if rows is None else rows, *output_shape))
         raise ShapeError(f"predict: out has shape {out.shape}, wanted ({wanted})")
     if not np.can_cast(dtype, out.dtype, "same_kind"):

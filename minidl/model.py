@@ -16,8 +16,11 @@ from ._building import (
     check_row_shape,
     check_shapes,
     fitting_shapes,
+    flat_shape,
+    infer_any_length,
     infer_output_shape,
     make_spec,
+    shapes_inside,
 )
 from ._lazy import extension
 from ._summary import summary_html, summary_table
@@ -35,7 +38,7 @@ from .callbacks import (
 from .data import Adapter, Examples, Source
 from .errors import DataError, NotBuiltError, SettingError, ShapeError
 from .evaluation import Figures, check_out, evaluate, predict, rows_at_once
-from .layers import Layer, apart
+from .layers import Layer, apart, fit_to, fits, has_any_length, with_lengths
 from .losses import Loss, PenalizedLoss
 from .metrics import Metric
 from .naming import snake_case
@@ -79,6 +82,7 @@ class Model(OwnAttributes):
         self.training_rows: float | None = None  # m in the penalties, settled by `fit`
         self.input_shape: tuple[int, ...] | None = None
         self.output_shape: tuple[int, ...] = ()
+        self._shapes_inside: Any = ()  # of the values in the layer
         self._params: Parameters | None = None
         self._loss_in_use: PenalizedLoss | None = None  # self.loss, or the one that the first targets decided on
         self._objective: Objective | None = None
@@ -131,11 +135,16 @@ class Model(OwnAttributes):
         return linked
 
     def build(self, input_shape: Any) -> None:
-        """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras."""
+        """Allocate and draw the parameters for rows of this shape: (features,), or (None, features) as in Keras.
+
+        A None that is not the first stands for any length: (None, None, 8) are sequences of 8 features. From then on
+        all rows of one call must have one length; the batches of a generator may differ. Threads that share the model
+        must not mix lengths.
+        """
         shape = check_row_shape(input_shape)
         if not self.built:
             self._build(shape, initialize=True)
-        elif shape != self.input_shape:
+        elif not fits(shape, self.input_shape):
             raise ShapeError(f"{self.name} is already built for rows of shape {self.input_shape}, not {shape}")
 
     def allocate(self, row_shape: tuple[int, ...]) -> None:
@@ -143,13 +152,21 @@ class Model(OwnAttributes):
         self._build(row_shape, initialize=False)
 
     def _build(self, row_shape: tuple[int, ...], *, initialize: bool) -> None:
-        output_shape = infer_output_shape(self.layer, row_shape)
+        any_length = has_any_length(row_shape)
+        if any_length:
+            concrete, output_shape, self._shapes_inside = infer_any_length(self.layer, row_shape)
+            if self.ports.inputs:  # side by side
+                concrete, row_shape = flat_shape(concrete), check_row_shape((None, None))
+        else:
+            concrete, output_shape = row_shape, infer_output_shape(self.layer, row_shape)
+            self._shapes_inside = shapes_inside(self.layer)
+        self.layer.flexible = any_length and not self.ports.inputs
         params = Parameters(self.layer.named_parameters(), self.dtype)
         if initialize:
             params.initialize(self.streams.weights)
         for _, layer in self.layer.walk():
             layer.rng = self.streams.masks
-        check_shapes(self.layer, row_shape, output_shape, self.dtype)
+        check_shapes(self.layer, concrete, output_shape, self.dtype)
         for _, layer in self.layer.walk():
             layer.built = True
         self._params, self.input_shape, self.output_shape = params, row_shape, output_shape
@@ -404,6 +421,8 @@ class Model(OwnAttributes):
         if not isinstance(source, Examples):
             raise DataError(f"{who} takes arrays x and y, got {type(x).__name__}")
         self.build(source.row_shape)
+        if self.layer.flexible:
+            fit_to(self.layer, source.row_shape)
         return source.in_dtype()
 
     # ---- evaluate and predict
@@ -472,12 +491,12 @@ class Model(OwnAttributes):
         x = self.ports.pack_x("predict", x)
         if not self.built:
             x = self._build_for_inputs(x)
-        size = size or rows_at_once(self.input_shape or ())
+        size = size or rows_at_once(with_lengths(self.input_shape, 1))
         source = data.adapt_inputs("predict", x, steps, **self._rows_wanted)
         callback_list = self._callback_list(watching, verbose, source.steps(size)) if watching else NO_CALLBACKS
         if out is not None:
             check_out(out, source.rows, self.output_shape, self.dtype)
-        elif source.rows is not None:
+        elif source.rows is not None and not has_any_length(self.output_shape):
             out = np.empty((source.rows, *self.output_shape), self.dtype)
         unpack = partial(self.ports.unpack, layer=self.layer)
         try:
@@ -546,9 +565,9 @@ class Model(OwnAttributes):
         """Print the layers with their output shapes and parameters, as Keras does; "?" where they are not built."""
         print_fn(summary_table(*self._summarized()))
 
-    def _summarized(self) -> tuple[str, Layer, tuple[int, ...] | None, int, int]:
-        shape = self.output_shape if self.built else None
-        return self.name, self.layer, shape, self.dtype.itemsize, self._optimizer_numbers()
+    def _summarized(self) -> tuple[Any, ...]:
+        shapes = (self.output_shape, self._shapes_inside) if self.built else None
+        return self.name, self.layer, shapes, self.dtype.itemsize, self._optimizer_numbers()
 
     def _optimizer_numbers(self) -> int:
         """The numbers in the optimizer's state, its learning rate included; 0 before it is built."""

@@ -12,7 +12,7 @@ import numpy as np
 from .constraints import Constraint
 from .data import Examples
 from .errors import DataError
-from .layers import Chain, Graph, Layer
+from .layers import Chain, Graph, Layer, fit_to
 from .losses import Loss, OutputLosses, PenalizedLoss
 from .parameters import Changes, Parameter, Parameters, Penalty
 from .seeding import Streams
@@ -136,6 +136,8 @@ class Objective:
 
     def forward(self, x: np.ndarray, training: bool = False) -> Outputs:
         """Return what the loss is computed from."""
+        if self.network.flexible:
+            fit_to(self.network, x.shape[1:])
         if self.masking:
             return Outputs(*self.layers.masked_forward(x, None, training))
         return Outputs(self.layers.forward(x, training))
@@ -202,6 +204,8 @@ class Objective:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the model's outputs for the rows x."""
+        if self.network.flexible:
+            fit_to(self.network, x.shape[1:])
         return self.network.forward(x)
 
     # ---- others like this one

@@ -7,6 +7,7 @@ A row of x holds the numbers of all inputs, a row of y those of all targets, a r
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from . import losses, metrics  # metrics: its classes are loaded when a model has some
 from .data import DiskData, Joined, Source, is_indexed, numeric, target_rows, unpack_batch, yields_batches
 from .errors import DataError, SettingError, ShapeError
-from .layers import Graph, Layer, apart, side_by_side
+from .layers import Graph, Layer, apart, fit_to, fits, has_any_length, side_by_side
 from .losses import Loss, NoLoss, OutputLosses, PenalizedLoss
 from .metrics import Metric
 from .objective import sequence
@@ -32,11 +33,13 @@ class Ports:
     inputs        {name: shape of a row}
     outputs       names
     vocabularies  {name: n, or None} of inputs that hold ids 0, ..., n - 1
+    graph         the layer, if it is a Graph
     """
 
     inputs: Mapping[str, Shape]
     outputs: tuple[str, ...]
     vocabularies: Mapping[str, int | None] = field(default_factory=dict)
+    graph: Graph | None = None
 
     @classmethod
     def of(cls, layer: Layer) -> Ports:
@@ -44,12 +47,19 @@ class Ports:
             return cls({}, ())
         inputs = {name: shape for name, shape in layer.input_shapes.items() if shape is not None}
         outputs = layer.output_names if len(layer.output_names) > 1 else ()
-        return cls(inputs if layer.several_inputs else {}, outputs, layer.vocabularies)
+        return cls(inputs if layer.several_inputs else {}, outputs, layer.vocabularies, layer)
 
     @property
-    def row_shape(self) -> Shape | None:
-        """The shape of a packed row of x; None for a single input."""
-        return (sum(int(np.prod(shape)) for shape in self.inputs.values()),) if self.inputs else None
+    def row_shape(self) -> Any:
+        """The shape of a packed row of x, or the shapes of the inputs if they take any length; None for one input."""
+        if self.any_length:
+            return tuple(self.inputs.values())
+        return (sum(map(math.prod, self.inputs.values())),) if self.inputs else None
+
+    @property
+    def any_length(self) -> bool:
+        """True if one of several inputs takes rows of any length."""
+        return has_any_length(tuple(self.inputs.values()))
 
     # ---- data
 
@@ -71,6 +81,8 @@ class Ports:
         sizes = self.vocabularies
         arrays = [_input(who, name, part, self.inputs[name], sizes.get(name)) for name, part in parts.items()]
         _check_lengths(f"{who}: the inputs", dict(zip(parts, arrays, strict=True)))
+        if self.graph is not None and self.any_length:
+            fit_to(self.graph, tuple(array.shape[1:] for array in arrays))
         return side_by_side(arrays)
 
     def _y(self, who: str, y: Any) -> Any:
@@ -339,6 +351,6 @@ def _input(who: str, name: str, given: Any, shape: Shape, vocabulary: int | None
     array = numeric(who, f"x[{name!r}]", given)
     if array.ndim == 1 and shape == (1,):
         array = array[:, None]
-    if array.shape[1:] != shape:
+    if not fits(array.shape[1:], shape):
         raise ShapeError(f"{who}: the input {name} has rows of shape {array.shape[1:]}, the model takes {shape}")
     return array if vocabulary is None else check_ids(who, f"x[{name!r}]", array, vocabulary)

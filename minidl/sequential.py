@@ -44,7 +44,7 @@ class Sequential(Model):
         """Build the model if the shape of its rows is known."""
         shape = self._expected or (self.layers[0].row_shape if self.layers and self.layers[0].built else None)
         if shape is not None and self.layers:
-            self.build(shape)
+            self.build((None, *shape))
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
+from ..layers import has_any_length
 from ..validation import Interval, check_integer
 from ._batches import BatchStream, Examples, IntegerExamples, Source, is_indexed
 from ._validation import (
@@ -73,6 +74,8 @@ class DataSpec:
         self, who: str, x: np.ndarray, y: np.ndarray, shapes: Shapes, sample_weight: Any, class_weight: ClassWeight
     ) -> Examples:
         """Check y and the weights, and join them to an x from `array_inputs`. shapes: as in `Adapter`."""
+        if has_any_length(self.output_shape):
+            return self._for_targets(y).join(who, x, y, shapes, sample_weight, class_weight)
         y = self._targets(who, y, shapes)
         if self.outputs:
             outputs = [spec.output_shape for _, spec in self.outputs]
@@ -82,6 +85,15 @@ class DataSpec:
         if x.dtype == self.dtype or self.vocabulary is not None:
             return Examples(x, y, weight)
         return IntegerExamples(x, y, weight, dtype=self.dtype)
+
+    def _for_targets(self, y: np.ndarray) -> DataSpec:
+        """The same with the lengths of these targets where the model takes any: the loss compares them with outputs."""
+        given = dict(enumerate(y.shape[1:]))
+
+        def filled(shape: Shape) -> Shape:
+            return tuple(given.get(axis, 1) if n is None else n for axis, n in enumerate(shape))
+
+        return replace(self, output_shape=filled(self.output_shape), target_shape=filled(self.target_shape))
 
     def _targets(self, who: str, y: np.ndarray, shapes: Shapes) -> np.ndarray:
         if not self.outputs:
@@ -101,7 +113,7 @@ class DataSpec:
         return np.concatenate([part.reshape(len(y), -1) for part in checked], axis=1)
 
     def _targets_of_one(self, who: str, y: np.ndarray) -> np.ndarray:
-        if not math.prod(self.target_shape):
+        if 0 in self.target_shape:
             return y.reshape(len(y), -1)[:, :0].astype(self.dtype)
         if not y.size:
             raise DataError(f"{who}: its targets are missing, which its loss or its metrics need")

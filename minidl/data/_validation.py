@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
+from ..layers import fits
 from ..validation import Interval, check_ids, check_real
 
 Shape = tuple[int, ...]
@@ -66,9 +67,9 @@ def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
         raise DataError(f"{who}: x has shape {array.shape}, wanted (examples, features). {hint}")
     if array.size == 0:
         raise DataError(f"{who}: x is empty, its shape is {array.shape}; wanted at least one example and one feature")
-    if shape is not None and array.shape[1:] != shape:
+    if shape is not None and not fits(array.shape[1:], shape):
         got, wanted = _row(array.shape[1:]), _row(shape)
-        if array.ndim == 2 and len(shape) == 1:
+        if array.ndim == 2 and len(shape) == 1 and None not in shape:
             wanted = str(shape[0])
         raise ShapeError(
             f"{who}: x has {got} a row, this model was built for {wanted}{_shape_hint(array.shape, shape)}"
@@ -90,6 +91,8 @@ def _shape_hint(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
 
 
 def _row(shape: tuple[int, ...]) -> str:
+    if None in shape:
+        return f"rows of shape {shape}, None for any length"
     return f"{shape[0]} feature{'s' * (shape[0] != 1)}" if len(shape) == 1 else f"shape {shape}"
 
 

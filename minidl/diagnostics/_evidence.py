@@ -18,6 +18,7 @@ from ..model import Model
 from ..objective import Objective
 from ..parameters import Parameter
 
+OWN_DROPOUT = "dropout", "recurrent_dropout"  # settings of layers that drop entries of what they compute inside
 ROWS = 1000  # rows of batches that a Record keeps: enough for the loss of a constant prediction
 
 
@@ -115,6 +116,8 @@ def without_noise(objective: Objective) -> Objective:
     for _, layer in quiet.network.walk():
         if isinstance(layer, DROPOUTS):
             layer.rate = 0.0
+        for name in _own_dropout(layer):
+            setattr(layer, name, 0.0)
         if isinstance(layer, GaussianNoise):
             layer.stddev = 0.0
         if isinstance(layer, AUGMENTATIONS):
@@ -130,8 +133,15 @@ def sequence(objective: Objective) -> list[tuple[str, Layer]]:
 
 
 def is_regularized(objective: Objective) -> bool:
-    """True if the objective has a penalty or a Dropout layer."""
-    return bool(objective.penalties) or any(isinstance(layer, DROPOUTS) for _, layer in objective.network.walk())
+    """True if the objective has a penalty or dropout."""
+    layers = [layer for _, layer in objective.network.walk()]
+    return bool(objective.penalties) or any(isinstance(one, DROPOUTS) or _own_dropout(one) for one in layers)
+
+
+def _own_dropout(layer: Layer) -> list[str]:
+    """Return the settings of the layer that are rates of dropout above 0."""
+    rates = {name: getattr(layer, name, None) for name in OWN_DROPOUT}
+    return [name for name, rate in rates.items() if isinstance(rate, float) and rate > 0]
 
 
 def leaves(network: Layer) -> list[tuple[str, Layer]]:

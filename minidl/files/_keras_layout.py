@@ -19,7 +19,7 @@ import numpy as np
 
 from .._weights import Weight
 from ..errors import ModelFileError, NonFiniteError, SettingError
-from ..layers import Chain, Layer
+from ..layers import EXAMPLES, Chain, Layer, with_lengths
 from ..model import Model
 from ..naming import join_path, snake_case, unique
 from ._hdf5_reader import FLOATS, INTEGERS, HDF5Reader
@@ -115,6 +115,7 @@ def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:
 
 def check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """Return the shape of the outputs. Raises ModelFileError if the weights do not fit in a file of `size` bytes."""
+    shape = with_lengths(shape, EXAMPLES[0][0])
     # layer by layer, since what `build` allocates for a layer grows with the width of the one before
     if isinstance(layer, Chain):
         for inner in layer.layers:

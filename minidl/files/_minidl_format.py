@@ -211,9 +211,10 @@ def _checked_keys(what: str, given: Json, keys: set[str], optional: Set[str] = f
 
 
 def _row_shape(given: Json, largest: int) -> tuple[int, ...]:
-    if not isinstance(given, list) or not given or any(type(n) is not int or not 1 <= n <= largest for n in given):
+    lengths = given if isinstance(given, list) else []  # null: rows of any length
+    if not lengths or any(n is not None and (type(n) is not int or not 1 <= n <= largest) for n in lengths):
         raise ModelFileError(f"its input_shape is {abbreviate(given)}")
-    return tuple(given)
+    return tuple(lengths)
 
 
 def _unbuilt_model(config: dict[str, Json], decoder: Decoder, size: int) -> Model:

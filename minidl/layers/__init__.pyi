@@ -46,6 +46,12 @@ from ._graph import Graph as Graph
 from ._graph import apart as apart
 from ._graph import side_by_side as side_by_side
 from ._gru import GRU as GRU
+from ._lengths import EXAMPLES as EXAMPLES
+from ._lengths import common as common
+from ._lengths import fit_to as fit_to
+from ._lengths import fits as fits
+from ._lengths import has_any_length as has_any_length
+from ._lengths import with_lengths as with_lengths
 from ._lstm import LSTM as LSTM
 from ._merging import Add as Add
 from ._merging import Average as Average

@@ -52,6 +52,7 @@ class Layer(Validated):
     of its own.
 
     row_shape  of the rows that the layer is built for, None before
+    flexible   True if a model may give it rows of any length, None in the model's input_shape
     built      True once a model that contains the layer has been built: its weights stay from then on
     """
 
@@ -70,6 +71,7 @@ class Layer(Validated):
     # True for the layer that receives the data: nothing needs its dL/dx, so its backward may return None
     is_first = False
     built = False
+    flexible = False
     several_inputs = False  # True for layers whose forward takes a tuple of arrays
     several_outputs = False  # True for layers whose forward returns a tuple of arrays
     adds_penalty = False  # True for layers that write activity_penalty

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..errors import SettingError, ShapeError
 from ..validation import check_integer
 from ._base import Layer, run_masked
 from ._containers import build_layer, check_layers
+from ._lengths import fits
 from ._places import Kept, Node, Reused, build_again, places
 
 Shape = tuple[int, ...]
@@ -24,7 +25,8 @@ class Graph(Layer):
 
     Graph("x", {"h": (Dense(8), "x"), "r": (ReLU(), "h"), "sum": (Add(), "r", "x")}, "sum") is a residual network.
 
-    inputs   the name of the input; or the names of several with the shapes of their rows, {"a": (4,), "b": (3,)}
+    inputs   the name of the input; or the names of several with the shapes of their rows, {"a": (4,), "b": (3,)};
+             None in a shape stands for any length
     layers   {name: (layer, name of what it takes, ...)}, each layer after those whose values it takes; the name of a
              layer that returns several values is a tuple of their names, ("y", "h", "c")
     outputs  the name of the output, or a tuple of names
@@ -38,6 +40,8 @@ class Graph(Layer):
     inputs: str | tuple[str, ...] | Mapping[str, Shape]
     layers: Mapping[Any, tuple[Any, ...]]
     outputs: str | tuple[str, ...]
+
+    whole = cast(Any, None)  # the graph that this one is made from, with the lengths of the inputs
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,12 +152,14 @@ class Graph(Layer):
         names = list(self.input_shapes)
         if len(names) == 1:
             wanted = self.input_shapes[names[0]]
-            if wanted is not None and wanted != input_shape:
+            if wanted is not None and not fits(input_shape, wanted):
                 raise ShapeError(f"Graph: {names[0]} has rows of shape {wanted}, got {input_shape}")
             return {names[0]: input_shape}
         shapes = {name: shape for name, shape in self.input_shapes.items() if shape is not None}
+        if fits(input_shape, tuple(shapes.values())):
+            return dict(zip(names, input_shape, strict=True))
         total = (sum(map(math.prod, shapes.values())),)
-        if input_shape not in (total, tuple(shapes.values())):
+        if input_shape != total:
             raise ShapeError(f"Graph takes {shapes}, together rows of {total[0]} numbers, got {input_shape}")
         return shapes
 
@@ -200,7 +206,8 @@ class Graph(Layer):
         """The inputs by name, from a tuple or from rows in which they stand side by side."""
         if not self.several_inputs:
             return dict.fromkeys(self.input_shapes, x)
-        parts = x if isinstance(x, tuple) else apart(x, [self.shapes[name] for name in self.input_shapes])
+        shapes = self.shapes if self.whole is None else self.whole.shapes
+        parts = x if isinstance(x, tuple) else apart(x, [shapes[name] for name in self.input_shapes])
         self.was_tuple = isinstance(x, tuple)
         return dict(zip(self.input_shapes, parts, strict=True))
 
@@ -278,6 +285,7 @@ class Graph(Layer):
             if not kept.isdisjoint([key] if isinstance(key, str) else key)
         }
         graph = type(self)(self.inputs, layers, outputs)
+        graph.whole = self if self.whole is None else self.whole
         graph.reused = {name: reused for name, reused in self.reused.items() if name in graph.places}
         graph.shapes = {name: shape for name, shape in self.shapes.items() if name in kept or name in self.input_shapes}
         return graph
@@ -306,7 +314,8 @@ def _input_shapes(inputs: Any) -> dict[str, Shape | None]:
 def _row_shape(name: str, given: Any) -> Shape:
     if not isinstance(given, tuple | list):
         raise SettingError(f"Graph: the input {name} must have the shape of a row, such as (4,), got {given!r}")
-    return tuple(check_integer("Graph", f"the shape of the input {name}", n, 1) for n in given)
+    lengths: Any = (n if n is None else check_integer("Graph", f"the shape of the input {name}", n, 1) for n in given)
+    return tuple(lengths)
 
 
 def _output_names(outputs: Any) -> tuple[str, ...]:

@@ -9,11 +9,24 @@ from scipy.stats import entropy
 from minidl import Sequential
 from minidl.datasets import circles
 from minidl.diagnostics import class_labels, collect_signals
-from minidl.diagnostics._evidence import chance_loss, constant_loss
-from minidl.layers import Dense, ReLU, Sigmoid
+from minidl.diagnostics._evidence import chance_loss, constant_loss, is_regularized
+from minidl.layers import Dense, MultiHeadAttention, ReLU, Sigmoid
 from minidl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
 
 X, Y = circles(300, noise=0.05, seed=0)
+
+
+def test_signals_are_without_the_dropout_inside_a_layer():
+    x = np.random.default_rng(0).normal(size=(20, 5, 4))
+    model = Sequential([MultiHeadAttention(2, 2, dropout=0.5)], seed=0, dtype="float64")
+    model.compile(loss="mse")
+    model.build((5, 4))
+    assert is_regularized(model.objective)
+    signals = collect_signals(model, x, x, 20)
+    assert np.array_equal(signals.layers[0].y, model.predict(x))
+    assert model.layers[0].dropout == 0.5
+    model.layers[0].dropout = 0.0
+    assert not is_regularized(model.objective)
 
 
 def test_signals_hold_the_arrays_that_passed_through_the_layers():

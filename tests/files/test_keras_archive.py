@@ -25,6 +25,7 @@ ROWS = [row for row in rows_with("keras", KerasLayer) if "{} on {}".format(*row)
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings(r"ignore:[\s\S]*does not support masking:UserWarning")
 @pytest.mark.parametrize(("layer", "shape"), ROWS, ids=repr)
 def test_every_layer_goes_to_keras_and_back(keras, tmp_path, layer, shape):
     goes_to_keras_and_back(keras, tmp_path, *around(layer, shape))

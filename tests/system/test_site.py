@@ -55,7 +55,7 @@ def test_formulas_and_settings_keep_their_line_breaks(line):
 
 def test_the_code_of_a_class_is_shown_without_its_docstring():
     code = DOCSTRINGS["code_of"](minidl.layers.ReLU)
-    assert "class ReLU(Layer):\n    def forward(" in code
+    assert "class ReLU(Layer):\n    keeps_mask = True\n\n    def forward(" in code
     assert "return relu(x)" in code
     assert "y = max(x, 0)" in minidl.layers.ReLU.__doc__
     assert "max(x, 0)" not in code

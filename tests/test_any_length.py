@@ -1,0 +1,146 @@
+"""Models that take rows of any length: None in the shape of a row."""
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import Input, Model, Sequential
+from minidl.errors import ShapeError
+from minidl.gradcheck import check_model
+from minidl.layers import (
+    Add,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    Graph,
+    MaxPooling1D,
+    Sigmoid,
+    Tanh,
+    ZeroPadding1D,
+)
+
+rng = np.random.default_rng(0)
+
+
+def ids(rows, length):
+    return rng.integers(1, 10, (rows, length))
+
+
+def windowed(shape=(None, None)):
+    """A network whose layers depend on the length: each has windows."""
+    layers = [
+        Embedding(10, 5),
+        Conv1D(4, 3, 2, padding="same"),
+        ZeroPadding1D(1),
+        BatchNormalization(),
+        MaxPooling1D(2),
+    ]
+    model = Sequential([*layers, Dense(3)], seed=0)
+    model.compile("adam", "mse")
+    model.build(shape)
+    return model
+
+
+@pytest.mark.parametrize("length", [4, 9, 64, 100])
+def test_predictions_are_those_of_a_model_for_that_length(length):
+    any_length, of_length = windowed(), windowed((length,))
+    x = ids(6, length)
+    for other in (7, 12):  # between, it takes others
+        any_length.predict(ids(2, other))
+    np.testing.assert_array_equal(any_length.predict(x), of_length.predict(x))
+
+
+def test_training_on_batches_of_several_lengths_is_training_on_each():
+    batches = [(ids(8, n), rng.normal(size=(8, (-(-n // 2) + 2) // 2, 3))) for n in (4, 9, 6, 4)]
+    model, twin = windowed(), windowed()
+    model.fit((batch for batch in batches), steps_per_epoch=4, verbose=0)
+    losses = [twin.train_on_batch(*batch) for batch in batches]
+    np.testing.assert_array_equal(model.params.theta, twin.params.theta)
+    assert model.history.history["loss"] == [pytest.approx(np.mean(losses))]
+    np.testing.assert_array_equal(model.get_weights()[-4], twin.get_weights()[-4])  # moving averages too
+
+
+def test_the_summary_and_the_shapes_have_none_where_the_length_decides(capsys):
+    model = windowed()
+    assert model.input_shape == (None,)
+    assert model.output_shape == (None, 3)
+    model.summary()
+    printed = capsys.readouterr().out
+    assert printed.count("(None, None, ") == 6
+
+
+def test_an_input_may_have_any_length():
+    model = Sequential([Input((None, 2)), Dense(3), GlobalAveragePooling1D()], seed=0)
+    assert model.output_shape == (3,)
+    assert model.predict(np.ones((4, 7, 2))).shape == (4, 3)
+    images = Sequential([Input((None, None, 1)), Conv2D(2, 3), GlobalAveragePooling2D()], seed=0)
+    assert images.predict(np.ones((2, 5, 9, 1))).shape == (2, 2)
+
+
+def test_parameters_that_depend_on_the_length_are_named():
+    model = Sequential([Embedding(10, 5), Flatten(), Dense(1)])
+    with pytest.raises(ShapeError, match="the size of dense/kernel depends on their length; use layers that take any"):
+        model.build((None, None))
+
+
+def test_rows_that_do_not_fit_otherwise_are_refused():
+    with pytest.raises(ShapeError, match=r"built for rows of shape \(None,\), None for any length"):
+        windowed().predict(ids(2, 3)[..., None])
+
+
+def test_targets_of_another_length_are_refused():
+    with pytest.raises(ShapeError, match=r"targets \(8, 5, 3\) and outputs \(8, 4, 3\) have different positions"):
+        windowed().fit(ids(8, 12), np.zeros((8, 5, 3)), verbose=0)
+
+
+def test_files_keep_it(tmp_path):
+    model, x = windowed(), ids(3, 20)
+    model.fit(ids(8, 12), np.zeros((8, 4, 3)), verbose=0)
+    model.save(tmp_path / "model.h5")
+    loaded = minidl.load_model(tmp_path / "model.h5")
+    assert loaded.input_shape == (None,)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+
+
+def test_gradients_are_right_at_a_length_of_its_own():
+    assert check_model(windowed(), ids(4, 11), rng.normal(size=(4, 4, 3))).passed
+
+
+def test_several_inputs_may_each_have_any_length():
+    layers = {
+        "e": (Embedding(10, 4), "words"),
+        "d": (Dense(4), "series"),
+        "p": (GlobalAveragePooling1D(), "e"),
+        "q": (GlobalAveragePooling1D(), "d"),
+        "s": (Add(), "p", "q"),
+        "t": (Tanh(), "s"),
+        "y": (Dense(1), "t"),
+        "o": (Sigmoid(), "y"),
+    }
+
+    def made(words, series):
+        model = Model(Graph({"words": (words,), "series": (series, 3)}, layers, "o").clone(), seed=0)
+        model.compile("adam", "binary_crossentropy")
+        return model
+
+    flexible = made(None, None)
+    x = {"words": ids(6, 5), "series": rng.normal(size=(6, 8, 3))}
+    other = {"words": ids(6, 3), "series": rng.normal(size=(6, 2, 3))}
+    y = rng.integers(0, 2, 6)
+    fixed = made(5, 8)
+    flexible.predict(other)
+    for model in (flexible, fixed):
+        model.fit(x, y, epochs=2, verbose=0)
+    assert flexible.predict(other).shape == (6, 1)
+    np.testing.assert_array_equal(flexible.predict(x), fixed.predict(x))
+    assert flexible.evaluate(x, y) == fixed.evaluate(x, y)
+
+
+def test_several_outputs_need_known_lengths():
+    with pytest.raises(ShapeError, match="with several outputs, the lengths of its inputs must be known"):
+        Model(Graph("x", {"a": (Dense(2), "x"), "b": (Dense(1), "x")}, ("a", "b"))).build((None, None, 3))

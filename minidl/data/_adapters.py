@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, SettingError, ShapeError
-from ..layers import has_any_length
+from ..layers import fits, has_any_length
 from ..validation import Interval, check_integer
 from ._batches import BatchStream, Examples, IntegerExamples, Source, is_indexed
 from ._validation import (
@@ -160,7 +160,9 @@ class DiskData:
 
     def fitting_shape(self, who: str, name: str, row_shape: Shape) -> Shape:
         """Return the shape in which a model takes the rows. Raise ShapeError unless it has as many numbers as a row."""
-        if math.prod(row_shape) != math.prod(self.row_shape):
+        if fits(self.row_shape, row_shape):
+            return self.row_shape
+        if None in row_shape or math.prod(row_shape) != math.prod(self.row_shape):
             raise ShapeError(f"{who}: {name} has rows of shape {self.row_shape}, this model was built for {row_shape}")
         return row_shape
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidl import DataError, Sequential, SettingError, ShapeError, keras, timeseries_windows
+from minidl import DataError, Input, Sequential, SettingError, ShapeError, keras, timeseries_windows
 from minidl.callbacks import BackupAndRestore, Callback
 from minidl.data import DataSpec
-from minidl.layers import Conv1D, Dense, Dropout, Embedding, Flatten, Softmax
+from minidl.layers import Conv1D, Dense, Dropout, Embedding, Flatten, GlobalAveragePooling1D, Softmax
 from minidl.validation import REAL_LINE
 from tests.oracles.make_keras_windows import PATH, arrays, drawn
 
@@ -200,6 +200,20 @@ def test_a_model_that_takes_another_shape_gets_it():
     model.build((6, 1))
     model.fit(flat)
     assert np.array_equal(model.predict(flat), model.predict(flat.load()[0][..., None]))
+
+
+@pytest.mark.parametrize("targets", ["next", "shifted"])
+def test_a_model_for_any_length_takes_windows_of_any_length(targets):
+    end = [GlobalAveragePooling1D()] if targets == "next" else []
+    model = Sequential([Input((None, 2)), Conv1D(2, 3, padding="causal"), *end], seed=0)
+    short, long = (timeseries_windows(SERIES, steps, targets) for steps in (6, 9))
+    model.fit(short, validation_data=long)
+    other = Sequential([Input((None, 2)), Conv1D(2, 3, padding="causal"), *end], seed=0)
+    other.fit(*short.load(), validation_data=long.load())
+    assert np.array_equal(model.params.theta, other.params.theta)
+    assert np.array_equal(model.predict(long), other.predict(long.load()[0]))
+    with pytest.raises(ShapeError, match=r"rows of shape \(6,\), this model was built for \(None, 2\)"):
+        model.predict(timeseries_windows(SERIES[:, 0], 6))
 
 
 def test_keras_datasets_train():

@@ -18,7 +18,7 @@ from .parameters import Changes, Parameter, Parameters, Penalty
 from .seeding import Streams
 
 Region = slice | np.ndarray  # of theta: a slice, or an array of indices
-State = list[tuple[Layer, str, np.ndarray]]
+State = list[tuple[Layer, str, Any]]
 
 
 class Outputs(NamedTuple):
@@ -56,6 +56,7 @@ class Objective:
     frozen      the indices in theta that training leaves as they are; empty if every layer is trainable
     trainable   the layers of the network, each with its flag at the time of `link`
     stateful    the layers' learned state other than parameters, as (layer, name of the attribute)
+    carrying    what layers leave from one batch to the next, in the same form
     limits      the trainable parameters that have a constraint, each with it
     penalizing  True if layers add penalties on what passes through them
     masking     True if layers make masks
@@ -73,6 +74,7 @@ class Objective:
     frozen: np.ndarray
     trainable: tuple[tuple[Layer, bool], ...]
     stateful: tuple[tuple[Layer, str], ...]
+    carrying: tuple[tuple[Layer, str], ...]
     limits: tuple[tuple[Parameter, Constraint], ...]
     penalizing: bool
     masking: bool
@@ -89,10 +91,13 @@ class Objective:
         trainable = tuple((layer, layer.trainable) for _, layer in network.walk())
         penalties = tuple(_regions(terms, params, frozen))
         stateful = tuple((layer, name) for layer, _ in trainable for name in layer.state_names)
+        carrying = tuple((layer, name) for layer, _ in trainable for name in layer.carried_names)
         layers = Chain(*leaves)
         settings = (network, terms, layers, activation, loss, penalties, params, streams, rows)
         penalizing = any(layer.adds_penalty for layer, _ in trainable)
-        linked = cls(*settings, frozen, trainable, stateful, tuple(_limits(network)), penalizing, layers.makes_mask)
+        linked = cls(
+            *settings, frozen, trainable, stateful, carrying, tuple(_limits(network)), penalizing, layers.makes_mask
+        )
         linked.mark_first()
         return linked
 
@@ -123,6 +128,11 @@ class Objective:
     def state(self) -> State:
         """The layers' learned state other than parameters, as (layer, name, array)."""
         return [(layer, name, getattr(layer, name)) for layer, name in self.stateful]
+
+    @property
+    def carried(self) -> State:
+        """What layers leave from one batch to the next, as (layer, name, value)."""
+        return [(layer, name, getattr(layer, name)) for layer, name in self.carrying]
 
     # ---- value and gradient
 

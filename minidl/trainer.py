@@ -11,11 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import _threads
-from .callbacks import NO_CALLBACKS, Callback, CallbackList, call
+from .callbacks import NO_CALLBACKS, CallbackList, call
 from .data import Examples, Source
 from .errors import NonFiniteError, SettingError
 from .evaluation import Figures, Metrics, evaluate, figures, rows_at_once, update_metrics
-from .metrics import Metric
 from .objective import Objective, Outputs, State
 from .optimizers import Optimizer
 from .validation import check_boolean, check_integer
@@ -54,7 +53,8 @@ class TrainingState:
     order                        of the rows in that epoch, once it is drawn
     rows, data_sum, penalty_sum  sums over the rows of that epoch so far, from which its figures are computed
     stopped                      True if a callback has ended the training
-    states                       the state of metrics and callbacks, by their `state_names`
+    states                       the state of metrics and callbacks, by their `state_names`, and what layers carry from
+                                 batch to batch
     """
 
     epoch: int = 0
@@ -135,31 +135,40 @@ class Trainer:
     def snapshot(self) -> TrainingState:
         """Return the state to save, from which the training can continue as if it had never stopped."""
         states = {
-            name: {state: getattr(holder, state) for state in holder.state_names}
-            for name, holder in self._holders().items()
+            name: {state: getattr(holder, state) for state in names}
+            for name, (holder, names) in self._holders().items()
         }
         return replace(self.state, stopped=self.stopped, states=states)
 
     def restore(self) -> None:
-        """Give metrics and callbacks the state that they had when the training was saved."""
+        """Give metrics, callbacks and layers the state that they had when the training was saved."""
         holders = self._holders()
         for name, states in self.state.states.items():
             if name not in holders:
                 remedy = "pass the same metrics and callbacks, in the same order"
                 raise SettingError(f"fit: the saved training has a {name}, this one does not; {remedy}")
-            if set(states) != set(holders[name].state_names):
-                saved, wanted = ", ".join(states), ", ".join(holders[name].state_names)
+            holder, names = holders[name]
+            if set(states) != set(names):
+                saved, wanted = ", ".join(states), ", ".join(names)
                 raise SettingError(f"fit: {name} of the saved training has the state {saved}, not {wanted}")
             for state, value in states.items():
-                setattr(holders[name], state, value)
+                setattr(holder, state, value)
         self.stopped |= self.state.stopped
         self.state.states = {}
 
-    def _holders(self) -> dict[str, Metric | Callback]:
-        """Return metrics and callbacks with a state, by names that are the same in the next process."""
-        holders: dict[str, Metric | Callback] = {f"metric {name}": m for name, m in self.metrics.items()}
+    def _holders(self) -> dict[str, tuple[object, tuple[str, ...]]]:
+        """Return what has a state, and its attributes, by names that are the same in the next process.
+
+        These are metrics, callbacks, and layers that carry something from batch to batch.
+        """
+        holders: dict[str, tuple[object, tuple[str, ...]]] = {
+            f"metric {name}": (metric, metric.state_names) for name, metric in self.metrics.items()
+        }
         for number, callback in enumerate(c for c in self.callbacks.callbacks if c.state_names):
-            holders[f"callback {number} {type(callback).__name__}"] = callback
+            holders[f"callback {number} {type(callback).__name__}"] = callback, callback.state_names
+        for path, layer in self.objective.network.walk():
+            if layer.carried_names:
+                holders[f"layer {path}"] = layer, layer.carried_names
         return holders
 
     # ---- epochs and steps
@@ -214,7 +223,7 @@ class Trainer:
             hook(number, {})
             objective.claim()
         self.batch = batch
-        before = objective.state
+        before = objective.state + objective.carried
         data_loss, rows, outputs = self.data_gradient(batch)
         penalty = objective.add_penalty_gradient(rows)
         # a finite square says that the whole gradient is finite

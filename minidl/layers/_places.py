@@ -55,10 +55,10 @@ class Reused:
         self.parameters = tuple(layer.named_parameters().values())
 
     def kept(self) -> Kept:
-        """Return what the layers have on them after a forward, without their learned state."""
+        """Return what the layers have on them after a forward, without their state."""
         kept = [(inner, dict(vars(inner))) for inner in self.inside]
         for inner, attributes in kept:
-            for name in (*WATCHED, *inner.state_names):
+            for name in (*WATCHED, *inner.state_names, *inner.carried_names):
                 attributes.pop(name, None)
         return kept
 

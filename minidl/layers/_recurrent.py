@@ -105,10 +105,13 @@ class Recurrent(Layer):
 
     gates: ClassVar[int] = 1
     state_count: ClassVar[int] = 1
-    carried_names = ("states",)
 
     several_inputs = True
     states = cast("Arrays | None", None)  # of a stateful layer: those after the last batch, each (m, units)
+
+    @property
+    def carried_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("states",) if self.stateful else ()
 
     @property
     def several_outputs(self) -> bool:  # type: ignore[override]
@@ -213,12 +216,14 @@ class Recurrent(Layer):
     def _begin(self, states: Arrays, given: list[np.ndarray]) -> None:
         """Fill in the states before the first step: those given, those of the last batch, or zeros."""
         wanted = states[0].shape[:0:-1]
-        first: Any = given or (self.states if self.stateful else None)
-        for state, value in zip(states, first or [np.zeros(wanted)] * len(states), strict=True):
+        first: Any = given or (self.states if self.stateful else None) or [np.zeros(wanted)] * len(states)
+        for state, value in zip(states, first, strict=True):
             if value.shape != wanted:
-                has = f"{type(self).__name__} has states of {len(value)} rows of shape {value.shape[1:]}"
+                who, needs = type(self).__name__, f"but x has {wanted[0]} rows and needs {wanted}"
+                if given:
+                    raise ShapeError(f"{who}: an initial state has shape {value.shape}, {needs}")
                 remedy = "use batches of one size, or call reset_states() before"
-                raise ShapeError(f"{has}, but this batch has {wanted[0]} rows and needs {wanted[1:]}: {remedy}")
+                raise ShapeError(f"{who}: the states of the last batch have shape {value.shape}, {needs}: {remedy}")
             state[0] = value.T
 
     def _dropout_masks(self, s: np.ndarray) -> tuple[np.ndarray | float, np.ndarray | None]:

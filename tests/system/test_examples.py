@@ -17,6 +17,7 @@ OPTIONS = {  # short runs of long scripts
     "bag_of_words.py": ["--quick"],
     "improve_a_network.py": ["--quick", "--out", "pictures"],
     "search.py": ["--quick"],
+    "write_names.py": ["--quick"],
 }
 PAGES = {"playground.py"}  # a page, not a script: tests/system/test_playground.py drives it
 FIGURES = ["digits.png", "gradient_checking.png", "images.png", "initialisation.png", "regularisation.png"]
@@ -102,6 +103,16 @@ def test_the_transformer_passes_the_check_and_sorts(outputs):
     assert "TransformerBlock: all gradients right" in text
     assert int(text.rsplit("of 1000 new rows, ", 1)[1].split()[0]) >= 950
     assert (directory / "attention.png").stat().st_size > 5_000
+
+
+def test_names_are_written_letter_by_letter(outputs):
+    text, _ = outputs["write_names.py"]
+    first, last = (float(number) for number in re.findall(r"(\d+\.\d) after", text))
+    assert last < first < 20  # of 29 letters
+    assert float(re.search(r"as a whole: (\S+) apart", text)[1]) < 1e-6
+    words = [int(share) for share in re.findall(r"^ +[\d.]+ +\d+% +(\d+)%", text, re.MULTILINE)]
+    assert len(words) == 4
+    assert words[0] > words[-1]  # fewer real words at a higher temperature
 
 
 # ---- improve_a_network.py

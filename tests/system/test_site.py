@@ -196,6 +196,7 @@ def test_the_tutorial_has_its_chapters():
         "gradient_checking",
         "images",
         "convolution",
+        "sequences",
         "attention",
     ]
 

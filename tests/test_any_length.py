@@ -9,7 +9,9 @@ from minidl.errors import ShapeError
 from minidl.gradcheck import check_model
 from minidl.layers import (
     Add,
+    AveragePooling1D,
     BatchNormalization,
+    Chain,
     Conv1D,
     Conv2D,
     Dense,
@@ -144,3 +146,28 @@ def test_several_inputs_may_each_have_any_length():
 def test_several_outputs_need_known_lengths():
     with pytest.raises(ShapeError, match="with several outputs, the lengths of its inputs must be known"):
         Model(Graph("x", {"a": (Dense(2), "x"), "b": (Dense(1), "x")}, ("a", "b"))).build((None, None, 3))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Conv1D(3, 3, padding="same"),
+        lambda: Conv1D(3, 2, 2),
+        lambda: MaxPooling1D(2),
+        lambda: AveragePooling1D(3, 1, "same"),
+        lambda: GlobalAveragePooling1D(),
+        lambda: Chain(Conv1D(3, 3), Tanh(), MaxPooling1D(2)),
+    ],
+    ids=lambda make: repr(make()),
+)
+def test_a_layer_has_places_for_rows_of_several_lengths(make):
+    layer, of_length = make(), make()
+    graph = Graph({"a": (9, 3), "b": (6, 3)}, {"p": (layer, "a"), "q": (layer, "b")}, ("p", "q"))
+    a, b = rng.normal(size=(4, 9, 3)), rng.normal(size=(4, 6, 3))
+    model, other = Model(graph, seed=0, dtype="float64"), Sequential([of_length], dtype="float64")
+    other.build((6, 3))
+    other.set_weights(model.get_weights())
+    p, q = model.predict((a, b))
+    np.testing.assert_array_equal(q, other.predict(b))
+    model.compile("sgd", "mse")
+    assert check_model(model, (a, b), (rng.normal(size=p.shape), rng.normal(size=q.shape))).passed

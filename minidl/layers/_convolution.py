@@ -40,6 +40,17 @@ class Convolution(Layer):
         size, strides, dilation = (self._lengths(name) for name in ("kernel_size", "strides", "dilation_rate"))
         return windows_over(type(self).__name__, image, size, strides, padding, dilation)
 
+    def _correlation_over(self, input_shape: tuple[int, ...]) -> AnyCorrelation:
+        """Return the correlation with rows of this shape."""
+        raise NotImplementedError(f"{type(self).__name__} must write _correlation_over(input_shape)")
+
+    def _keep_correlation(self, input_shape: tuple[int, ...]) -> None:
+        self.first_shape, self.correlation = input_shape, self._correlation_over(input_shape)
+
+    def _correlation_for(self, x: np.ndarray) -> AnyCorrelation:
+        """Return the correlation with x, whose axes may have other lengths than the layer was built for."""
+        return self.correlation if x.shape[1:] == self.first_shape else self._correlation_over(x.shape[1:])
+
     def _make_bias(self, filters: int) -> None:
         if self.use_bias:
             self.bias = Parameter(
@@ -58,20 +69,21 @@ class Convolution(Layer):
 class KernelConvolution(Convolution):
     """y = the correlation of x with one kernel, plus the bias. A subclass chooses the correlation."""
 
-    def _make(self, correlation: AnyCorrelation, kernel: Parameter, filters: int) -> tuple[int, ...]:
-        """Keep what forward and backward need, and return the shape of an output row."""
-        self.correlation, self.kernel = correlation, kernel
+    def _make(self, input_shape: tuple[int, ...], kernel: Parameter, filters: int) -> tuple[int, ...]:
+        """Keep what forward needs, and return the shape of an output row."""
+        self.kernel = kernel
+        self._keep_correlation(input_shape)
         self._make_bias(filters)
-        return (*correlation.windows.positions, filters)
+        return (*self.correlation.windows.positions, filters)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        self.x = x
-        return self.correlation(x, self.kernel.value, self.bias.value if self.use_bias else None)
+        self.x, self.used = x, (correlation := self._correlation_for(x))
+        return correlation(x, self.kernel.value, self.bias.value if self.use_bias else None)
 
     def backward(self, dy: np.ndarray) -> Any:
-        self.kernel.grad = self.correlation.kernel_gradient(self.x, dy)
+        self.kernel.grad = self.used.kernel_gradient(self.x, dy)
         self._bias_backward(dy)
-        return None if self.is_first else self.correlation.input_gradient(dy, self.kernel.value)
+        return None if self.is_first else self.used.input_gradient(dy, self.kernel.value)
 
 
 @dataclass(eq=False)
@@ -88,19 +100,22 @@ class PlainConvolution(KernelConvolution):
     kernel_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        windows, channels = self._windows(input_shape, self.padding), input_shape[-1]
+        channels = input_shape[-1]
         for what, number in (("channels", channels), ("filters", self.filters)):
             if number % self.groups:
                 who = type(self).__name__
                 raise SettingError(f"{who}: the {number} {what} cannot be cut into groups={self.groups} equal parts")
         kernel = Parameter(
-            (*windows.size, channels // self.groups, self.filters),
+            (*self._lengths("kernel_size"), channels // self.groups, self.filters),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
-        correlation = GroupedCorrelation(windows, self.groups) if self.groups > 1 else Correlation(windows)
-        return self._make(correlation, kernel, self.filters)
+        return self._make(input_shape, kernel, self.filters)
+
+    def _correlation_over(self, input_shape: tuple[int, ...]) -> AnyCorrelation:
+        windows = self._windows(input_shape, self.padding)
+        return GroupedCorrelation(windows, self.groups) if self.groups > 1 else Correlation(windows)
 
 
 @dataclass(eq=False)
@@ -179,33 +194,35 @@ class Conv2DTranspose(Convolution):
     kernel_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        positions, channels = check_image(self, 2, input_shape), input_shape[-1]
-        size, strides, dilation = (self._lengths(name) for name in ("kernel_size", "strides", "dilation_rate"))
-        more = None if self.output_padding is None else self._lengths("output_padding")
-        if more is not None and any(extra >= s for extra, s in zip(more, strides, strict=True)):
-            raise SettingError(f"Conv2DTranspose: output_padding {more} must be less than the strides {strides}")
-        windows = transposed_windows(positions, size, strides, self.padding, dilation, more)
-        self.correlation = Correlation(windows)
+        self._keep_correlation(input_shape)
         self.kernel = Parameter(
-            (*size, self.filters, channels),
+            (*self._lengths("kernel_size"), self.filters, input_shape[-1]),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
         self._make_bias(self.filters)
-        return (*windows.image, self.filters)
+        return (*self.correlation.windows.image, self.filters)
+
+    def _correlation_over(self, input_shape: tuple[int, ...]) -> Correlation:
+        positions = check_image(self, 2, input_shape)
+        size, strides, dilation = (self._lengths(name) for name in ("kernel_size", "strides", "dilation_rate"))
+        more = None if self.output_padding is None else self._lengths("output_padding")
+        if more is not None and any(extra >= s for extra, s in zip(more, strides, strict=True)):
+            raise SettingError(f"Conv2DTranspose: output_padding {more} must be less than the strides {strides}")
+        return Correlation(transposed_windows(positions, size, strides, self.padding, dilation, more))
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        self.x = x
-        y = self.correlation.input_gradient(x, self.kernel.value)
+        self.x, self.used = x, (correlation := self._correlation_for(x))
+        y = correlation.input_gradient(x, self.kernel.value)
         if self.use_bias:
             y += self.bias.value
         return y
 
     def backward(self, dy: np.ndarray) -> Any:
-        self.kernel.grad = self.correlation.kernel_gradient(dy, self.x)
+        self.kernel.grad = self.used.kernel_gradient(dy, self.x)
         self._bias_backward(dy)
-        return None if self.is_first else self.correlation(dy, self.kernel.value)
+        return None if self.is_first else self.used(dy, self.kernel.value)
 
 
 @dataclass(eq=False)
@@ -235,14 +252,17 @@ class DepthwiseConv2D(KernelConvolution):
     depthwise_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        windows, channels = self._windows(input_shape, self.padding), input_shape[-1]
+        channels = input_shape[-1]
         kernel = Parameter(
-            (*windows.size, channels, self.depth_multiplier),
+            (*self._lengths("kernel_size"), channels, self.depth_multiplier),
             self.depthwise_initializer,
             regularizer=self.depthwise_regularizer,
             constraint=self.depthwise_constraint,
         )
-        return self._make(DepthwiseCorrelation(windows), kernel, channels * self.depth_multiplier)
+        return self._make(input_shape, kernel, channels * self.depth_multiplier)
+
+    def _correlation_over(self, input_shape: tuple[int, ...]) -> AnyCorrelation:
+        return DepthwiseCorrelation(self._windows(input_shape, self.padding))
 
 
 @dataclass(eq=False)
@@ -278,10 +298,10 @@ class SeparableConv2D(Convolution):
     pointwise_constraint: Constraint | None = setting(check_constraint, default=None, optional=True, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        windows, channels = self._windows(input_shape, self.padding), input_shape[-1]
-        self.correlation = DepthwiseCorrelation(windows)
+        self._keep_correlation(input_shape)
+        channels = input_shape[-1]
         self.depthwise_kernel = Parameter(
-            (*windows.size, channels, self.depth_multiplier),
+            (*self._lengths("kernel_size"), channels, self.depth_multiplier),
             self.depthwise_initializer,
             regularizer=self.depthwise_regularizer,
             constraint=self.depthwise_constraint,
@@ -293,11 +313,15 @@ class SeparableConv2D(Convolution):
             constraint=self.pointwise_constraint,
         )
         self._make_bias(self.filters)
-        return (*windows.positions, self.filters)
+        return (*self.correlation.windows.positions, self.filters)
+
+    def _correlation_over(self, input_shape: tuple[int, ...]) -> AnyCorrelation:
+        return DepthwiseCorrelation(self._windows(input_shape, self.padding))
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        h = self.correlation(x, self.depthwise_kernel.value)
-        self.x, self.h = x, h
+        correlation = self._correlation_for(x)
+        h = correlation(x, self.depthwise_kernel.value)
+        self.x, self.h, self.used = x, h, correlation
         y = h.dot(self.pointwise_kernel.value[0, 0])
         if self.use_bias:
             y += self.bias.value
@@ -308,5 +332,5 @@ class SeparableConv2D(Convolution):
         self.pointwise_kernel.grad = h.T.dot(slopes)
         self._bias_backward(dy)
         dh = dy.dot(self.pointwise_kernel.value[0, 0].T)
-        self.depthwise_kernel.grad = self.correlation.kernel_gradient(self.x, dh)
-        return None if self.is_first else self.correlation.input_gradient(dh, self.depthwise_kernel.value)
+        self.depthwise_kernel.grad = self.used.kernel_gradient(self.x, dh)
+        return None if self.is_first else self.used.input_gradient(dh, self.depthwise_kernel.value)

@@ -103,13 +103,20 @@ def build_again(layer: Layer, input_shape: Any, who: str) -> tuple[int, ...]:
     return shape
 
 
+BUILT_FOR = ("row_shape", "first_shape", "shapes")
+
+
 def _made(layer: Layer) -> dict[str, Any]:
-    """Return what the layer and those inside hold: shapes of arrays and parameters, values of numbers and the like."""
+    """Return what the layer and those inside hold: shapes of arrays and parameters, values of numbers and the like.
+
+    The shapes that they were built for say nothing of what they compute.
+    """
     return {
         join_path(path, name): value.shape if isinstance(value, Parameter | np.ndarray) else value
         for path, inner in layer.walk()
         for name, value in vars(inner).items()
-        if isinstance(value, Parameter | np.ndarray) or _is_plain(value)
+        if name not in ("row_shape", "first_shape", "shapes")
+        and (isinstance(value, Parameter | np.ndarray) or _is_plain(value))
     }
 
 

@@ -26,55 +26,63 @@ class Pooling(Layer):
     padding: str = choice("valid", "same", default="valid")
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        image = check_image(self, self.dimensions, input_shape)
+        self.windows = self._windows_over(check_image(self, self.dimensions, input_shape))
+        return (*self.windows.positions, input_shape[-1])
+
+    def _windows_over(self, image: Lengths) -> Windows:
         size = for_axes(self, "pool_size", self.dimensions)
         strides = size if self.strides is None else for_axes(self, "strides", self.dimensions)
-        dilation = (1,) * self.dimensions
-        self.windows = windows_over(type(self).__name__, image, size, strides, self.padding, dilation)
-        return (*self.windows.positions, input_shape[-1])
+        return windows_over(type(self).__name__, image, size, strides, self.padding, (1,) * self.dimensions)
+
+    def _windows_for(self, x: np.ndarray) -> Windows:
+        """Return the windows of x, whose axes may have other lengths than the layer was built for."""
+        image = x.shape[1:-1]
+        return self.windows if image == self.windows.image else self._windows_over(image)
 
 
 class MaxPooling(Pooling):
     """y[p] = max_i x[p strides + i].   The gradient goes to the maximum, of equal ones to the first."""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        padded = self.windows.pad(x, fill=-np.inf)
-        first, *others = (padded[seen] for _, seen in self.windows.cells())
+        windows = self._windows_for(x)
+        padded = windows.pad(x, fill=-np.inf)
+        first, *others = (padded[seen] for _, seen in windows.cells())
         y = first.copy()
         for values in others:
             np.maximum(y, values, out=y)
-        self.padded, self.y = padded, y
+        self.padded, self.y, self.used = padded, y, windows
         return y
 
     def backward(self, dy: np.ndarray) -> Any:
         if self.is_first:
             return None
         dx, searching = np.zeros(self.padded.shape, dy.dtype), np.ones(dy.shape, bool)
-        for _, seen in self.windows.cells():
+        for _, seen in self.used.cells():
             is_maximum = self.padded[seen] == self.y
             is_maximum &= searching
             searching ^= is_maximum
-            if self.windows.overlap:
+            if self.used.overlap:
                 dx[seen] += dy * is_maximum
             else:
                 np.multiply(dy, is_maximum, out=dx[seen])
-        return self.windows.cut(dx)
+        return self.used.cut(dx)
 
 
 class AveragePooling(Pooling):
     """y[p] = mean_i x[p strides + i], without the padding.   Every value gets an equal share of the gradient."""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        return _sums(self.windows, x) * _shares(self.windows, x.real.dtype)
+        self.used = windows = self._windows_for(x)
+        return _sums(windows, x) * _shares(windows, x.real.dtype)
 
     def backward(self, dy: np.ndarray) -> Any:
         if self.is_first:
             return None
-        dx = np.zeros((len(dy), *self.windows.padded, dy.shape[-1]), dy.dtype)
-        shares = dy * _shares(self.windows, dy.real.dtype)
-        for _, seen in self.windows.cells():
+        dx = np.zeros((len(dy), *self.used.padded, dy.shape[-1]), dy.dtype)
+        shares = dy * _shares(self.used, dy.real.dtype)
+        for _, seen in self.used.cells():
             dx[seen] += shares
-        return self.windows.cut(dx)
+        return self.used.cut(dx)
 
 
 @lru_cache(maxsize=16)
@@ -159,7 +167,7 @@ class GlobalPooling(Layer):
     keepdims: bool = boolean(default=False, kw_only=True)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        self.image = check_image(self, self.dimensions, input_shape)
+        check_image(self, self.dimensions, input_shape)
         ones = (1,) * self.dimensions if self.keepdims else ()
         return (*ones, input_shape[-1])
 
@@ -191,7 +199,7 @@ class GlobalAveragePooling(GlobalPooling):
     """y = mean over all positions of x."""
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        pixels = self._flat(x)
+        pixels, self.image = self._flat(x), x.shape[1:-1]
         return self._shaped(mean_weights(pixels.shape[1], x.real.dtype).dot(pixels))
 
     def backward(self, dy: np.ndarray) -> Any:

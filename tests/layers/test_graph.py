@@ -487,7 +487,7 @@ def test_predicting_in_threads():
             r"right is the layer of left: its kernel is \(3, 2\), and would be \(4, 2\) for rows of shape \(4,\)",
         ),
         (BatchNormalization(), r"its gamma is \(3,\), and would be \(4,\)"),
-        (Chain(ReLU()), r"its shapes is \[\(3,\)\], and would be \[\(4,\)\] for rows of .* use clone\(\)"),
+        (Chain(ReLU(), Dense(2)), r"its dense/kernel is \(3, 2\), and would be \(4, 2\) for rows of .* use clone\(\)"),
     ],
 )
 def test_rows_of_another_shape_that_a_layer_cannot_take(layer, message):
@@ -497,7 +497,7 @@ def test_rows_of_another_shape_that_a_layer_cannot_take(layer, message):
 
 
 def test_a_layer_without_parameters_takes_rows_of_any_shape():
-    layer = Tanh()
+    layer = Chain(Tanh())
     layers = {"left": (layer, "a"), "right": (layer, "b"), "y": (Concatenate(), "left", "right")}
     graph = Graph({"a": (3,), "b": (4,)}, layers, "y")
     assert check_layer(graph, (7,)).difference < 1e-12

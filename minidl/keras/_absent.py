@@ -29,10 +29,6 @@ TOP = {
     "distillation": "train the second network on predict(x) of the first",
     "export": "use minidl.export_onnx",
     "legacy": "use the names without legacy",
-    "preprocessing": (
-        "prepare the data with NumPy, pandas or scikit-learn; for images there are keras.layers.RandomFlip, "
-        "RandomRotation, RandomZoom, ..., and keras.utils.load_img and image_dataset_from_directory"
-    ),
     "random": "use numpy.random.default_rng(seed); keras.utils.set_random_seed sets the seed of models",
     "tree": "use Python's lists and dicts",
     "version": "keras.__version__ has it",

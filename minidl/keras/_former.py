@@ -20,7 +20,12 @@ _TOP = {
 }
 
 # modules whose answer is another one than "write from keras.layers import ...", or below which module it is
-MODULES = {**_TOP, "legacy": "remove .legacy", "training_utils": "minidl trains on the cores of a CPU"}
+MODULES = {
+    **_TOP,
+    "legacy": "remove .legacy",
+    "training_utils": "minidl trains on the cores of a CPU",
+    "text": "use keras.layers.TextVectorization",
+}
 
 _SMALL = {name.lower(): name for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam")}
 _MERGES = "call keras.layers.Add()([a, b]), Multiply, Average, Maximum, Dot or Concatenate"

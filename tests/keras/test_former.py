@@ -27,6 +27,7 @@ from .peer import peer
         ("from minidl.keras.engine.topology import Layer", r"keras\.engine is not in minidl\.keras"),
         ("from minidl.keras.objectives import mean_squared_error", r"write keras\.losses"),
         ("from minidl.keras.preprocessing.image import ImageDataGenerator", "RandomFlip"),
+        ("from minidl.keras.preprocessing.sequence import TimeseriesGenerator", "timeseries_dataset_from_array"),
         ("from minidl.keras.layers import merge", "Concatenate"),
         ("from minidl.keras.models import Input", "write from keras import Input"),
         ("from minidl.keras.optimizers import adam", "write Adam"),

@@ -21,6 +21,16 @@ def test_a_model_trains_on_what_they_return():
     assert np.array_equal(model.predict(x, verbose=0)[:, 0] > 0.5, [True, False, True, False])
 
 
+def test_functions_have_keras_other_places():
+    from minidl.keras.preprocessing import timeseries_dataset_from_array
+    from minidl.keras.preprocessing.image import load_img
+    from minidl.keras.preprocessing.sequence import pad_sequences
+
+    assert pad_sequences is keras.utils.pad_sequences
+    assert timeseries_dataset_from_array is keras.utils.timeseries_dataset_from_array
+    assert load_img is keras.utils.load_img
+
+
 def test_they_are_those_of_the_core():
     vectorize = layers.TextVectorization(None, "lower", "whitespace", 2, "int", 5)
     other = text.TextVectorization(None, "lower", "whitespace", 2, "int", 5)

@@ -171,7 +171,7 @@ def test_a_name_that_is_imported_is_answered_too():
         ("from minidl.keras.wrappers import SKLearnClassifier", "use minidl.estimators"),
         ("from minidl.keras.datasets import mnist", "minidl downloads nothing; use sklearn.datasets"),
         ("import minidl.keras.applications.vgg16", "no networks for images"),
-        ("from minidl.keras.preprocessing.text import Tokenizer", "prepare the data with NumPy"),
+        ("from minidl.keras.preprocessing.text import Tokenizer", "use keras.layers.TextVectorization"),
     ],
 )
 def test_a_module_that_is_absent_is_answered_when_it_is_imported(statement, message):

@@ -21,7 +21,8 @@ from tests.oracles.keras_semantics import COMMON, NOTES, PROBES, REMARKS
 PAGE = Path(__file__).parents[2] / "docs" / "keras-names.md"
 MODULES = (
     *("layers", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks", "regularizers", "constraints"),
-    *("initializers", "utils", "activations", "ops", "models", "saving", "backend", "config"),
+    *("initializers", "utils", "activations", "ops", "models", "saving", "backend", "config", "preprocessing"),
+    *("preprocessing.image", "preprocessing.sequence"),
 )
 SAME, DIFFERS, ABSENT = "same", "differs", "absent"
 

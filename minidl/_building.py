@@ -98,7 +98,7 @@ def infer_any_length(layer: Layer, row_shape: Shape) -> tuple[Shape, Shape, Any]
         try:
             found = [_inferred(layer, with_lengths(row_shape, length)) for length in reversed(lengths)]
             break
-        except ShapeError:  # the windows of a kernel may be longer
+        except ShapeError:  # the windows of a kernel may be longer, and positions fewer
             if number == len(EXAMPLES) - 1:
                 raise
     (_, output, inner, sizes), (concrete, first_output, first_inner, first_sizes) = found

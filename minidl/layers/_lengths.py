@@ -13,7 +13,7 @@ from ..parameters import Parameter
 from ._base import Layer
 
 # Lengths that stand for any length when a model is built without rows: what differs between the two depends on it
-EXAMPLES = ((64, 256), (640, 2560))
+EXAMPLES = ((64, 256), (640, 2560), (1, 2))
 
 
 def fits(shape: Any, wanted: Any) -> bool:

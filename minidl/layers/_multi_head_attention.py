@@ -34,41 +34,40 @@ def check_shape(who: str, name: str, value: Any) -> Shape:
 class Projections:
     """z_i = x W_i + b_i for several i, side by side and as one product.   x (m, steps, n) -> z (m, steps, width).
 
-    n        the number of features of x
     kernels  the Parameters W_i, with n rows when they are read as matrices
     biases   the Parameters b_i; empty without bias
     """
 
-    n: int
     kernels: tuple[Parameter, ...]
     biases: tuple[Parameter, ...]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        z = product(x, self._matrix())
+        z = product(x, self._matrix(x.shape[-1]))
         if self.biases:
             z += np.concatenate([bias.value.reshape(-1) for bias in self.biases])
         return z
 
     def backward(self, x: np.ndarray, dz: np.ndarray, *, is_first: bool) -> Any:
         """Set the gradients of the parameters; return dL/dx, None if `is_first`."""
-        rows = as_matrix(dz)
-        for kernel, grad in zip(self.kernels, self._split(as_matrix(x).T.dot(rows)), strict=True):
+        rows, n = as_matrix(dz), x.shape[-1]
+        for kernel, grad in zip(self.kernels, self._split(as_matrix(x).T.dot(rows), n), strict=True):
             kernel.grad = grad.reshape(kernel.shape)
-        for bias, grad in zip(self.biases, self._split(column_sums(rows)) if self.biases else (), strict=True):
+        for bias, grad in zip(self.biases, self._split(column_sums(rows), n) if self.biases else (), strict=True):
             bias.grad = grad.reshape(bias.shape)
-        return None if is_first else product(dz, self._matrix().T)
+        return None if is_first else product(dz, self._matrix(n).T)
 
     def heads(self, z: np.ndarray) -> list[np.ndarray]:
-        """Return each z_i as a view of z (m, heads, steps, d)."""
+        """Return each z_i as a view of z (m, heads, steps, d), for kernels (n, heads, d)."""
+        parts = self._split(z, self.kernels[0].shape[0])
         shapes = [(*z.shape[:2], *kernel.shape[1:]) for kernel in self.kernels]
-        return [part.reshape(shape).swapaxes(1, 2) for part, shape in zip(self._split(z), shapes, strict=True)]
+        return [part.reshape(shape).swapaxes(1, 2) for part, shape in zip(parts, shapes, strict=True)]
 
-    def _matrix(self) -> np.ndarray:
-        return np.concatenate([kernel.value.reshape(self.n, -1) for kernel in self.kernels], axis=1)
+    def _matrix(self, n: int) -> np.ndarray:
+        return np.concatenate([kernel.value.reshape(n, -1) for kernel in self.kernels], axis=1)
 
-    def _split(self, array: np.ndarray) -> list[np.ndarray]:
+    def _split(self, array: np.ndarray, n: int) -> list[np.ndarray]:
         """Return views of the part that belongs to each i, along the last axis."""
-        ends = accumulate(kernel.size // self.n for kernel in self.kernels[:-1])
+        ends = accumulate(kernel.size // n for kernel in self.kernels[:-1])
         return np.split(array, [*ends], axis=-1)
 
 
@@ -130,8 +129,6 @@ class MultiHeadAttention(SoftmaxAttention):
         self.value_kernel, self.value_bias = self._make((value[-1], *value_head), value_head)
         self.attention_output_kernel, self.attention_output_bias = self._make((*value_head, *out), out)
         self.names = PROJECTIONS[min(count(input_shape), 3)]
-        self.projections = [self._side_by_side(names) for names in self.names]
-        self.output = self._side_by_side(("attention_output",))
         y_shape = (query[0], *out)
         return (y_shape, (self.num_heads, query[0], key[0])) if self.return_attention_scores else y_shape
 
@@ -149,16 +146,21 @@ class MultiHeadAttention(SoftmaxAttention):
             constraint=self.bias_constraint,
         )
 
-    def _side_by_side(self, names: tuple[str, ...]) -> Projections:
+    def _side_by_side(self, *names: str) -> Projections:
         kernels = tuple(getattr(self, f"{name}_kernel") for name in names)
-        biases = tuple(getattr(self, f"{name}_bias") for name in names) if self.use_bias else ()
-        outputs = kernels[0].shape[2:] if names == ("attention_output",) else kernels[0].shape[1:]
-        return Projections(kernels[0].size // math.prod(outputs), kernels, biases)
+        return Projections(kernels, tuple(getattr(self, f"{name}_bias") for name in names) if self.use_bias else ())
+
+    @property
+    def _output(self) -> Projections:
+        return self._side_by_side("attention_output")
+
+    def _of_inputs(self) -> list[Projections]:
+        return [self._side_by_side(*names) for names in self.names]
 
     def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
         given = x if isinstance(x, tuple) else (x,)
         masks = mask if isinstance(mask, tuple) else (mask,) * len(given)
-        z = [projection(part) for projection, part in zip(self.projections, given, strict=False)]
+        z = [projection(part) for projection, part in zip(self._of_inputs(), given, strict=False)]
         heads = self._heads(z)
         query, key, value = heads["query"] * self._scale, heads["key"], heads["value"]
         scores = dot_products(query, key)
@@ -169,20 +171,22 @@ class MultiHeadAttention(SoftmaxAttention):
         rows = np.empty((*given[0].shape[:2], self.num_heads, value.shape[-1]), scores.dtype)
         weights = self._average(scores, value, allowed, training, out=rows.swapaxes(1, 2))
         rows = rows.reshape(*rows.shape[:2], -1)
-        y = self.output(rows).reshape(*rows.shape[:2], *self.attention_output_kernel.shape[2:])
+        y = self._side_by_side("attention_output")(rows).reshape(
+            *rows.shape[:2], *self.attention_output_kernel.shape[2:]
+        )
         self.given, self.z, self.query, self.key, self.rows, self.y_shape = given, z, query, key, rows, y.shape
         return ((y, weights), (masks[0], None)) if self.return_attention_scores else (y, masks[0])
 
     def backward(self, dy: Any) -> Any:
         slope, dweights = self._slopes(dy)
-        drows = self.output.backward(self.rows, slope.reshape(*slope.shape[:2], -1), is_first=False)
+        drows = self._output.backward(self.rows, slope.reshape(*slope.shape[:2], -1), is_first=False)
         dz = [np.empty(z.shape, np.result_type(z, drows)) for z in self.z]
         heads = self._heads(dz)
         by_head = drows.reshape(*drows.shape[:2], self.num_heads, -1).swapaxes(1, 2)
         dscores = self._average_backward(by_head, dweights, out=heads["value"])
         dot_products_backward(dscores, self.query, self.key, out=(heads["query"], heads["key"]))
         heads["query"] *= self._scale
-        parts = zip(self.projections, self.given, dz, strict=False)
+        parts = zip(self._of_inputs(), self.given, dz, strict=False)
         dx = tuple(projection.backward(x, part, is_first=self.is_first) for projection, x, part in parts)
         if self.is_first:
             return None
@@ -191,7 +195,7 @@ class MultiHeadAttention(SoftmaxAttention):
     def _heads(self, z: list[np.ndarray]) -> dict[str, np.ndarray]:
         """Return views (m, heads, steps, d) of query, key and value."""
         found = dict[str, np.ndarray]()
-        for names, projection, part in zip(self.names, self.projections, z, strict=True):
+        for names, projection, part in zip(self.names, self._of_inputs(), z, strict=True):
             found |= zip(names, projection.heads(part), strict=True)
         return found
 

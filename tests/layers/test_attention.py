@@ -17,8 +17,10 @@ from minidl.layers import (
     Graph,
     LayerNormalization,
     MultiHeadAttention,
+    PositionEmbedding,
     Residual,
     SinePositionEncoding,
+    Softmax,
 )
 from minidl.layers._softmax_attention import softmax_over_keys
 from minidl.parameters import Parameters
@@ -339,3 +341,24 @@ def test_padded_rows_train_as_rows_of_their_own_length(layer):
     (loss, grad), (with_padding, other) = found
     assert with_padding == pytest.approx(loss, rel=1e-12)
     assert other == pytest.approx(grad, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=NAMES)
+def test_sequences_of_any_length_have_the_same_weights(layer):
+    def network(length):
+        parts = Embedding(9, 4, mask_zero=True), Residual(PositionEmbedding(7)), layer.clone(), Dense(3), Softmax()
+        model = Sequential(parts, seed=0, dtype="float64")
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.build((None, length))
+        return model
+
+    rng = np.random.default_rng(0)
+    any_length, batches = network(None), [rng.integers(1, 9, (4, n)) for n in (5, 3, 7)]
+    for x in batches:
+        any_length.train_on_batch(x, x % 3)
+    for x in batches:
+        of_length = network(x.shape[1])
+        of_length.params.theta = any_length.params.theta
+        assert np.array_equal(any_length.predict(x), of_length.predict(x))
+    with pytest.raises(ShapeError, match="PositionEmbedding has vectors for sequence_length=7 steps, got 8"):
+        any_length.predict(np.ones((1, 8), int))

@@ -17,6 +17,7 @@ OFFSET = 10.0  # standard deviations between the mean of a feature and 0
 UNEVEN = 1000.0  # ratio of the largest to the smallest standard deviation of a feature
 NOTABLE = 0.1  # share of the rows
 FEW_ROWS, SOME_ROWS, MANY_ROWS = 20, 100, 200  # on few rows, a pattern looks like chance
+MANY_IDS = 1000
 MANY_NUMBERS = 20_000_000  # of large images, fewer rows are compared
 RARE, VERY_RARE = 0.2, 0.05  # share of a class, in units of 1 / classes
 CHANCE_LEVEL = 3.0  # standard deviations above the score of shuffled targets; chance reaches it once in a hundred
@@ -24,6 +25,8 @@ CHANCE_LEVEL = 3.0  # standard deviations above the score of shuffled targets; c
 
 def constant_inputs(signals: Signals) -> Iterator[Observation]:
     """Features that are the same in every row."""
+    if signals.holds_ids:
+        return
     x, kind = _features(signals)
     constant = np.flatnonzero(x.max(axis=0) == x.min(axis=0))
     if len(signals.all_rows) < 2 or not len(constant):
@@ -187,11 +190,13 @@ def unrelated_targets(signals: Signals) -> Iterator[Observation]:
     y = y - y.mean(axis=0)
     if len(x) < FEW_ROWS or not (x != x[0]).any() or not y.any():
         return
-    views = [_standardized(flatten_rows(view)) for view in ((x, _spectrum(x)) if x.ndim > 2 else (x,))]
+    shown = (_counts(x),) if signals.holds_ids else (x, _spectrum(x)) if x.ndim > 2 else (x,)
+    views = [_standardized(flatten_rows(view)) for view in shown]
     neighbors = max(_above_chance(_nearest(view, 5), y) for view in views)
     fit = max(_above_chance(_quadratic_fit(view), y) for view in views)
     level = CHANCE_LEVEL if len(x) >= SOME_ROWS else CHANCE_LEVEL - 1
-    if max(neighbors, fit) < level and not (signals.has_channels and _predicts_unseen_rows(signals)):
+    may_see_more = signals.has_channels or signals.holds_ids
+    if max(neighbors, fit) < level and not (may_see_more and _predicts_unseen_rows(signals)):
         words = (
             "Nearest neighbors and a quadratic fit predict the targets no better than shuffled ones "
             f"(by {neighbors:+.1f} and {fit:+.1f} standard deviations on {len(x)} rows)."
@@ -206,6 +211,12 @@ def _standardized(x: np.ndarray) -> np.ndarray:
     x = x - x.mean(axis=0)
     standardized: np.ndarray = x / np.maximum(x.std(axis=0), 1e-6 * x.std() or 1.0)
     return standardized
+
+
+def _counts(x: np.ndarray) -> np.ndarray:
+    """How often each id occurs in each row; ids beyond a thousand share columns."""
+    ids = flatten_rows(x).astype(int) % MANY_IDS
+    return np.stack([np.bincount(row, minlength=MANY_IDS) for row in ids]).astype(float)[:, : ids.max() + 1]
 
 
 def _spectrum(x: np.ndarray) -> np.ndarray:

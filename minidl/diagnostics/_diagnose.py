@@ -12,6 +12,7 @@ from ..model import Model
 from . import _data_rules as data
 from . import _image_rules as images
 from . import _model_rules as network
+from . import _sequence_rules as sequences
 from . import _training_rules as training
 from . import _trial_rules as trials
 from ._evidence import collect_signals
@@ -80,6 +81,33 @@ RULES = (
         explains=("dead-units", *POOR_TRAINING),
     ),
     Rule(images.large_flatten, "large-flatten", "Lin et al. 2014, 3.2"),
+    Rule(sequences.unmasked_padding, "unmasked-padding", "Dwarampudi & Reddy 2019", Evidence.BEFORE),
+    Rule(
+        sequences.exploding_steps,
+        "gradient-through-time",
+        "Bengio et al. 1994; Pascanu et al. 2013",
+        explains=("signal-through-depth", *POOR_TRAINING),
+    ),
+    Rule(
+        sequences.short_memory,
+        "gradient-through-time",
+        "Hochreiter 1991; Bengio et al. 1994",
+        Evidence.BEFORE,
+        ("closed-forget-gates", *POOR_TRAINING),
+    ),
+    Rule(
+        sequences.short_memory_after_training,
+        "gradient-through-time",
+        "Hochreiter 1991; Bengio et al. 1994",
+        Evidence.AFTER,
+        ("plateau",),
+    ),
+    Rule(
+        sequences.closed_forget_gates,
+        "closed-forget-gates",
+        "Gers et al. 2000; Jozefowicz et al. 2015",
+        Evidence.BEFORE,
+    ),
     Rule(network.missing_activation, "missing-activation", "Goodfellow et al. 2016, 6.1", explains=POOR_TRAINING),
     Rule(network.large_penalty, "large-penalty", "Goodfellow et al. 2016, 7.1", explains=POOR_TRAINING),
     Rule(network.small_penalty, "small-penalty", "Krogh & Hertz 1992"),

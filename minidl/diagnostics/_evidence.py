@@ -63,6 +63,11 @@ class Signals:
         return any(one.x.ndim > 2 for one in self.kernel_layers[:1])
 
     @property
+    def holds_ids(self) -> bool:
+        """True if x holds ids, such as words: they have no size and no order."""
+        return self.model.layer.vocabulary_size is not None
+
+    @property
     def sizes(self) -> dict[str, dict[str, float]]:
         """The root mean square of the output of every kernel layer, and of the gradient at that output."""
         return {

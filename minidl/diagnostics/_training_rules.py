@@ -123,7 +123,7 @@ def gradients_through_depth(record: Record) -> Iterator[Observation]:
     weights, _, gradients = record.lengths[:, :, columns]
     relative = gradients / np.maximum(weights, 1e-30)
     first, last = np.median(relative[:, 0]), np.median(relative[:, -1])
-    if not (first > 0 and last > 0):
+    if not (0 < first < np.inf and 0 < last < np.inf):
         return
     total = float(first / last)
     if not SHRUNK < total < 1 / SHRUNK:

@@ -118,7 +118,7 @@ def test_every_rule_stands_in_the_list_once():
     modules = [import_module(f"minidl.diagnostics.{file.stem}") for file in FOLDER.glob("_*_rules.py")]
     functions = [function for module in modules for _, function in inspect.getmembers(module, inspect.isfunction)]
     defined = [function for function in functions if function.__annotations__.get("return") == "Iterator[Observation]"]
-    assert len(modules) == 5
+    assert len(modules) == 6
     assert sorted(map(id, defined)) == sorted(id(rule.observe) for rule in RULES)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
+from ._recording import LayerPass, record_passes
 from .data import DataSpec
 from .errors import SettingError, ShapeError
-from .layers import EXAMPLES, Chain, Graph, Layer, build_layer, common, with_lengths
+from .layers import EXAMPLES, Chain, Graph, Layer, build_layer, common, run_masked, with_lengths
 from .losses import Loss, OutputLosses
 from .naming import join_path
 from .validation import check_integer
@@ -128,22 +130,37 @@ def shapes_inside(layer: Layer) -> Any:
 
 
 def check_shapes(layer: Layer, row_shape: tuple[int, ...], output_shape: tuple[int, ...], dtype: Any) -> None:
-    """Run two rows of zeros and raise ShapeError if a layer's output differs from the shape that build returned."""
+    """Run two rows of zeros. Raise ShapeError if a layer's output differs from the shape that build returned.
+
+    Warn of layers that use padded steps.
+    """
     chain = layer if type(layer) is Chain else None
     layers, shapes = (chain.layers, chain.shapes) if chain else ([layer], [output_shape])
     before = [(inner, dict(vars(inner))) for _, inner in layer.walk()]
     drawn = layer.rng.bit_generator.state
-    y = np.zeros((2, *row_shape), dtype)
+    y, mask = np.zeros((2, *row_shape), dtype), None
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), record_passes(layer.walk() if layer.makes_mask else ()) as passes:
             for inner, shape in zip(layers, shapes, strict=True):
-                y = inner.forward(y)
+                y, mask = run_masked(inner, y, mask, training=False)
                 _check_rows(inner, y, shape)
+        _warn_of_padding(passes)
     finally:  # put everything back that the pass has changed
         for inner, attributes in before:
             vars(inner).clear()
             vars(inner).update(attributes)
         layer.rng.bit_generator.state = drawn
+
+
+def _warn_of_padding(passes: list[LayerPass]) -> None:
+    """Warn of layers whose x has a mask that they do not use, each once."""
+    for path, layer in {one.path: one.layer for one in passes if one.masked and one.layer.uses_padding}.items():
+        effect = "padded steps count as the others do"
+        remedy = "use layers that leave padding out, such as GlobalAveragePooling1D"
+        if not layer.keeps_mask:
+            effect += ", and the layers after it see no mask"
+            remedy += ", or set keeps_mask = True in a layer that treats each step alone"
+        warnings.warn(f"{path}: {type(layer).__name__} does not use masks: {effect}; {remedy}", stacklevel=5)
 
 
 def _check_rows(layer: Layer, y: Any, shape: tuple[int, ...]) -> None:

@@ -27,6 +27,11 @@ class LayerPass:
     dy: np.ndarray | None = None
     dx: np.ndarray | None = None
 
+    @property
+    def masked(self) -> bool:
+        """True if x, or one of several inputs, has a mask."""
+        return any(mask is not None for mask in (self.mask if isinstance(self.mask, tuple) else (self.mask,)))
+
 
 @contextmanager
 def record_passes(layers: Iterable[tuple[str, Layer]]) -> Iterator[list[LayerPass]]:
@@ -43,12 +48,13 @@ def record_passes(layers: Iterable[tuple[str, Layer]]) -> Iterator[list[LayerPas
         yield passes
     finally:
         for _, layer in watched:
-            for name in ("forward", "masked_forward", "backward"):
+            for name in ("forward", "masked_forward", "compute_mask", "backward"):
                 vars(layer).pop(name, None)
 
 
 def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
-    forward, masked_forward, backward = layer.forward, layer.masked_forward, layer.backward
+    forward, masked_forward = layer.forward, layer.masked_forward
+    compute_mask, backward = layer.compute_mask, layer.backward
     inside = [False]  # True while one of the two forwards runs: it may call the other one
 
     def watched_forward(x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -67,6 +73,11 @@ def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
         passes.append(LayerPass(path, layer, x, y, mask))
         return y, its_mask
 
+    def watched_compute_mask(x: Any, mask: Any) -> Any:
+        if not inside[0]:  # after forward of a layer that does not see masks
+            next(record for record in reversed(passes) if record.layer is layer).mask = mask
+        return compute_mask(x, mask)
+
     def watched_backward(dy: np.ndarray) -> Any:
         # a layer with several places runs backward for the last of its forwards first
         latest = next((record for record in reversed(passes) if record.layer is layer and record.dy is None), None)
@@ -75,7 +86,8 @@ def _watch(path: str, layer: Layer, passes: list[LayerPass]) -> None:
             latest.dy, latest.dx = dy, dx
         return dx
 
-    vars(layer).update(forward=watched_forward, masked_forward=watched_masked_forward, backward=watched_backward)
+    vars(layer).update(forward=watched_forward, masked_forward=watched_masked_forward)
+    vars(layer).update(compute_mask=watched_compute_mask, backward=watched_backward)
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """Masks of padded steps: they pass through layers and containers to losses and metrics; padding changes no number."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from minidl import Model, Sequential
 from minidl.errors import DataError
 from minidl.layers import (
+    GELU,
+    ActivityRegularization,
     Add,
     Chain,
     Concatenate,
@@ -14,14 +18,21 @@ from minidl.layers import (
     Flatten,
     GlobalAveragePooling1D,
     Graph,
+    GroupNormalization,
     Layer,
+    LayerNormalization,
     Masking,
     Residual,
     Softmax,
     Tanh,
+    UnitNormalization,
+    run_masked,
 )
 from minidl.losses import MeanSquaredError, SparseCategoricalCrossentropy
 from minidl.metrics import MeanAbsoluteError
+from minidl.registry import KerasLayer
+from minidl.regularizers import L2
+from tests.helpers.every_layer import rows_with
 
 rng = np.random.default_rng(0)
 IDS = rng.integers(1, 9, (12, 6))
@@ -66,7 +77,8 @@ def test_a_mask_passes_through(layers):
 
 
 def test_a_layer_that_does_not_keep_masks_ends_them():
-    assert mask_after(Alone()) is None
+    with pytest.warns(UserWarning, match="^alone: Alone does not use masks: padded steps count.*no mask; .*keeps_mask"):
+        assert mask_after(Alone()) is None
 
 
 def test_a_class_that_writes_forward_alone_does_not_inherit_the_mask_of_its_base():
@@ -74,7 +86,69 @@ def test_a_class_that_writes_forward_alone_does_not_inherit_the_mask_of_its_base
         def forward(self, x, training=False):
             return 2 * super().forward(x, training)
 
-    assert mask_after(Twice(Dense(3))) is None
+    with pytest.warns(UserWarning, match="twice: Twice does not use masks"):
+        assert mask_after(Twice(Dense(3))) is None
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        GroupNormalization(3),
+        LayerNormalization(1),
+        LayerNormalization((1, 2)),
+        UnitNormalization(1),
+        ActivityRegularization(L2(0.1)),
+    ],
+    ids=repr,
+)
+def test_layers_that_hand_masks_on_and_use_padded_steps_warn(layer):
+    with pytest.warns(UserWarning, match=f"{type(layer).__name__} does not use masks: padded steps count"):
+        np.testing.assert_array_equal(mask_after(layer), IDS != 0)
+
+
+def test_a_layer_deep_inside_warns_once_with_its_path():
+    layers = {"h": (Chain(Dense(3), Alone()), "x"), "y": (Add(), "h", "x")}
+    model = Sequential([Embedding(9, 3, mask_zero=True), Graph("x", layers, "y"), Dense(1)])
+    with pytest.warns(UserWarning, match="does not use masks") as warned:
+        model.fit(IDS, LABELS, epochs=2, verbose=0)
+        model.predict(IDS)
+    assert [str(one.message).split(":")[0] for one in warned] == ["graph/h/alone"]
+
+
+def test_without_a_mask_nothing_warns():
+    Sequential([Embedding(9, 3), Alone(), GroupNormalization(3), Flatten(), Dense(1)]).build((6,))
+
+
+# Keras 3.15 fails at Softmax on any mask of steps, and on PyTorch at LayerNormalization along the steps
+LEFT_OUT = (Chain, Graph, GELU, Softmax)
+ROWS = [
+    (layer, shape)
+    for layer, shape in rows_with("keras", KerasLayer)
+    if len(shape) == 2 and layer.vocabulary_size is None and not isinstance(layer, LEFT_OUT)
+    if not (isinstance(layer, LayerNormalization) and layer.axis == 1)
+]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("layer", "shape"), ROWS, ids=repr)
+def test_layers_hand_masks_on_and_end_them_as_in_keras(tmp_path, layer, shape):
+    torch, keras = pytest.importorskip("torch"), pytest.importorskip("keras")
+    model = Sequential([layer.clone()], seed=0)
+    model.build(shape)
+    model.save(tmp_path / "m.keras")
+    theirs = keras.models.load_model(tmp_path / "m.keras").layers[0]
+    x = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    mask = np.arange(shape[0]) < np.array([[1], [2], [shape[0]]])
+    given = torch.tensor(x)
+    given._keras_mask = torch.tensor(mask)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        expected = getattr(theirs(given), "_keras_mask", None)
+    (ours,) = model.layers
+    found = run_masked(ours, x, mask, training=False)[1]
+    np.testing.assert_array_equal(found, None if expected is None else expected.numpy())
+    warned = any("does not support masking" in str(one.message) for one in caught)
+    assert warned == (ours.uses_padding and not ours.keeps_mask)
 
 
 def test_masking_leaves_out_steps_whose_features_all_have_the_value():

@@ -29,6 +29,10 @@ class ActivityRegularization(Layer):
 
     adds_penalty = True
 
+    @property
+    def uses_padding(self) -> bool:
+        return len(self.row_shape or ()) > 1
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.x = x
         return x

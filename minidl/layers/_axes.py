@@ -48,6 +48,11 @@ def places(who: str, axes: Axes, input_shape: tuple[int, ...]) -> tuple[int, ...
     return tuple(found)
 
 
+def mixes_steps(axes: tuple[int, ...], row_shape: tuple[int, ...] | None) -> bool:
+    """Return True if x is a sequence, and its steps are among these axes of x."""
+    return 1 in axes and len(row_shape or ()) > 1
+
+
 @dataclass(frozen=True)
 class Unfolding:
     """Unfolds arrays (m, ...) to matrices: some axes become the columns, the others the rows. (Kolda & Bader 2009)

@@ -36,7 +36,8 @@ class Layer(Validated):
     masked_forward(x, mask, training=False)  returns y and its mask; forward is masked_forward(x, None, training)[0]
 
     and a layer that makes a mask where there was none sets makes_mask = True. A class that writes forward alone does
-    not see masks, whatever its base class does with them.
+    not see masks, whatever its base class does with them. Where padded steps reach such a layer, building the model
+    warns: see `uses_padding`.
 
     A layer may add a number to the objective, a penalty on what passes through it: it sets adds_penalty = True, writes
     activity_penalty() -> the number for the rows of the last forward, and its backward adds the derivative to dL/dx.
@@ -99,6 +100,11 @@ class Layer(Validated):
     def makes_mask(self) -> bool:
         """True if the layer, or one inside, makes a mask of its own."""
         return any(child.makes_mask for child in self.children.values())
+
+    @property
+    def uses_padding(self) -> bool:
+        """True if steps that are masked enter y as the others do. By default: if the class knows nothing of masks."""
+        return not (self.keeps_mask or self.sees_masks or type(self).compute_mask is not Layer.compute_mask)
 
     @property
     def vocabulary_size(self) -> int | None:

@@ -8,11 +8,11 @@ import numpy as np
 from ..constraints import Constraint, check_constraint
 from ..errors import ShapeError
 from ..initializers import Initializer, Ones, Zeros, check_initializer
-from ..ops import column_products, column_sums, mean_weights, row_products, row_sums
+from ..ops import column_products, column_sums, mean_weights, over_positions, row_products, row_sums
 from ..parameters import Parameter, Penalty
 from ..regularizers import check_penalty
 from ..validation import boolean, check_integer, real, setting
-from ._axes import Axes, Unfolding, check_axes, check_axis, places
+from ._axes import Axes, Unfolding, check_axes, check_axis, mixes_steps, places
 from ._base import Layer
 
 
@@ -93,7 +93,7 @@ class BatchNormalization(Standardization):
     In training, mean and variance are those of the batch, so every row of y depends on every row of x, and the moving
     averages are updated: moving = momentum moving + (1 - momentum) batch, with the variance divided by m as in Keras
     (PyTorch divides by m - 1). Otherwise mean and variance are the moving averages; also in training if trainable is
-    False, as in Keras. (Ioffe & Szegedy 2015)
+    False, as in Keras. If x has a mask, mean and variance are those of the steps that count. (Ioffe & Szegedy 2015)
 
     axis                         of the features, counted as in Keras: 1 is the first after the batch, -1 the last
     momentum                     in [0, 1]; Keras's default, 0.99 (PyTorch's momentum is 1 - momentum)
@@ -126,11 +126,16 @@ class BatchNormalization(Standardization):
         return input_shape
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        y: np.ndarray = self.masked_forward(x, None, training)[0]
+        return y
+
+    def masked_forward(self, x: np.ndarray, mask: Any, training: bool = False) -> tuple[np.ndarray, Any]:
         rows, n, of_batch = self.unfolding.wide_matrix(x), self.unfolding.size, training and self.trainable
+        counts, share = self._counts(x, mask) if of_batch else (None, 0.0)
         if of_batch:
-            mean = feature_sums(column_sums(rows), n) * (n / rows.size)
+            mean = feature_sums(column_sums(_counting(rows, counts)), n) * share
             h = rows - repeated(mean, rows)
-            variance = feature_sums(column_products(h, h), n) * (n / rows.size)
+            variance = feature_sums(column_products(_counting(h, counts), h), n) * share
             self.moving_mean = self._moved(self.moving_mean, mean)
             self.moving_variance = self._moved(self.moving_variance, variance)
         else:
@@ -138,8 +143,20 @@ class BatchNormalization(Standardization):
             variance = self.moving_variance.astype(x.real.dtype)
         deviation = np.sqrt(variance + self.epsilon)
         h *= repeated(1 / deviation, rows)
-        self.h, self.deviation, self.of_batch = h, deviation, of_batch
-        return self.unfolding.fold(self.affine(h), x.shape)
+        self.h, self.deviation, self.of_batch, self.counts, self.share = h, deviation, of_batch, counts, share
+        return self.unfolding.fold(self.affine(h), x.shape), mask
+
+    def _counts(self, x: np.ndarray, mask: Any) -> tuple[Any, Any]:
+        """Return 1 for the entries of the rows that count, 0 for the others, and 1 / the number of 1s in a feature.
+
+        None if all entries count.
+        """
+        n = self.unfolding.size
+        if mask is None:
+            return None, n / x.size
+        everywhere = np.broadcast_to(over_positions(x.shape, mask), x.shape)
+        counts = self.unfolding.wide_matrix(everywhere).astype(x.real.dtype)
+        return counts, 1 / np.maximum(feature_sums(column_sums(counts), n), 1)
 
     def _moved(self, moving: np.ndarray, batch: np.ndarray) -> np.ndarray:
         return moving + (1 - self.momentum) * (batch - moving)
@@ -151,10 +168,15 @@ class BatchNormalization(Standardization):
         slope = repeated((self.gamma.value if self.scale else 1) / self.deviation, rows)
         if not self.of_batch:
             return self.unfolding.fold(rows * slope, dy.shape)
-        dx = rows - repeated(sums * (n / rows.size), rows)
-        dx -= h * repeated(products * (n / rows.size), rows)
+        dx = rows - _counting(repeated(sums * self.share, rows), self.counts)
+        dx -= _counting(h, self.counts) * repeated(products * self.share, rows)
         dx *= slope
         return self.unfolding.fold(dx, dy.shape)
+
+
+def _counting(entries: np.ndarray, counts: Any) -> np.ndarray:
+    """Return the entries, with 0 for those that do not count."""
+    return entries if counts is None else entries * counts
 
 
 def _first_state(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -189,6 +211,10 @@ class LayerNormalization(Standardization):
         axes = sorted(self.axis) if isinstance(self.axis, tuple) else [self.axis]  # in the order of Keras
         self.make_parameters(tuple((0, *input_shape)[axis] for axis in axes))
         return input_shape
+
+    @property
+    def uses_padding(self) -> bool:
+        return mixes_steps(self.unfolding.axes, self.row_shape)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         rows, n = self.unfolding.matrix(x), self.unfolding.size
@@ -244,6 +270,10 @@ class GroupNormalization(Standardization):
             raise ShapeError(f"GroupNormalization: {channels} channels do not make {self.groups} groups; {remedy}")
         self.make_parameters((channels,))
         return input_shape
+
+    @property
+    def uses_padding(self) -> bool:
+        return len(self.row_shape or ()) > 1
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         rows = self._places(x)

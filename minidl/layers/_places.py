@@ -19,7 +19,8 @@ from ._base import Layer
 
 Kept = list[tuple[Layer, dict[str, Any]]]
 
-WATCHED = ("forward", "masked_forward", "backward")  # while passes are recorded, these stand on the object
+# while passes are recorded, these stand on the object
+WATCHED = ("forward", "masked_forward", "compute_mask", "backward")
 
 
 class Node(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ops import to_unit_length
 from ..validation import setting
-from ._axes import Axes, check_axes, places
+from ._axes import Axes, check_axes, mixes_steps, places
 from ._base import Layer
 
 
@@ -29,6 +29,10 @@ class UnitNormalization(Layer):
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self.places = places(type(self).__name__, self.axis, input_shape)
         return input_shape
+
+    @property
+    def uses_padding(self) -> bool:
+        return mixes_steps(self.places, self.row_shape)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.y, self.length, self.is_short = y, _, _ = to_unit_length(x, self.places)

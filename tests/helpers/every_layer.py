@@ -50,7 +50,8 @@ def around(layer, shape, dtype="float32"):
     twice = [layer.clone(), *between, Chain(layer.clone())]
     keeps_shape = layer.vocabulary_size is None and (between or layer.clone().build(shape) == shape)
     parts_of_model = twice if keeps_shape else [Chain(layer.clone())]
-    model = Sequential([*parts_of_model, Flatten(), Dense(2)], seed=seed, dtype=dtype)
+    ending = [] if layer.makes_mask else [Flatten()]  # Flatten ends masks
+    model = Sequential([*parts_of_model, *ending, Dense(2)], seed=seed, dtype=dtype)
     model.build(shape)
     randomize(model, rng)
     return model, random_rows(model.layer, 6, shape, rng).astype(dtype)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minidl import Sequential
+from minidl.layers import run_masked
 from tests.helpers.every_layer import randomize
 
 
@@ -15,7 +16,7 @@ def keras_layers():
     return pytest.importorskip("keras").layers
 
 
-def by_keras(layer, x, dy, weights=(), training=False):
+def by_keras(layer, x, dy, weights=(), training=False, mask=None):
     """Return y, dL/dx, the gradients of the trainable weights, and all weights afterwards."""
     import torch
 
@@ -23,7 +24,7 @@ def by_keras(layer, x, dy, weights=(), training=False):
         layer.build(x.shape)
     layer.set_weights(weights)
     given = torch.tensor(x, dtype=torch.float32, requires_grad=True)
-    y = layer(given, training=training)
+    y = layer(given, training=training, **({} if mask is None else {"mask": torch.tensor(mask)}))
     y.backward(torch.tensor(dy(y.shape), dtype=torch.float32))
     gradients = [weight.value.grad for weight in layer.trainable_weights]
     return [_numbers(part) for part in (y, given.grad, *gradients, *(weight.value for weight in layer.weights))]
@@ -33,9 +34,9 @@ def _numbers(tensor):
     return tensor.detach().cpu().numpy()
 
 
-def by_minidl(layer, x, dy, training=False):
+def by_minidl(layer, x, dy, training=False, mask=None):
     """Return the same of a layer that is built, and check that the arrays are of the shape that build promised."""
-    y = layer.forward(x, training)
+    y = run_masked(layer, x, mask, training)[0]
     dx = layer.backward(dy(y.shape))
     return [y, dx, *(parameter.grad for parameter in layer.parameters.values()), *layer.get_weights()]
 
@@ -50,8 +51,8 @@ def built(layer, row_shape, rng):
     return model.output_shape
 
 
-def assert_same_as_keras(ours, theirs, row_shape, rng, *, rows=4, training=False, tolerance=1e-5):
-    """Compare a layer of minidl with the same layer of Keras."""
+def assert_same_as_keras(ours, theirs, row_shape, rng, *, rows=4, training=False, tolerance=1e-5, mask=None):
+    """Compare a layer of minidl with the same layer of Keras. mask: (rows, steps)."""
     output_shape = built(ours, row_shape, rng)
     x, dy = rng.normal(size=(rows, *row_shape)), rng.normal(size=(rows, *output_shape))
 
@@ -59,8 +60,8 @@ def assert_same_as_keras(ours, theirs, row_shape, rng, *, rows=4, training=False
         assert tuple(shape) == dy.shape
         return dy
 
-    expected = by_keras(theirs, x, gradient, ours.get_weights(), training)
-    found = by_minidl(ours, x, gradient, training)
+    expected = by_keras(theirs, x, gradient, ours.get_weights(), training, mask)
+    found = by_minidl(ours, x, gradient, training, mask)
     assert [part.shape for part in found] == [part.shape for part in expected]
     for mine, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)

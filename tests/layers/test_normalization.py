@@ -106,6 +106,31 @@ def test_axes_between_the_rows_and_the_features_count_as_rows():
     assert np.allclose(batch.gamma.grad, flat.gamma.grad, rtol=1e-12)
 
 
+def masked(rng, m=6, steps=5):
+    """Return a mask (m, steps) with sequences of several lengths, one of padding alone."""
+    return np.arange(steps) < np.append(rng.integers(1, steps + 1, m - 1), 0)[:, None]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_with_a_mask_the_statistics_are_those_of_the_steps_that_count(training):
+    rng = np.random.default_rng(0)
+    mask, x, dy = masked(rng), *rng.normal(size=(2, 6, 5, 3))
+    steps, flat = built(BatchNormalization(), (5, 3)), built(BatchNormalization())
+    y, mask_of_y = steps.masked_forward(x, mask, training)
+    assert mask_of_y is mask
+    assert np.allclose(y[mask], flat.forward(x[mask], training), rtol=1e-12)
+    assert np.allclose(steps.backward(dy * mask[..., None])[mask], flat.backward(dy[mask]), rtol=1e-11, atol=1e-14)
+    numbers = [[layer.gamma.grad, layer.beta.grad, *layer.get_weights()] for layer in (steps, flat)]
+    for mine, other in zip(*numbers, strict=True):
+        assert np.allclose(mine, other, rtol=1e-12)
+
+
+def test_a_batch_of_padding_alone_leaves_batch_normalization_finite():
+    layer, x = built(BatchNormalization(), (5, 3)), np.ones((2, 5, 3))
+    y, _ = layer.masked_forward(x, np.zeros((2, 5), bool), training=True)
+    assert np.isfinite([*y.ravel(), *layer.backward(x).ravel(), *layer.moving_variance]).all()
+
+
 # ---- layer normalization
 
 
@@ -169,6 +194,18 @@ def test_random_settings_agree_with_keras(hundred):
         layer = getattr(theirs, kind.__name__)(**settings)
         rng = np.random.default_rng(seed)
         assert_same_as_keras(kind(**settings), layer, shape, rng, training=seed % 3 > 0)
+
+
+@pytest.mark.peers
+def test_random_masks_agree_with_keras():
+    theirs = keras_layers.keras_layers()
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        axis = int(rng.choice([-1, 1]))
+        settings = {"axis": axis, "epsilon": float(rng.uniform(0.1, 1)), "momentum": float(rng.random())}
+        mask = masked(rng) if axis == -1 else rng.random((6, 5)) < 0.6
+        ours, layer = BatchNormalization(**settings), theirs.BatchNormalization(**settings)
+        assert_same_as_keras(ours, layer, (5, 3), rng, rows=6, training=seed % 3 > 0, mask=mask)
 
 
 def by_torch(kind, layer, x, dy):

@@ -140,6 +140,7 @@ class GRU(Recurrent):
     reset_after: bool = boolean(default=True, kw_only=True)
 
     gates = 3
+    gate_names = ("update gate", "reset gate", "candidate")
 
     def functions(self) -> tuple[str, ...]:
         return self.recurrent_activation, self.recurrent_activation

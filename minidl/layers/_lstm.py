@@ -105,6 +105,7 @@ class LSTM(Recurrent):
     unit_forget_bias: bool = boolean(default=True, kw_only=True)
 
     gates = 4
+    gate_names = ("input gate", "forget gate", "candidate", "output gate")
     state_count = 2
 
     def functions(self) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ class Recurrent(Layer):
     zero_output_for_mask: bool = boolean(default=False, kw_only=True)
 
     gates: ClassVar[int] = 1
+    gate_names: ClassVar[tuple[str, ...]] = ()
     state_count: ClassVar[int] = 1
 
     several_inputs = True
@@ -315,6 +316,13 @@ class Recurrent(Layer):
         return dz, dx, after
 
     # ---- states
+
+    def activations(self) -> dict[str, np.ndarray]:
+        """Return gates and states of the last forward by name, each (m, steps, units), in the order of x."""
+        cell, order = self.latest.cell, self.latest.order
+        gates = zip(self.gate_names, np.moveaxis(cell.z, 1, 0), strict=False)
+        states = zip(("hidden state", "cell state"), (state[1:] for state in cell.states), strict=False)
+        return {name: values[order].transpose(2, 0, 1) for name, values in (*gates, *states)}
 
     def reset_states(self) -> None:
         """Begin the next batch with states of zeros, if the layer is stateful."""

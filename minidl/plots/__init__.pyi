@@ -4,6 +4,7 @@ from ._classifiers import decision_boundary as decision_boundary
 from ._curves import accuracies as accuracies
 from ._curves import cost_curves as cost_curves
 from ._curves import cost_spread as cost_spread
+from ._gates import gate_activations as gate_activations
 from ._gradients import gradient_report as gradient_report
 from ._gradients import update_ratios as update_ratios
 from ._histograms import histograms as histograms

@@ -49,8 +49,8 @@ def attention_maps(
     scores = found[path].attention_scores[0]
     maps = scores[None] if scores.ndim == 2 else scores
     queries, others = maps.shape[1:]
-    labels = _labels(who, "tokens", tokens, queries)
-    across = labels if keys is None and others == queries else _labels(who, "keys", keys, others)
+    labels = labels_of_steps(who, "tokens", tokens, queries)
+    across = labels if keys is None and others == queries else labels_of_steps(who, "keys", keys, others)
     columns = columns_for(len(maps))
     ax = axes_for(who, ax)
     grid = mosaic(1 - maps[..., None], columns)
@@ -66,7 +66,7 @@ def attention_maps(
     return ax
 
 
-def _labels(who: str, name: str, given: Sequence[Any] | None, steps: int) -> list[str]:
+def labels_of_steps(who: str, name: str, given: Sequence[Any] | None, steps: int) -> list[str]:
     """Return a label for each step: those given, or the numbers of the steps, of which at most ten are shown."""
     if given is None:
         every = -(-steps // 10)

@@ -10,6 +10,7 @@ from .._recording import LayerPass, record_passes
 from ..data import inputs, numeric
 from ..diagnostics import collect_signals
 from ..errors import DataError, ShapeError
+from ..layers import fit_to
 from ..model import Model
 from ._classes import class_numbers
 from ._drawing import refusal
@@ -68,6 +69,8 @@ def record(who: str, model: Model, x: Any) -> list[LayerPass]:
     rows = inputs(who, x, model.dtype, model.input_shape)
     rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).astype(int)]
     model.build(rows.shape[1:])
+    if model.layer.flexible:
+        fit_to(model.layer, rows.shape[1:])
     with record_passes([(path, layer) for path, layer in model.layer.walk() if not layer.children]) as passes:
         model.layer.forward(rows)
     return passes

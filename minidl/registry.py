@@ -146,7 +146,6 @@ class LayerEntry:
 ACTIVATION = KerasLayer(class_name="Activation")
 NOT_SEQUENTIAL = Unsupported("a Sequential runs its layers one after the other")
 IN_KERAS_HUB = Unsupported("KerasHub has it, Keras has not")
-NO_ATTENTION = Unsupported("the export knows no attention")
 IDENTITY = "identity"  # predictions leave the layer out
 FILLING = ("fill_mode", "interpolation", "fill_value")
 
@@ -231,26 +230,22 @@ _ENTRIES = (
     LayerEntry(AveragePooling2D, keras=_POOLING, onnx="average_pooling"),
     LayerEntry(GlobalMaxPooling1D, keras=_GLOBAL_POOLING, onnx="global_max_pooling"),
     LayerEntry(GlobalMaxPooling2D, keras=_GLOBAL_POOLING, onnx="global_max_pooling"),
-    LayerEntry(GlobalAveragePooling1D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
-    LayerEntry(GlobalAveragePooling2D, keras=_GLOBAL_POOLING, onnx="global_average_pooling"),
+    LayerEntry(GlobalAveragePooling1D, keras=_GLOBAL_POOLING, onnx="global_average_pooling_1d"),
+    LayerEntry(GlobalAveragePooling2D, keras=_GLOBAL_POOLING, onnx="global_average_pooling_2d"),
     # sequences
-    LayerEntry(
-        Embedding,
-        keras=KerasLayer(("input_dim", "output_dim", "mask_zero")),
-        onnx=Unsupported("the export takes real numbers"),
-    ),
-    LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx=Unsupported("an ONNX graph has no masks")),
-    LayerEntry(SimpleRNN, keras=_OF_STEPS, onnx=_OF_STEPS),
-    LayerEntry(GRU, keras=_OF_STEPS, onnx=_OF_STEPS),
-    LayerEntry(LSTM, keras=_OF_STEPS, onnx=_OF_STEPS),
-    LayerEntry(Bidirectional, keras=_OF_STEPS, onnx=_OF_STEPS),
-    LayerEntry(TimeDistributed, keras=_OF_STEPS, onnx=_OF_STEPS),
+    LayerEntry(Embedding, keras=KerasLayer(("input_dim", "output_dim", "mask_zero")), onnx="embedding"),
+    LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx="masking"),
+    LayerEntry(SimpleRNN, keras=_OF_STEPS, onnx="recurrent"),
+    LayerEntry(GRU, keras=_OF_STEPS, onnx="recurrent"),
+    LayerEntry(LSTM, keras=_OF_STEPS, onnx="recurrent"),
+    LayerEntry(Bidirectional, keras=_OF_STEPS, onnx="bidirectional"),
+    LayerEntry(TimeDistributed, keras=_OF_STEPS, onnx="time_distributed"),
     # attention
-    LayerEntry(MultiHeadAttention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
-    LayerEntry(Attention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
-    LayerEntry(AdditiveAttention, keras=NOT_SEQUENTIAL, onnx=NO_ATTENTION),
-    LayerEntry(PositionEmbedding, keras=IN_KERAS_HUB, onnx=NO_ATTENTION),
-    LayerEntry(SinePositionEncoding, keras=IN_KERAS_HUB, onnx=NO_ATTENTION),
+    LayerEntry(MultiHeadAttention, keras=NOT_SEQUENTIAL, onnx="multi_head_attention"),
+    LayerEntry(Attention, keras=NOT_SEQUENTIAL, onnx="score_attention"),
+    LayerEntry(AdditiveAttention, keras=NOT_SEQUENTIAL, onnx="score_attention"),
+    LayerEntry(PositionEmbedding, keras=IN_KERAS_HUB, onnx="position_embedding"),
+    LayerEntry(SinePositionEncoding, keras=IN_KERAS_HUB, onnx="sine_position_encoding"),
     # noise and shape
     LayerEntry(Dropout, keras=KerasLayer(("rate", "noise_shape")), onnx=IDENTITY),
     LayerEntry(GaussianNoise, keras=KerasLayer(("stddev",)), onnx=IDENTITY),

@@ -31,11 +31,15 @@ def parts(layer):
 
 
 def rows_with(counterpart, *kinds):
-    """Return the rows whose layers all have a counterpart of one of these kinds: rows_with("keras", KerasLayer)."""
+    """Return the rows whose layers all have a counterpart of one of these kinds: rows_with("keras", KerasLayer).
+
+    Stateful layers have none: Keras needs batches of one size for them, and an ONNX graph keeps nothing.
+    """
     return [
         (layer, shape)
         for layer, shape in ROWS
         if all(isinstance(getattr(entry_of(part), counterpart), kinds) for part in parts(layer))
+        and not any(getattr(part, "stateful", False) for part in parts(layer))
     ]
 
 

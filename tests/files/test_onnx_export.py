@@ -83,6 +83,7 @@ def outputs(runtime, tmp_path, model, *x):
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", FLOAT32), ("float64", 1e-12)])
 def test_onnxruntime_computes_thirty_random_networks_of_sequences(tmp_path, seed, dtype, tolerance):
@@ -93,6 +94,7 @@ def test_onnxruntime_computes_thirty_random_networks_of_sequences(tmp_path, seed
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", FLOAT32), ("float64", 1e-12)])
 def test_onnxruntime_computes_thirty_random_graphs_with_attention(tmp_path, seed, dtype, tolerance):

@@ -29,6 +29,13 @@ INTERNAL = {
     "minidl.files.keras_parts",
     "minidl.layers.AUGMENTATIONS",
     "minidl.layers.DROPOUTS",
+    "minidl.layers.EXAMPLES",
+    "minidl.layers.common",
+    "minidl.layers.fit_to",
+    "minidl.layers.fits",
+    "minidl.layers.has_any_length",
+    "minidl.layers.run_masked",
+    "minidl.layers.with_lengths",
     "minidl.losses.OutputPart",
 }
 ALIGNED = re.compile(r"^ |\S {2,}\S", re.MULTILINE)

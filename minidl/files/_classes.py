@@ -19,8 +19,8 @@ _LOSSES = """
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives
     FalsePositives IoU LogCoshError LossMetric MeanAbsoluteError MeanAbsolutePercentageError MeanIoU
-    MeanSquaredError MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU OutputLoss OutputMetric Precision
-    PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError Scorer SensitivityAtSpecificity
+    MeanSquaredError MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU OutputLoss OutputMetric Perplexity
+    Precision PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError Scorer SensitivityAtSpecificity
     SparseCategoricalAccuracy SparseTopKCategoricalAccuracy SpecificityAtSensitivity TopKCategoricalAccuracy
     TrueNegatives TruePositives Weighted
 """

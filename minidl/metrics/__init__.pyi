@@ -28,6 +28,7 @@ from ._means import MeanAbsoluteError as MeanAbsoluteError
 from ._means import MeanAbsolutePercentageError as MeanAbsolutePercentageError
 from ._means import MeanSquaredError as MeanSquaredError
 from ._means import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from ._means import Perplexity as Perplexity
 from ._means import RootMeanSquaredError as RootMeanSquaredError
 from ._means import SparseCategoricalAccuracy as SparseCategoricalAccuracy
 from ._outputs import OutputLoss as OutputLoss

@@ -23,6 +23,7 @@ from ._means import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    Perplexity,
     RootMeanSquaredError,
     SparseCategoricalAccuracy,
 )
@@ -48,6 +49,7 @@ CLASSES: tuple[type[Metric], ...] = (
     FalseNegatives,
     AUC,
     BinaryIoU,
+    Perplexity,
     MeanSquaredError,
     RootMeanSquaredError,
     MeanAbsoluteError,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ShapeError
-from ..losses import Loss
+from ..losses import CategoricalCrossentropy, Loss
 from ..naming import snake_case
 from ..ops import row_sums
-from ..validation import instance, real
+from ..validation import boolean, instance, integer, real
 from ._base import MeanMetric, one_hot
 
 EPSILON = 1e-7  # as in Keras
@@ -78,6 +78,39 @@ class LossMetric(MeanMetric):
             who, remedy = type(self.loss).__name__, "use CategoricalCrossentropy for one-hot rows"
             raise ShapeError(f"{who}: y has shape {y.shape}, class labels (m, 1) were expected; {remedy}")
         return y
+
+
+@dataclass(eq=False)
+class Perplexity(MeanMetric):
+    """exp of the mean of -log p_y:   1 if each right class has probability 1, k if all k classes always have 1 / k.
+
+    The mean is over all rows since the last reset, or over all steps that count of outputs (m, steps, k). KerasHub's
+    Perplexity takes the mean of the means of the batches. y are class labels or one-hot rows. (Jelinek et al. 1977)
+
+    from_logits    True: p are logits
+    mask_token_id  rows with this label are left out, such as the id of padding; None: all rows count
+    """
+
+    from_logits: bool = boolean(default=False)
+    mask_token_id: int | None = integer(0, default=None, optional=True)
+
+    direction = "down"
+
+    def update(self, y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> None:
+        if p.shape[1] == 1:
+            remedy = "use BinaryCrossentropy() for one output"
+            raise ShapeError(f"Perplexity: y_pred has one column; there must be one for each class; {remedy}")
+        if self.mask_token_id is not None:
+            labels = y.argmax(axis=1) if y.shape == p.shape else y[:, 0]
+            counts = labels != self.mask_token_id
+            y, p, weights = y[counts], p[counts], None if weights is None else weights[counts]
+        self.add(CategoricalCrossentropy(self.from_logits).terms(p, one_hot(y, p))[0], weights)
+
+    def result(self) -> float:
+        if not self.count:
+            return 0.0
+        with np.errstate(over="ignore"):
+            return float(np.exp(super().result()))
 
 
 # ---- distances of numbers

@@ -11,7 +11,7 @@ import numpy as np
 from ._recording import LayerPass, record_passes
 from .data import DataSpec
 from .errors import SettingError, ShapeError
-from .layers import EXAMPLES, Chain, Graph, Layer, build_layer, common, run_masked, with_lengths
+from .layers import EXAMPLES, Chain, Graph, Layer, build_layer, common, fits, run_masked, with_lengths
 from .losses import Loss, OutputLosses
 from .naming import join_path
 from .validation import check_integer
@@ -94,8 +94,6 @@ def infer_any_length(layer: Layer, row_shape: Shape) -> tuple[Shape, Shape, Any]
     Where row_shape or a shape depends on the length there is None. The layers are left as for the first length.
     Raises ShapeError if parameters depend on the length.
     """
-    if isinstance(layer, Graph) and len(layer.output_names) > 1:
-        raise ShapeError("Graph: with several outputs, the lengths of its inputs must be known")
     for number, lengths in enumerate(EXAMPLES):
         try:
             found = [_inferred(layer, with_lengths(row_shape, length)) for length in reversed(lengths)]
@@ -164,7 +162,7 @@ def _warn_of_padding(passes: list[LayerPass]) -> None:
 
 
 def _check_rows(layer: Layer, y: Any, shape: tuple[int, ...]) -> None:
-    if np.shape(y) != (2, *shape):
+    if not fits(np.shape(y), (2, *shape)):
         got = "None" if y is None else f"an array of shape {np.shape(y)}"
         message = f"forward returns {got} for 2 rows, but build returned the row shape {shape}"
         raise ShapeError(f"{type(layer).__name__}: {message}")

@@ -403,6 +403,8 @@ class Model(OwnAttributes):
             shapes = fitting_shapes(self.layer, adapter.row_shape, adapter.stored, adapter.targets)
         else:
             shapes = self.input_shape, self.output_shape
+            if self.layer.flexible and self.ports.outputs:  # their shapes are those for rows of this length
+                fit_to(self.layer, adapter.row_shape)
         terms = chosen or self._default_loss(adapter.targets, adapter.shapes, shapes[1])
         loss, spec = terms.loss, make_spec(self.layer, terms.loss, self.dtype, *shapes)
         train, held_out = adapter.source(spec), None

@@ -143,9 +143,40 @@ def test_several_inputs_may_each_have_any_length():
     assert flexible.evaluate(x, y) == fixed.evaluate(x, y)
 
 
-def test_several_outputs_need_known_lengths():
-    with pytest.raises(ShapeError, match="with several outputs, the lengths of its inputs must be known"):
-        Model(Graph("x", {"a": (Dense(2), "x"), "b": (Dense(1), "x")}, ("a", "b"))).build((None, None, 3))
+@pytest.mark.parametrize("each_step", [False, True])
+def test_several_outputs_of_rows_of_any_length(each_step):
+    layers = {
+        "d": (Dense(4), "x"),
+        "g": (GlobalAveragePooling1D(), "d"),
+        "p": (Dense(1), "g"),
+        "q": (Dense(2), "d" if each_step else "g"),
+    }
+
+    def made(length):
+        model = Model(Graph("x", layers, ("p", "q")).clone(), seed=0)
+        model.build((None, length, 3))
+        model.compile("sgd", "mse", metrics="mae")
+        return model
+
+    flexible, fixed = made(None), made(5)
+    x, p = rng.normal(size=(8, 5, 3)), rng.normal(size=(8, 1))
+    q = rng.normal(size=(8, 5, 2) if each_step else (8, 2))
+    flexible.predict(rng.normal(size=(8, 7, 3)))
+    for model in (flexible, fixed):
+        model.fit(x, (p, q), epochs=2, batch_size=4, verbose=0)
+    assert flexible.evaluate(x, (p, q)) == fixed.evaluate(x, (p, q))
+    outputs = flexible.predict(rng.normal(size=(3, 6, 3)))
+    assert [output.shape for output in outputs] == [(3, 1), (3, 6, 2) if each_step else (3, 2)]
+
+
+def test_batches_of_several_lengths_need_outputs_of_one_shape():
+    layers = {"p": (Dense(1), "x"), "g": (GlobalAveragePooling1D(), "x"), "q": (Dense(2), "g")}
+    model = Model(Graph("x", layers, ("p", "q")), seed=0)
+    model.build((None, None, 3))
+    model.compile("sgd", "mse")
+    batches = [(rng.normal(size=(4, n, 3)), (rng.normal(size=(4, n, 1)), rng.normal(size=(4, 2)))) for n in (5, 7)]
+    with pytest.raises(ShapeError, match=r"output p: .*\(7, 1\)"):
+        model.fit((batch for batch in batches), steps_per_epoch=2, verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +202,21 @@ def test_a_layer_has_places_for_rows_of_several_lengths(make):
     np.testing.assert_array_equal(q, other.predict(b))
     model.compile("sgd", "mse")
     assert check_model(model, (a, b), (rng.normal(size=p.shape), rng.normal(size=q.shape))).passed
+
+
+def test_a_layer_with_several_places_takes_any_length():
+    layer = Conv1D(3, 3, padding="same")
+    layers = {"p": (layer, "a"), "q": (layer, "b"), "g": (GlobalAveragePooling1D(), "p")}
+    layers |= {"h": (GlobalAveragePooling1D(), "q"), "y": (Add(), "g", "h")}
+
+    def made(a, b):
+        model = Model(Graph({"a": (a, 3), "b": (b, 3)}, layers, "y").clone(), seed=0)
+        model.compile("sgd", "mse")
+        return model
+
+    flexible, fixed = made(None, None), made(9, 6)
+    x = {"a": rng.normal(size=(8, 9, 3)), "b": rng.normal(size=(8, 6, 3))}
+    flexible.predict({"a": x["b"], "b": x["a"]})
+    for model in (flexible, fixed):
+        model.fit(x, np.ones((8, 3)), epochs=3, verbose=0)
+    np.testing.assert_array_equal(flexible.params.theta, fixed.params.theta)

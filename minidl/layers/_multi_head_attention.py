@@ -15,7 +15,7 @@ from ..ops import as_matrix, column_sums, product
 from ..parameters import Parameter, Penalty
 from ..regularizers import check_penalty
 from ..validation import boolean, check_integer, integer, real, setting
-from ._softmax_attention import Shape, SoftmaxAttention, count, dot_products, dot_products_backward, roles
+from ._softmax_attention import Shape, SoftmaxAttention, dot_products, dot_products_backward, roles
 
 # The projections that are computed from each input, by the number of inputs
 PROJECTIONS = {
@@ -128,7 +128,6 @@ class MultiHeadAttention(SoftmaxAttention):
         self.key_kernel, self.key_bias = self._make((key[-1], *head), head)
         self.value_kernel, self.value_bias = self._make((value[-1], *value_head), value_head)
         self.attention_output_kernel, self.attention_output_bias = self._make((*value_head, *out), out)
-        self.names = PROJECTIONS[min(count(input_shape), 3)]
         y_shape = (query[0], *out)
         return (y_shape, (self.num_heads, query[0], key[0])) if self.return_attention_scores else y_shape
 
@@ -154,14 +153,15 @@ class MultiHeadAttention(SoftmaxAttention):
     def _output(self) -> Projections:
         return self._side_by_side("attention_output")
 
-    def _of_inputs(self) -> list[Projections]:
-        return [self._side_by_side(*names) for names in self.names]
+    def _of_inputs(self, count: int) -> list[Projections]:
+        """Return the projections of each of so many inputs."""
+        return [self._side_by_side(*names) for names in PROJECTIONS[min(count, 3)]]
 
     def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
         given = x if isinstance(x, tuple) else (x,)
         masks = mask if isinstance(mask, tuple) else (mask,) * len(given)
-        z = [projection(part) for projection, part in zip(self._of_inputs(), given, strict=False)]
-        heads = self._heads(z)
+        z = [projection(part) for projection, part in zip(self._of_inputs(len(given)), given, strict=False)]
+        heads = self._heads(z, len(given))
         query, key, value = heads["query"] * self._scale, heads["key"], heads["value"]
         scores = dot_products(query, key)
         pairs = given[3] if len(given) > 3 else None
@@ -181,21 +181,21 @@ class MultiHeadAttention(SoftmaxAttention):
         slope, dweights = self._slopes(dy)
         drows = self._output.backward(self.rows, slope.reshape(*slope.shape[:2], -1), is_first=False)
         dz = [np.empty(z.shape, np.result_type(z, drows)) for z in self.z]
-        heads = self._heads(dz)
+        heads = self._heads(dz, len(self.given))
         by_head = drows.reshape(*drows.shape[:2], self.num_heads, -1).swapaxes(1, 2)
         dscores = self._average_backward(by_head, dweights, out=heads["value"])
         dot_products_backward(dscores, self.query, self.key, out=(heads["query"], heads["key"]))
         heads["query"] *= self._scale
-        parts = zip(self._of_inputs(), self.given, dz, strict=False)
+        parts = zip(self._of_inputs(len(self.given)), self.given, dz, strict=False)
         dx = tuple(projection.backward(x, part, is_first=self.is_first) for projection, x, part in parts)
         if self.is_first:
             return None
         return dx[0] if len(self.given) == 1 else (*dx, *(None,) * (len(self.given) - len(dx)))
 
-    def _heads(self, z: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return views (m, heads, steps, d) of query, key and value."""
+    def _heads(self, z: list[np.ndarray], count: int) -> dict[str, np.ndarray]:
+        """Return views (m, heads, steps, d) of query, key and value, of what was computed from so many inputs."""
         found = dict[str, np.ndarray]()
-        for names, projection, part in zip(self.names, self._of_inputs(), z, strict=True):
+        for names, projection, part in zip(PROJECTIONS[min(count, 3)], self._of_inputs(count), z, strict=True):
             found |= zip(names, projection.heads(part), strict=True)
         return found
 

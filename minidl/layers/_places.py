@@ -53,7 +53,11 @@ class Reused:
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         self.inside = tuple(inner for _, inner in layer.walk())
-        self.parameters = tuple(layer.named_parameters().values())
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Their parameters, those that they have now: to build a layer again makes others for a moment."""
+        return [parameter for inner in self.inside for parameter in inner.parameters.values()]
 
     def kept(self) -> Kept:
         """Return what the layers have on them after a forward, without their state."""

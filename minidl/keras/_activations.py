@@ -28,11 +28,11 @@ Made = list[core.Layer]
 class OfAnyRank(Layer):
     """Base class of layers that also take a vector or a number, where no model is in between."""
 
-    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
-        x = np.asarray(inputs)
+    def on_arrays(self, given: dict[str, Any], training: bool | None) -> Any:
+        x = np.asarray(given["inputs"])
         if x.ndim > 1:
-            return super().on_arrays(inputs, training)
-        return super().on_arrays(x.reshape(1, -1), training).reshape(x.shape)
+            return super().on_arrays(given, training)
+        return super().on_arrays({"inputs": x.reshape(1, -1)}, training).reshape(x.shape)
 
 
 class Activation(OfAnyRank):

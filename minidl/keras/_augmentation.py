@@ -20,10 +20,12 @@ class Augmentation(Layer):
 
     trains_alone = True
 
-    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
+    def on_arrays(self, given: dict[str, Any], training: bool | None) -> Any:
         """Return changed images, or one changed image (height, width, channels)."""
-        x = np.asarray(inputs)
-        return super().on_arrays(x[None], training)[0] if x.ndim == 3 else super().on_arrays(x, training)
+        x = np.asarray(given["inputs"])
+        if x.ndim == 3:
+            return super().on_arrays({"inputs": x[None]}, training)[0]
+        return super().on_arrays({"inputs": x}, training)
 
 
 class RandomFlip(Augmentation):

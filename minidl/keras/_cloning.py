@@ -10,7 +10,7 @@ from ..errors import SettingError
 from . import optimizers
 from ._sequential import Sequential
 from ._shapes import InputLayer
-from ._tensors import KerasTensor, as_tensors
+from ._tensors import Call, KerasTensor, as_tensors, leaves
 
 
 def clone_model(
@@ -23,9 +23,12 @@ def clone_model(
 
     input_tensors   symbolic tensors that the new model takes; None: new ones
     clone_function  layer -> the new layer, for all but inputs; None: one with the same settings
-    call_function   (layer, inputs) -> outputs; None: layer(inputs). A Sequential has no use for it
+    call_function   (layer, arguments of the call) -> outputs; None: layer(...). A Sequential has no use for it
     """
-    clone, call = clone_function or _with_settings, call_function or (lambda layer, inputs: layer(inputs))
+    clone, call = (
+        clone_function or _with_settings,
+        call_function or (lambda layer, *args, **kwargs: layer(*args, **kwargs)),
+    )
     given = None if input_tensors is None else as_tensors("clone_model: input_tensors", input_tensors)
     if given is not None and len(given) != len(model.inputs):
         raise SettingError(f"clone_model: the model has {len(model.inputs)} inputs, got {len(given)} input_tensors")
@@ -59,7 +62,15 @@ def _wired(model: Any, inputs: tuple[KerasTensor, ...], clone: Any, call: Any) -
             continue
         if id(node.operation) not in copies:
             copies[id(node.operation)] = clone(node.operation)
-        taken = [values[id(x)] for x in node.inputs]
-        outputs = as_tensors("clone_model", call(copies[id(node.operation)], taken if node.joined else taken[0]))
+        given = _with_values(node.call, values)
+        outputs = leaves(call(copies[id(node.operation)], *given.args, **given.kwargs))
         values |= {id(old): new for old, new in zip(node.outputs, outputs, strict=True)}
     return model.formed([values[id(x)] for x in model.outputs])
+
+
+def _with_values(call: Call, values: dict[int, KerasTensor]) -> Call:
+    return call.mapped(lambda x: values[id(x)])
+
+
+def _called(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    return layer(*args, **kwargs)

@@ -12,6 +12,7 @@ from ._operation import Operation, classes
 from ._registry import custom_object_scope
 from ._tensors import KerasTensor, Node
 
+TENSOR = "__keras_tensor__"  # what a config calls a symbolic tensor
 MODELS = ("Functional", "Sequential", "Model")
 
 
@@ -47,26 +48,28 @@ def functional_config(model: Any) -> Config:
     layers = []
     for layer in model.layers:
         calls = [node for node in layer.nodes if id(node) in inner and node.inputs]
-        inbound = [{"args": _arguments(model, call), "kwargs": {}} for call in calls]
+        inbound = [_written(model, call) for call in calls]
         layers.append(layer_config(layer) | {"name": layer.name, "inbound_nodes": inbound})
     ends = {"input_layers": [_history(model, x) for x in model.inputs]}
     outputs = [_history(model, x) for x in model.outputs]
-    return _general(model) | {"layers": layers} | ends | {"output_layers": model.formed(outputs)}
+    if len(outputs) > 1 or model.has_named_outputs:
+        outputs = model.formed(outputs)
+    return _general(model) | {"layers": layers} | ends | {"output_layers": outputs}
 
 
 def _general(model: Any) -> Config:
     return {"name": model.name, "trainable": model.trainable, "dtype": policy(model.dtype)}
 
 
-def _arguments(model: Any, call: Node) -> tuple[Any, ...]:
-    tensors = [
-        {
-            "class_name": "__keras_tensor__",
+def _written(model: Any, node: Node) -> Config:
+    """Return the arguments of a call, with the place of each tensor in the model."""
+    call = node.call.mapped(
+        lambda x: {
+            "class_name": TENSOR,
             "config": {"shape": x.shape, "dtype": x.dtype, "keras_history": _history(model, x)},
         }
-        for x in call.inputs
-    ]
-    return (tensors,) if call.joined else (tensors[0],)
+    )
+    return {"args": call.args, "kwargs": call.kwargs}
 
 
 def _history(model: Any, x: KerasTensor) -> list[Any]:
@@ -110,8 +113,8 @@ def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
         if not ready:
             raise SettingError("from_config: the layers of the config do not follow from its inputs")
         for name, number, call in ready:
-            given = [tensors[place] for place in _places(call)]
-            layers[name].symbolic(given if isinstance(call["args"][0], list) else given[0])
+            args, kwargs = (_read(call.get(part), tensors) for part in ("args", "kwargs"))
+            layers[name](*args, **(kwargs or {}))
             outputs = layers[name].nodes[-1].outputs
             tensors |= {(name, number, index): tensor for index, tensor in enumerate(outputs)}
         calls = [call for call in calls if call not in ready]
@@ -124,9 +127,27 @@ def _numbered(entry: Config) -> Iterator[tuple[int, Config]]:
 
 
 def _places(call: Config) -> list[tuple[str, int, int]]:
-    given = call["args"][0]
-    entries = given if isinstance(given, list) else [given]
-    return [tuple(entry["config"]["keras_history"]) for entry in entries]
+    return [place for part in ("args", "kwargs") for place in _inside(call.get(part))]
+
+
+def _inside(given: Any) -> Iterator[tuple[str, int, int]]:
+    """Yield the places of the tensors in arguments of a call."""
+    if isinstance(given, dict) and given.get("class_name") == TENSOR:
+        yield tuple(given["config"]["keras_history"])
+    elif isinstance(given, dict | list | tuple):
+        for part in given.values() if isinstance(given, dict) else given:
+            yield from _inside(part)
+
+
+def _read(given: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
+    """Return arguments of a call with the tensors at their places."""
+    if isinstance(given, dict) and given.get("class_name") == TENSOR:
+        return tensors[tuple(given["config"]["keras_history"])]
+    if isinstance(given, dict):
+        return {name: _read(part, tensors) for name, part in given.items()}
+    if isinstance(given, list | tuple):
+        return [_read(part, tensors) for part in given]
+    return given
 
 
 def _ends(places: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:

@@ -39,7 +39,7 @@ NAMES = {
         "AtrousConvolution2D": "write Conv2D(..., dilation_rate=...)",
         "Deconvolution2D": "write Conv2DTranspose",
         **dict.fromkeys(("TimeDistributedDense", "MaxoutDense", "Highway"), "it is gone from Keras"),
-        **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), "minidl has no layers for sequences yet"),
+        **{name: f"write {name.removeprefix('CuDNN')}" for name in ("CuDNNLSTM", "CuDNNGRU")},
         "ThresholdedReLU": "write ReLU(threshold=...)",
     },
     "keras.models": {

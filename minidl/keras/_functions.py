@@ -16,9 +16,9 @@ from .._traced import Traced, backpropagate, value_of
 from ..errors import SettingError, ShapeError
 from . import _names
 from ._answers import OWN_LAYERS
-from ._layer import Common, Layer, row_shape
+from ._layer import Common, Layer
 from ._merging import Add, Multiply, Subtract
-from ._tensors import KerasTensor, Shape
+from ._tensors import KerasTensor, Shape, over_lengths
 
 
 @dataclass(eq=False)
@@ -80,8 +80,8 @@ class Lambda(Layer):
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         if len(shapes) == 1:
             return self._known(super().compute_shapes, shapes)
-        rows: Any = tuple(row_shape(self.name, shape) for shape in shapes)
-        return ((None, *self._known(self.core[0].build, rows)),)
+        rows = tuple(shape[1:] for shape in shapes)
+        return ((None, *over_lengths(lambda rows: self._known(self.core[0].build, rows), rows)),)
 
     def _known(self, build: Callable[[Any], Any], shapes: Any) -> Any:
         """Build, and say what to write if the function calls something without a derivative."""
@@ -89,10 +89,6 @@ class Lambda(Layer):
             return build(shapes)
         except (TypeError, AttributeError) as error:
             raise SettingError(f"{self.name}: its function fails ({error}); use keras.ops, or {OWN_LAYERS}") from error
-
-    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        given: Any = tuple(arrays) if len(arrays) > 1 else arrays[0]
-        return [self.core[0].forward(given)]
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings, the Python function itself among them: text and files do not hold it."""

@@ -3,40 +3,82 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
-from typing import Any, Self, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 import numpy as np
 
 from ..errors import NotBuiltError, SettingError
 from ..layers import ActivityRegularization as CoreActivityRegularization
-from ..layers import Chain, build_layer
+from ..layers import Chain, build_layer, run_masked
 from ..layers import Layer as CoreLayer
 from ..model import Model as CoreModel
 from . import regularizers
 from ._answers import OWN_LAYERS
 from ._encoding import encoded, policy
 from ._former import check_former, unknown_argument
-from ._operation import Operation
-from ._tensors import Shape
+from ._operation import Masks, Operation
+from ._tensors import KerasTensor, Shape, over_lengths
 from ._translation import core_of
 from ._variables import Variable
+from ._wiring import Plan, model_of_graph
 
 
-class Common(TypedDict, total=False):
-    """The arguments that every layer takes: those of Keras 3, and those that give the shape of the input in Keras 2."""
+class General(TypedDict, total=False):
+    """The arguments that no layer has one of its own in the place of."""
 
     name: str | None
     trainable: bool
     dtype: Any
     autocast: bool
-    activity_regularizer: Any
     input_shape: Any
     batch_input_shape: Any
     batch_shape: Any
-    input_dim: int | None
     input_length: int | None
+
+
+class Common(General, total=False):
+    """The arguments that every layer takes: those of Keras 3, and those that give the shape of the input in Keras 2."""
+
+    activity_regularizer: Any
+    input_dim: int | None
     weights: Any
+
+
+Run = Callable[[CoreLayer, Any], Any]
+
+
+class Pair(NamedTuple):
+    """An array and its mask, or None."""
+
+    value: np.ndarray
+    mask: Any
+
+
+def applied(layer: CoreLayer, values: list[Any], run: Run) -> list[Any]:
+    """Return the values that run(layer, value) makes; a layer of several inputs takes all values at once."""
+    given = [tuple(values)] if layer.several_inputs and len(values) > 1 else values
+    made = [run(layer, value) for value in given]
+    return [part for parts in made for part in parts] if layer.several_outputs else made
+
+
+def _run(layer: CoreLayer, given: Any, training: bool) -> Any:
+    """Return the Pair of y for that of x, each perhaps several."""
+    x, mask = given if isinstance(given, Pair) else tuple(zip(*given, strict=True))
+    y, made = run_masked(layer, x, mask, training)
+    return list(map(Pair, y, made or (None,) * len(y))) if layer.several_outputs else Pair(y, made)
+
+
+@contextmanager
+def changed(layer: CoreLayer, **settings: Any) -> Iterator[None]:
+    """A with block in which a layer of the core has other settings."""
+    before = {name: getattr(layer, name) for name in settings}
+    vars(layer).update(settings)
+    try:
+        yield
+    finally:
+        vars(layer).update(before)
 
 
 class Layer(Operation):
@@ -75,7 +117,7 @@ class Layer(Operation):
             raise unknown_argument(who, unknown[0], [*settings_of(type(self)), *Common.__annotations__])
         if not isinstance(common.get("trainable", True), bool):
             raise SettingError(f"{who}: trainable must be True or False, got {common['trainable']!r}")
-        if _name_of_dtype(common.get("dtype")) not in (None, "float32", "float64"):
+        if name_of_dtype(common.get("dtype")) not in (None, "float32", "float64"):
             raise SettingError(f"{who}: dtype must be float32 or float64, got {common['dtype']!r}")
 
     def make(self) -> Iterable[CoreLayer]:
@@ -101,20 +143,34 @@ class Layer(Operation):
         self.compute_shapes((tuple(input_shape),))
 
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        if len(shapes) > 1:
+        if len(shapes) > 1 and not self.takes_several:
             raise SettingError(f"{self.name} takes one input, got {len(shapes)}; join them with Concatenate or Add")
-        shape = row_shape(self.name, shapes[0])
-        if not self.built:
-            self._draw(shape)
-        for layer in self.core:
-            shape = build_layer(layer, shape)
-        return ((None, *shape),)
+        made = over_lengths(self._shapes_of_rows, tuple(shape[1:] for shape in shapes))
+        return tuple((None, *row) for row in made)
 
-    def _draw(self, shape: tuple[int, ...]) -> None:
+    def _shapes_of_rows(self, rows: Any) -> Any:
+        if not self.built:
+            self._draw(rows)
+        return tuple(self.through(list(rows), build_layer))
+
+    def _draw(self, rows: Any) -> None:
         """Draw the weights. A model of the layer alone draws them; the models that contain the layer take them over."""
-        CoreModel(Chain(*self.core), dtype=self.dtype).build(shape)
+        if len(rows) == 1 and not any(layer.several_outputs for layer in self.core):
+            CoreModel(Chain(*self.core), dtype=self.dtype).build((None, *rows[0]))
+        else:
+            plan = Plan(inputs=[f"x{number}" for number in range(len(rows))])
+            model_of_graph(plan, rows, self.place(plan, plan.inputs), dtype=self.dtype)
         if self.first_weights is not None:
             self.set_weights(self.first_weights)
+
+    def through(self, values: list[Any], run: Run) -> list[Any]:
+        """Return what the core's layers make of the values. run(layer, value) is what one makes of a value.
+
+        run gets a tuple for a layer that takes several values, and returns one of those that it makes.
+        """
+        for layer in self.core:
+            values = applied(layer, values, run)
+        return values
 
     def variables_inside(self, prefix: str = "") -> Iterator[Variable]:
         for part in self.core:
@@ -128,7 +184,7 @@ class Layer(Operation):
 
     def _variable(self, holder: Any, attribute: str, path: str, name: str, prefix: str) -> Variable:
         parts = [part for part in (prefix, self.name, path, name) if part]
-        return Variable(holder, attribute, name, "/".join(parts), self)
+        return Variable(holder, attribute, name.rpartition("/")[2], "/".join(parts), self)
 
     def __getattr__(self, name: str) -> Any:
         """Return a weight by its name: `layer.kernel`."""
@@ -151,17 +207,35 @@ class Layer(Operation):
     trains_alone = False  # a call on arrays without `training` computes as in training
 
     def place(self, plan: Any, sources: list[str]) -> list[str]:
-        value = sources
-        for number, layer in enumerate(self.core):
-            name = self.name if number == len(self.core) - 1 else f"{self.name}_{number}"
-            value = [plan.add(name, layer, value)]
-        return value
+        def add(layer: CoreLayer, given: Any) -> Any:
+            name = self.name if layer is self.core[-1] else f"{self.name}_{self.core.index(layer)}"
+            taken = list(given) if isinstance(given, tuple) else [given]
+            made = plan.add(name, layer, taken, self.count_outputs(layer) if layer.several_outputs else 1)
+            return tuple(made) if layer.several_outputs else made[0]
 
-    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        y = arrays[0]
+        return self.through(sources, add)
+
+    def count_outputs(self, layer: CoreLayer) -> int:
+        """Return the number of outputs of a layer of the core that has several."""
+        raise SettingError(f"{self.name}: a layer with several outputs is a part of minidl's Graph: {layer!r}")
+
+    takes_ids = False  # True for layers whose arrays may stay integers
+
+    def compute(self, arrays: list[np.ndarray], masks: Masks, training: bool | None) -> tuple[list[np.ndarray], Masks]:
+        if not self.takes_ids:
+            arrays = [x.astype(self.dtype) if x.dtype.kind in "iub" else x for x in arrays]
+        trains = self.trains_alone if training is None else bool(training)
+        pairs = [Pair(x, mask) for x, mask in zip(arrays, masks, strict=True)]
+        made = self.through(pairs, lambda layer, given: _run(layer, given, trains))
+        return [pair.value for pair in made], [pair.mask for pair in made]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output for inputs with this mask; None if all steps count."""
+        given = inputs if isinstance(inputs, KerasTensor) or not self.takes_several else tuple(inputs)
+        mask = tuple(previous_mask) if isinstance(previous_mask, list) else previous_mask
         for layer in self.core:
-            y = layer.forward(y, self.trains_alone if training is None else bool(training))
-        return [y]
+            mask = layer.compute_mask(given, mask)
+        return mask
 
     # ---- config
 
@@ -198,6 +272,10 @@ WEIGHT_NAMES = (
     "moving_mean",
     "moving_variance",
     "alpha",
+    "embeddings",
+    "recurrent_kernel",
+    "scale",
+    "concat_score_weight",
 )
 
 
@@ -209,14 +287,6 @@ def settings_of(kind: type[Layer]) -> tuple[str, ...]:
     kind = next(base for base in kind.__mro__ if base.__module__.startswith(__package__))
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
     return tuple(p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD)
-
-
-def row_shape(who: str, shape: Shape) -> tuple[int, ...]:
-    """Return the shape of a row, (None, 4) -> (4,)."""
-    row = tuple(shape[1:])
-    if any(n is None for n in row):
-        raise SettingError(f"{who}: only the first axis may be None, got {shape}; minidl needs the size of a row")
-    return tuple(int(n) for n in row if n is not None)
 
 
 def _batch_shape(who: str, common: Common) -> Shape | None:
@@ -231,7 +301,8 @@ def _batch_shape(who: str, common: Common) -> Shape | None:
     return None
 
 
-def _name_of_dtype(given: Any) -> str | None:
+def name_of_dtype(given: Any) -> str | None:
+    """Return the name of a dtype, of a class of NumPy, or of a config; None for None."""
     if isinstance(given, dict):
         given = given.get("config", {}).get("name")
     name = getattr(given, "name", None) or getattr(given, "__name__", None) or given

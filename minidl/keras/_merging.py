@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Unpack
 
-import numpy as np
-
 from .. import layers as core
 from ..errors import SettingError
-from ._layer import Common, Layer, only, row_shape
-from ._tensors import Shape
+from ._layer import Common, Layer, only
+from ._tensors import Shape, over_lengths
 
 
 class Merging(Layer):
@@ -21,15 +19,10 @@ class Merging(Layer):
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         if len(shapes) < 2:
             raise SettingError(f"{self.name} takes a list of two inputs or more, as in {type(self).__name__}()([a, b])")
-        rows: Any = tuple(row_shape(self.name, shape) for shape in shapes)
-        return ((None, *self.core[0].build(rows)),)
+        return ((None, *over_lengths(self.core[0].build, tuple(shape[1:] for shape in shapes))),)
 
     def make(self) -> Iterable[core.Layer]:
         return [getattr(core, type(self).__name__)()]
-
-    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        together: Any = tuple(arrays)
-        return [self.core[0].forward(together, bool(training))]
 
     @property
     def built(self) -> bool:

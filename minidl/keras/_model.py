@@ -10,13 +10,15 @@ import numpy as np
 from .._lazy import extension
 from ..errors import SettingError
 from ..layers import Layer as CoreLayer
+from ..layers import fits
 from ..losses import OutputLosses
 from ..model import Model as CoreModel
+from ..naming import unique
 from . import _config, _data
 from ._answers import FORMER, WRITE_A_MODEL
 from ._compiling import Compiled, optimizer_of
 from ._former import answers_arguments
-from ._operation import Operation
+from ._operation import Masks, Operation, numbered_by_kind
 from ._owners import own
 from ._summary import print_summary
 from ._tensors import KerasTensor, Shape, as_tensors, by_depth, operations_of, search
@@ -119,7 +121,7 @@ class Model(Operation):
         """The symbolic output, or all in the form in which the model was given them: a list, a tuple or a dict."""
         if not self.outputs:
             raise self._uncalled("output")
-        return self.formed(self.outputs[0] if len(self.outputs) == 1 else self.outputs)
+        return self.formed(self.outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -128,10 +130,16 @@ class Model(Operation):
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the outputs: sorted keys of a dict of outputs, else the names of their layers."""
+        """The names of the outputs: sorted keys of a dict of outputs, else the names of their layers.
+
+        A name that repeats, because a layer has several outputs, is numbered.
+        """
         if isinstance(self._form, dict):
             return sorted(self._form)
-        return [x.name if x in self.inputs else x.node.operation.name for x in self.outputs]
+        names: list[str] = []
+        for x in self.outputs:
+            names.append(unique(x.name if x in self.inputs else x.node.operation.name, names))
+        return names
 
     @property
     def has_named_outputs(self) -> bool:
@@ -171,21 +179,17 @@ class Model(Operation):
 
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         wanted = tuple((None, *x.shape[1:]) for x in self.inputs)
-        if shapes != wanted:
+        if not fits(shapes, wanted):
             raise SettingError(f"{self.name} takes {_listed(wanted)}, got {_listed(shapes)}")
         return tuple((None, *x.shape[1:]) for x in self.outputs)
 
-    def symbolic(self, inputs: Any) -> Any:
-        return self.formed(super().symbolic(inputs))
-
-    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
-        return self.formed(super().on_arrays(inputs, training))
-
-    def formed(self, outputs: Any) -> Any:
+    def formed(self, outputs: list[Any]) -> Any:
         """Return several outputs as the model was given its own: a list, a tuple or a dict."""
         if isinstance(self._form, dict):
-            return dict(zip(self.output_names, outputs if isinstance(outputs, list) else [outputs], strict=True))
-        return tuple(outputs) if isinstance(self._form, tuple) and isinstance(outputs, list) else outputs
+            return dict(zip(self.output_names, outputs, strict=True))
+        if len(outputs) == 1:
+            return outputs[0]
+        return tuple(outputs) if isinstance(self._form, tuple) else outputs
 
     def place(self, plan: Any, sources: list[str]) -> list[str]:
         before, plan.prefix = plan.prefix, f"{plan.prefix}{self.name}_"
@@ -193,17 +197,28 @@ class Model(Operation):
         plan.prefix = before
         return made
 
-    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
-        values = {id(x): array for x, array in zip(self.inputs, arrays, strict=True)}
+    def compute(self, arrays: list[np.ndarray], masks: Masks, training: bool | None) -> tuple[list[np.ndarray], Masks]:
+        values = {id(x): (array, mask) for x, array, mask in zip(self.inputs, arrays, masks, strict=True)}
         for node in by_depth(self.inner_nodes):
             if node.inputs:
-                made = node.operation.compute([values[id(x)] for x in node.inputs], training)
-                values |= {id(x): array for x, array in zip(node.outputs, made, strict=True)}
-        return [values[id(x)] for x in self.outputs]
+                taken = [values[id(x)][0] for x in node.taken]
+                own = [values[id(x)][1] for x in node.taken]
+                given = [
+                    mask if explicit is None else values[id(explicit)][0] != 0
+                    for mask, explicit in zip(own, node.masks, strict=True)
+                ]
+                made = zip(node.outputs, *node.operation.compute(taken, given, training), strict=True)
+                values |= {id(x): (array, mask) for x, array, mask in made}
+        outputs, left = zip(*(values[id(x)] for x in self.outputs), strict=True)
+        return list(outputs), list(left)
 
     def variables_inside(self, prefix: str = "") -> Iterator[Variable]:
         for layer in self.layers:
             yield from layer.variables_inside(f"{prefix}/{self.name}" if prefix else self.name)
+
+    def stored(self) -> Iterator[tuple[str, Variable]]:
+        for key, layer in numbered_by_kind(self.layers):
+            yield from ((f"layers/{key}/{path}", weight) for path, weight in layer.stored())
 
     # ---- compile
 

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from ..errors import SettingError, ShapeError
 from ..layers import Layer as CoreLayer
+from ..naming import snake_case, unique
 from . import _names, config
-from ._tensors import KerasTensor, Node, Shape, as_tensors, has_tensors
-from ._variables import Variable, as_tensor
+from ._tensors import Call, KerasTensor, Node, Shape, as_tensors
+from ._variables import Variable, as_tensor, mask_of
 
 if TYPE_CHECKING:
     from ._wiring import Plan
 
 
+Masks = list[Any]  # an array (m, steps) for each value, or None
+
 classes: dict[str, type[Operation]] = {}  # by the names that configs use
+
+
+def numbered_by_kind(operations: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield layers and models with their names in a file of Keras: dense, dense_1, ..., whatever they are called."""
+    taken: set[str] = set()
+    for operation in operations:
+        key = unique(snake_case(operation.kind_of_name()), taken)
+        taken.add(key)
+        yield key, operation
 
 
 class Operation:
@@ -29,8 +41,13 @@ class Operation:
     core_layers             the core's layers that it consists of, in their order
     compute_shapes(shapes)  (None, ...) of its inputs -> of its outputs; it makes the weights, if they are not made yet
     place(plan, sources)    puts its layers into a plan of a model: names of the values it takes -> of those it makes
-    compute(arrays, training)  the same on arrays; training None: as each layer behaves where the call does not say
+    compute(arrays, masks, training)  the same on arrays, each with its mask or None -> outputs and their masks;
+                            training None: as each layer behaves where the call does not say
+
+    call_arguments  the names of the arguments of a call, in Keras's order, besides training and mask
     """
+
+    call_arguments: ClassVar[tuple[str, ...]] = ("inputs",)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -60,30 +77,74 @@ class Operation:
     def place(self, plan: Plan, sources: list[str]) -> list[str]:
         raise NotImplementedError
 
-    def compute(self, arrays: list[np.ndarray], training: bool | None) -> list[np.ndarray]:
+    def compute(self, arrays: list[np.ndarray], masks: Masks, training: bool | None) -> tuple[list[np.ndarray], Masks]:
         raise NotImplementedError
 
     # ---- calls
 
-    def __call__(self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def __call__(self, *args: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """Return a symbolic tensor for symbolic tensors, numbers for arrays."""
-        if others:
-            raise SettingError(f"{self.name} takes its inputs as one list: {self.name}([a, b])")
-        if has_tensors(inputs):
-            return self.symbolic(inputs)
-        return self.on_arrays(inputs, training)
+        call = Call(args, options if mask is None else {**options, "mask": mask})
+        return self.symbolic(call) if call.tensors else self.on_arrays(self.given(call), training)
 
-    def symbolic(self, inputs: Any) -> Any:
-        """Return the symbolic outputs: one, or a list."""
-        tensors = as_tensors(self.name, self.ordered(inputs))
-        shapes = self.shapes_of_batches(tuple(x.shape for x in tensors))
-        node = Node(self, tensors, joined=isinstance(inputs, list | tuple))
+    def given(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of a call by name."""
+        if len(call.args) > len(self.call_arguments):
+            raise self._too_many(len(call.args))
+        found = {**dict(zip(self.call_arguments, call.args, strict=False)), **call.kwargs}
+        if unknown := [name for name in found if name not in (*self.call_arguments, "mask")]:
+            has = ", ".join((*self.call_arguments, "training", "mask"))
+            raise SettingError(f"{self.name}: a call has no argument {unknown[0]!r}; it has {has}")
+        if self.call_arguments[0] not in found:
+            raise SettingError(f"{self.name}: the call has no {self.call_arguments[0]}")
+        return found
+
+    def _too_many(self, count: int) -> SettingError:
+        if self.call_arguments == ("inputs",):
+            return SettingError(f"{self.name} takes its inputs as one list: {self.name}([a, b])")
+        return SettingError(f"{self.name} takes {', '.join(self.call_arguments)}, got {count} arguments")
+
+    def taken(self, given: dict[str, Any]) -> list[Any]:
+        """Return what the core's layers take of the arguments, in their order."""
+        inputs = self.ordered(given["inputs"])
+        several = isinstance(inputs, list | tuple) and (self.takes_several or bool(Call((inputs,)).tensors))
+        return list(inputs) if several else [inputs]
+
+    def masks(self, given: dict[str, Any], count: int) -> list[Any]:
+        """Return the masks that the arguments give to what is taken, None where there is none."""
+        mask = given.get("mask")
+        masks = list(mask) if isinstance(mask, list | tuple) else [mask]
+        return [*masks, *[None] * count][:count]
+
+    def symbolic(self, call: Call) -> Any:
+        """Return the symbolic outputs: one, or several."""
+        given = self.given(call)
+        taken = as_tensors(self.name, self.taken(given))
+        masks = self.masks(given, len(taken))
+        if any(mask is not None for mask in masks):
+            as_tensors(f"{self.name}: mask", [mask for mask in masks if mask is not None])
+        shapes = self.shapes_of_batches(tuple(x.shape for x in taken))
+        node = Node(self, call.tensors, call, taken, tuple(masks))
+        masked = self.makes_mask or any(x.masked for x in taken) or any(mask is not None for mask in masks)
         node.outputs = tuple(
-            KerasTensor(shape, node, name, tensors[0].dtype)
+            KerasTensor(shape, node, name, self.dtype_of_output(taken[0]), masked)
             for shape, name in zip(shapes, self.names_of_outputs(len(shapes)), strict=True)
         )
         self.nodes.append(node)
-        return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+        return self.formed(list(node.outputs))
+
+    def formed(self, outputs: list[Any]) -> Any:
+        """Return the outputs as a call does: one, or several in a list."""
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def dtype_of_output(self, x: KerasTensor) -> str:
+        """Return the dtype of symbolic outputs."""
+        return self.dtype
+
+    @property
+    def makes_mask(self) -> bool:
+        """True if a layer inside makes masks."""
+        return any(layer.makes_mask for layer in self.core_layers)
 
     def shapes_of_batches(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Return the shapes of the outputs for inputs with any number of rows, which the outputs have too."""
@@ -97,14 +158,22 @@ class Operation:
     def names_of_outputs(self, count: int) -> list[str]:
         return [self.name] * count
 
-    def on_arrays(self, inputs: Any, training: bool | None) -> Any:
-        """Return the outputs for arrays: one, or a list."""
-        ordered = self.ordered(inputs)
-        several = isinstance(ordered, list | tuple) and self.takes_several
-        arrays = [np.asarray(x, self.dtype) for x in (ordered if several else [ordered])]
+    def on_arrays(self, given: dict[str, Any], training: bool | None) -> Any:
+        """Return the outputs for arrays: one, or several. An output remembers its mask, and a further call uses it."""
+        taken = self.taken(given)
+        arrays = [self._as_array(x) for x in taken]
+        masks = [
+            mask_of(x) if mask is None else np.asarray(mask, bool)
+            for x, mask in zip(taken, self.masks(given, len(taken)), strict=True)
+        ]
         self.compute_shapes(tuple((None, *x.shape[1:]) for x in arrays))
-        outputs = [as_tensor(y) for y in self.compute(arrays, training)]
-        return outputs[0] if len(outputs) == 1 else outputs
+        outputs, masks = self.compute(arrays, masks, training)
+        return self.formed([as_tensor(y, mask) for y, mask in zip(outputs, masks, strict=True)])
+
+    def _as_array(self, x: Any) -> np.ndarray:
+        """Return x as an array: integers, such as ids, as they are, other numbers in the dtype of the layer."""
+        array = np.asarray(x)
+        return array if array.dtype.kind in "iub" else array.astype(self.dtype, copy=False)
 
     takes_several = False
 
@@ -197,6 +266,10 @@ class Operation:
     def losses(self) -> list[Any]:
         """The penalties on trained weights, one number for each weight that has a regularizer."""
         return [weight.penalty for weight in self.trainable_weights if weight.penalty is not None]
+
+    def stored(self) -> Iterator[tuple[str, Variable]]:
+        """Yield the weights with their paths in a file of Keras 3: vars/0, vars/1, ..."""
+        yield from ((f"vars/{number}", weight) for number, weight in enumerate(self.weights))
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in the order of `weights`."""

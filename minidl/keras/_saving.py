@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import SettingError
 from ..files import StoredWeight, keras_parts
-from ..naming import snake_case, unique
 from . import _config, losses, metrics
 from ._compiling import optimizer_of
 from ._encoding import encoded
@@ -91,20 +89,8 @@ def _target(filepath: Any, overwrite: bool) -> str:
 
 
 def _by_path(model: Any) -> dict[str, StoredWeight]:
-    return dict(_inside(model, ""))
-
-
-def _inside(model: Any, group: str) -> Iterator[tuple[str, StoredWeight]]:
-    """Yield the weights with Keras's paths: /layers/dense_1/vars/0, the names numbered in each model."""
-    taken: set[str] = set()
-    for layer in model.layers:
-        key = unique(snake_case(layer.kind_of_name()), taken)
-        taken.add(key)
-        if hasattr(layer, "layers"):
-            yield from _inside(layer, f"{group}/layers/{key}")
-        else:
-            for number, weight in enumerate(layer.weights):
-                yield f"{group}/layers/{key}/vars/{number}", _stored(weight)
+    """Return the weights by Keras's paths: /layers/dense_1/vars/0."""
+    return {f"/{path}": _stored(weight) for path, weight in model.stored()}
 
 
 def _by_layer(model: Any) -> dict[str, list[StoredWeight]]:

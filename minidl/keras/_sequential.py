@@ -16,7 +16,7 @@ from ._layer import Layer
 from ._model import Model
 from ._operation import Operation
 from ._shapes import Core, InputLayer
-from ._tensors import KerasTensor, Shape
+from ._tensors import Call, KerasTensor, Shape
 from ._text import REMEDY, Preparation
 
 
@@ -71,7 +71,7 @@ class Sequential(Model):
         wired = {id(node.operation): node for node in self.inner_nodes}
         for layer in self._layers:
             node = wired.get(id(layer))
-            tensor = node.outputs[0] if node and node.inputs == (tensor,) else layer.symbolic(tensor)
+            tensor = node.outputs[0] if node and node.inputs == (tensor,) else layer.symbolic(Call((tensor,)))
         self._connect((self.inputs[0],), (tensor,))
 
     def pop(self, rebuild: bool = True) -> Any:

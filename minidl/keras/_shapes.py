@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from .. import layers as core
 from ..errors import SettingError
 from . import _names
-from ._layer import Common, Layer, channels_last, only
+from ._layer import Common, Layer, channels_last, name_of_dtype, only
 from ._tensors import KerasTensor, Node
 
 
@@ -39,9 +39,9 @@ class InputLayer(Layer):
         only("Input", "input_tensor", input_tensor, None)
         super().__init__(name=name or _names.automatic("InputLayer"))
         self.batch_shape = _as_shape(given)
-        self.input_dtype = dtype
+        self.input_dtype = name_of_dtype(dtype) or self.dtype
         node = Node(self, ())
-        node.outputs = (KerasTensor(self.batch_shape, node, self.name, "float32"),)
+        node.outputs = (KerasTensor(self.batch_shape, node, self.name, self.input_dtype),)
         self.nodes.append(node)
 
     def make(self) -> Iterable[core.Layer]:
@@ -49,7 +49,7 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings."""
-        settings = {"dtype": self.dtype, "sparse": False, "ragged": False, "name": self.name, "optional": False}
+        settings = {"dtype": self.input_dtype, "sparse": False, "ragged": False, "name": self.name, "optional": False}
         return {"batch_shape": self.batch_shape} | settings
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..errors import SettingError
+from ..errors import SettingError, ShapeError
+from ..layers import EXAMPLES, common, has_any_length, with_lengths
 
 if TYPE_CHECKING:
     from ._operation import Operation
@@ -18,22 +19,34 @@ Shape = tuple[int | None, ...]  # with the batch axis, which is None
 
 @dataclass(eq=False)
 class Node:
-    """One call of a layer or a model on symbolic tensors."""
+    """One call of a layer or a model on symbolic tensors.
+
+    inputs  all tensors in the call
+    call    the call as it was written
+    taken   what the core's layers take of it, in their order
+    masks   that the call gives to what is taken: a tensor, or None
+    """
 
     operation: Operation
     inputs: tuple[KerasTensor, ...]
+    call: Call = field(default_factory=lambda: Call(()))
+    taken: tuple[KerasTensor, ...] = ()
+    masks: tuple[KerasTensor | None, ...] = ()
     outputs: tuple[KerasTensor, ...] = ()
-    joined: bool = False  # True if the call was made on a list
 
 
 @dataclass(eq=False, repr=False)
 class KerasTensor:
-    """A value that a functional model will compute. It has a shape, and no numbers."""
+    """A value that a functional model will compute. It has a shape, and no numbers.
+
+    masked  True if it may have a mask: a layer before it makes one
+    """
 
     shape: Shape
     node: Node
     name: str
     dtype: str = field(default="float32")
+    masked: bool = False
 
     @property
     def ndim(self) -> int:
@@ -95,6 +108,80 @@ class KerasTensor:
 
     def __neg__(self) -> Any:
         return np.negative(self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.matmul(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return np.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return np.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return np.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return np.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return np.greater_equal(self, other)
+
+
+@dataclass(frozen=True)
+class Call:
+    """layer(*args, **kwargs), as it was written: tensors or arrays, alone or in lists and dicts, and options."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> tuple[KerasTensor, ...]:
+        """The symbolic tensors among the arguments, in their order."""
+        return tuple(leaf for leaf in leaves((self.args, self.kwargs)) if isinstance(leaf, KerasTensor))
+
+    def mapped(self, function: Callable[[KerasTensor], Any]) -> Call:
+        """Return the call with function(tensor) in the place of each symbolic tensor."""
+
+        def replaced(value: Any) -> Any:
+            return function(value) if isinstance(value, KerasTensor) else value
+
+        return Call(mapped(replaced, self.args), mapped(replaced, self.kwargs))
+
+
+def leaves(given: Any) -> list[Any]:
+    """Return what is in nested lists, tuples and dicts; values of dicts in the order of their keys."""
+    if isinstance(given, dict):
+        return [leaf for key in sorted(given) for leaf in leaves(given[key])]
+    if isinstance(given, list | tuple):
+        return [leaf for part in given for leaf in leaves(part)]
+    return [given]
+
+
+def mapped(function: Callable[[Any], Any], given: Any) -> Any:
+    """Return nested lists, tuples and dicts with function(leaf) in the place of each leaf."""
+    if isinstance(given, dict):
+        return {key: mapped(function, part) for key, part in given.items()}
+    if isinstance(given, list | tuple):
+        return type(given)(mapped(function, part) for part in given)
+    return function(given)
+
+
+def over_lengths(function: Callable[[Any], Any], rows: Any) -> Any:
+    """Return function(rows), the shapes made of rows of these shapes. None in them stands for any length.
+
+    None in the result: it depends on the length. Raises ShapeError if the function takes no such rows.
+    """
+    if not has_any_length(rows):
+        return function(rows)
+    messages = []
+    for lengths in EXAMPLES:
+        try:
+            return common(*(function(with_lengths(rows, length)) for length in lengths))
+        except ShapeError as error:  # windows may be longer
+            messages.append(str(error))
+    remedy = "give the length, or use layers that take any, such as LSTM or GlobalAveragePooling1D"
+    raise ShapeError(f"{messages[0]}; None in {', '.join(map(str, rows))} stands for any length: {remedy}")
 
 
 def as_tensors(who: str, given: Any) -> tuple[KerasTensor, ...]:

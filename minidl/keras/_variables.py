@@ -13,16 +13,29 @@ from ..layers import Layer, Parameter
 
 
 class Array(np.ndarray):
-    """An array with the methods that scripts call on a tensor."""
+    """An array with the methods that scripts call on a tensor.
+
+    _keras_mask  False at padded steps; None: all steps count. Computing with the array loses it, as in Keras
+    """
+
+    _keras_mask: Any = None
 
     def numpy(self) -> np.ndarray:
         """Return the array as a plain one of NumPy."""
         return np.asarray(self)
 
 
-def as_tensor(value: Any) -> Any:
+def as_tensor(value: Any, mask: Any = None) -> Any:
     """Return an array as an `Array`."""
-    return np.asarray(value).view(Array)
+    tensor = np.asarray(value).view(Array)
+    if mask is not None:
+        tensor._keras_mask = mask
+    return tensor
+
+
+def mask_of(value: Any) -> Any:
+    """Return the mask that an array remembers, or None."""
+    return getattr(value, "_keras_mask", None)
 
 
 class Assignable(NDArrayOperatorsMixin):

@@ -2,11 +2,14 @@
 
 from ._absent import absent
 from ._activations import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from ._attention import AdditiveAttention, Attention, MultiHeadAttention
 from ._augmentation import RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom
+from ._cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from ._config import layer_config as serialize
 from ._config import layer_from as deserialize
 from ._convolution import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from ._dense import Dense
+from ._embedding import Embedding, Masking
 from ._functions import Lambda
 from ._layer import Layer
 from ._merging import (
@@ -49,6 +52,7 @@ from ._pooling import (
     MaxPooling2D,
 )
 from ._preparation import Normalization, Rescaling
+from ._recurrent import GRU, LSTM, RNN, SimpleRNN
 from ._reshaping import (
     Cropping1D,
     Cropping2D,
@@ -62,6 +66,7 @@ from ._reshaping import (
 )
 from ._shapes import Core, Flatten, Identity, Input, InputLayer
 from ._text import IntegerLookup, StringLookup, TextVectorization
+from ._wrappers import Bidirectional, TimeDistributed
 
 # Keras's other names
 Convolution1D = Conv1D
@@ -79,15 +84,21 @@ MaxPool2D = MaxPooling2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -102,7 +113,9 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -117,16 +130,19 @@ __all__ = [
     "Input",
     "InputLayer",
     "IntegerLookup",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
@@ -142,12 +158,16 @@ __all__ = [
     "Reshape",
     "SeparableConv2D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "StringLookup",
     "Subtract",
     "TextVectorization",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
@@ -166,7 +186,7 @@ __all__ = [
 ]
 
 _VOLUMES = "minidl has no layers for volumes"
-_SEQUENCES = "minidl has no layers for sequences yet"
+_SEQUENCES = "minidl has LSTM, GRU, SimpleRNN, MultiHeadAttention, Attention and AdditiveAttention"
 _PREPARATION = "prepare the data before, with NumPy, pandas or scikit-learn"
 
 _REASONS = {
@@ -175,9 +195,7 @@ _REASONS = {
         Convolution3D Convolution3DTranspose Cropping3D GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
         GlobalMaxPooling3D MaxPool3D MaxPooling3D SpatialDropout3D UpSampling3D ZeroPadding3D""",
     _SEQUENCES: """
-        AdditiveAttention Attention Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D Embedding GRU GRUCell
-        GroupQueryAttention LSTM LSTMCell Masking MultiHeadAttention RNN ReversibleEmbedding SimpleRNN
-        SimpleRNNCell StackedRNNCells TimeDistributed""",
+        ConvLSTM1D ConvLSTM2D ConvLSTM3D GroupQueryAttention ReversibleEmbedding""",
     _PREPARATION: """
         AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix
         Discretization Equalization HashedCrossing Hashing MaxNumBoundingBoxes MelSpectrogram

@@ -17,12 +17,17 @@ NOTES = {
 
 _OWN_CODE = "Python code of `call` and `train_step` is not derived: see [writing your own](writing.md)"
 
+_ACTIVATIONS = "an activation is one of those by name whose slope follows from its value: not gelu, silu or a function"
+
 # how a name differs where its arguments are those of Keras: {path: sentence}
 REMARKS = {
     "Layer": _OWN_CODE,
     "Model": _OWN_CODE,
     "layers.Layer": _OWN_CODE,
     "models.Model": _OWN_CODE,
+    **{f"layers.{name}": _ACTIVATIONS for name in ("GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN", "SimpleRNNCell")},
+    **dict.fromkeys(("layers.RNN", "layers.StackedRNNCells"), "takes `LSTMCell`, `GRUCell` and `SimpleRNNCell`"),
+    "layers.Bidirectional": "takes recurrent layers of one cell",
     **dict.fromkeys(
         ("layers.IntegerLookup", "layers.StringLookup", "layers.TextVectorization"),
         "prepares data: it is called on arrays and lists, and is not a part of a model",
@@ -66,16 +71,21 @@ PROBES = {
     "global_clipnorm": 1.0,
     "gradient_accumulation_steps": 2,
     "ignore_class": 0,
+    "input_dim": 7,
     "kernel_constraint": "non_neg",
     "kernel_regularizer": "l2",
+    "key_dim": 3,
     "lora_rank": 2,
     "loss_scale_factor": 2.0,
     "max_value": 3.0,
     "moving_mean_initializer": "ones",
     "moving_variance_initializer": "zeros",
     "noise_shape": (None, 1),
+    "num_heads": 2,
+    "output_dim": 3,
     "rate": 0.3,
     "Rescaling.scale": 0.5,
+    "sliding_window": 2,
     "stddev": 0.3,
     "target_shape": (3,),
     "units": 3,

@@ -9,6 +9,8 @@ tests/oracles/keras_semantics.py. The reason of an absent name is the one that i
 
 import importlib
 import inspect
+import re
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +99,15 @@ def parameters(thing):
     signature = named or inspect.signature(thing.__init__ if inspect.isclass(thing) else thing)
     found = {name: part for name, part in signature.parameters.items() if name != "self"}
     several = [part for part in found.values() if part.kind is part.VAR_KEYWORD]
-    if several and "Common" in str(several[0].annotation):
-        every = {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in COMMON_NAMES}
+    if several and (taken := OTHERS.search(str(several[0].annotation))):
+        names = getattr(sys.modules[thing.__module__], taken[1]).__annotations__
+        every = {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names}
         found = every | found
     return {name: part for name, part in found.items() if part.kind not in (part.VAR_POSITIONAL, part.VAR_KEYWORD)}
 
 
 COMMON_NAMES = tuple(Common.__annotations__)
+OTHERS = re.compile(r"^Unpack\[(\w+)\]$")  # of the annotation of **common
 
 
 def same_default(theirs, ours):

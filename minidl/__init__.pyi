@@ -36,6 +36,7 @@ from .errors import ShapeError as ShapeError
 from .files import load_model as load_model
 from .gradcheck import GradientChecker as GradientChecker
 from .gradcheck import Report as Report
+from .gradcheck import check_backward as check_backward
 from .gradcheck import check_gradient as check_gradient
 from .gradcheck import check_layer as check_layer
 from .gradcheck import check_loss as check_loss

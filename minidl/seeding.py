@@ -70,6 +70,25 @@ def new_sequence(seed: int | Sequence[int] | None) -> np.random.SeedSequence:
     return _script.spawn(1)[0]
 
 
+class GlobalGenerators:
+    """The states of Python's `random` and NumPy's `np.random` at one moment, for functions that draw from them."""
+
+    def __init__(self) -> None:
+        self.python, self.numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+
+    @property
+    def are_unchanged(self) -> bool:
+        """True if nothing was drawn since."""
+        now = GlobalGenerators()
+        same = all(map(np.array_equal, self.numpy, now.numpy))
+        return same and self.python == now.python
+
+    def restore(self) -> None:
+        """Set both back to these states."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)  # noqa: NPY002
+
+
 def set_random_seed(seed: int) -> None:
     """Make a script reproducible: seed Python's `random`, NumPy's `np.random`, and everything in minidl without a seed.
 

@@ -25,6 +25,7 @@ from ._subjects import PlainSubject
 
 NOT_REPEATABLE = "forward is not the same twice from one state: does it draw from another generator than self.rng?"
 Table = Iterator[tuple[str, Any]]
+Rule = Callable[[Evidence], Table]
 
 
 def of_layer(subject: LayerSubject, path: str, method: str) -> str | None:
@@ -37,6 +38,23 @@ def of_loss(subject: PlainSubject, name: str, method: str) -> str | None:
     """Describe what is wrong with the derivative of a loss or the gradient of a penalty."""
     (path,) = subject.parts
     return _first(OF_LOSS, Evidence(subject, path, name, METHODS[method]))
+
+
+def first_that_holds(rules: Iterable[Rule], e: Evidence) -> str | None:
+    """The sentence of the first row that holds, for a function that may not be a layer."""
+    return _first(map(_forgiving, rules), e)
+
+
+def _forgiving(rule: Rule) -> Rule:
+    """The rule as far as it can be tried: a function may have arrays of any shapes."""
+
+    def tried(e: Evidence) -> Table:
+        try:
+            yield from rule(e)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return
+
+    return tried
 
 
 def _first(rules: Iterable[Callable[[Evidence], Table]], e: Evidence) -> str | None:
@@ -325,3 +343,13 @@ OF_INPUT = (
     _routing.scaled_outputs, _entries, _coarse, _stale, _routing.not_linear,
 )  # fmt: skip
 OF_LOSS = (_unweighted, _zero, _factor, _rearranged_simply, _all_that_hold(_rearranged.of_derivative), _lines, _entries)
+
+# Of any function: it has no settings, no state and no gradients that are written. dL/dx stands for that of any input.
+OF_FUNCTION = (
+    _zero, _factor, _penalty_inside, _made_of_dy, _other_sum, _statistics, _rearranged_simply, _rearranged_input,
+    _one_side,
+)  # fmt: skip
+OF_FUNCTION_LAST = (
+    _all_that_hold(_rearranged.of_dy, _rearranged.of_arguments), _routing.overwritten, _lines, _mask,
+    _routing.scaled_outputs, _entries, _coarse,
+)  # fmt: skip

@@ -11,6 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from .. import validation
+from ..errors import GradientError
+from ..seeding import new_sequence
 from ._differentiation import METHODS, Differentiation, choose_method, random_step
 from ._report import Report, Tensor
 from ._subjects import Subject
@@ -20,6 +22,7 @@ ROUNDING = 1e-12  # a relative difference below it is reported as it is; above i
 SMALL = 1e-3  # tensors smaller than this, relative to the largest one, are not scaled up all the way
 MANY = 20_000  # the most entries that are compared one by one without being asked for
 SAMPLE = 2_000  # entries of a larger tensor that are compared first, to find a wrong one soon
+COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
 MUCH = 20_000_000  # the most numbers that are computed for it, and for all entries of a tensor without being asked
 
 
@@ -59,6 +62,17 @@ def compare(title: str, subject: Subject, settings: Settings) -> Report:
         with subject.at(subject.point, method.dtype):
             report.tensors = {path: comparison.tensor(path, settings.depth) for path in subject.parts}
     report.evaluations, report.seconds = subject.evaluations, time.perf_counter() - began
+    return report
+
+
+def finish(report: Report, raise_on_failure: bool) -> Report:
+    """Return the report with advice; raise GradientError if it has not passed and failures are raised."""
+    if report.passed and METHODS[report.method].exact and report.difference > COARSE:
+        report.notes.append(
+            f"right to {report.difference:.0e}, where float64 gives 1e-15: is something cast to float32?"
+        )
+    if raise_on_failure and not report.passed:
+        raise GradientError(report)
     return report
 
 
@@ -120,7 +134,7 @@ class Comparison:
 
     def __init__(self, subject: Subject, method: Differentiation, settings: Settings) -> None:
         self.subject, self.method, self.tolerance = subject, method, settings.tolerance
-        self.rng = np.random.default_rng(settings.seed)
+        self.rng = np.random.default_rng(new_sequence(settings.seed))  # directions other than the inputs themselves
         self.here = Place(subject, subject.point)
         self._moved: dict[float, Place] = {}
 

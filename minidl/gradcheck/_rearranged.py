@@ -112,7 +112,7 @@ def of_dy(e: Evidence) -> Table:
 def _one_of(dy: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yield dy with zeros everywhere but in its first or last row, position, ..."""
     positions = tuple(range(1, dy.ndim - 1))
-    names = {(0,): "row", positions: "position", (0, *positions): "row and position"}
+    names = {positions: "position", (0, *positions): "row and position", (0,): "row"}
     for axes in subsets(axis for axis, n in enumerate(dy.shape) if n > 1):
         for word, place in (("first", 0), ("last", -1)):
             index = tuple(place if axis in axes else slice(None) for axis in range(dy.ndim))

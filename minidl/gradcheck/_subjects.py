@@ -12,8 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..data import finite, numeric
-from ..errors import ShapeError
 from ..losses import Loss
 from ..parameters import Penalty
 from ._differentiation import Differentiation, Function, complex_arithmetic, keeps_derivatives, largest, random_step
@@ -158,29 +156,6 @@ class PlainSubject(Subject):
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
         return np.array(self.claimed(self.theta.of(v)), np.float64).ravel()
-
-
-def user_function(who: str, f: Function, gradient: Any, theta: Any) -> PlainSubject:
-    """The f(theta) that a user handed to `who`, theta a number or an array; its gradient as a function, or at theta."""
-    array = finite(who, "theta", numeric(who, "theta", theta), np.dtype(np.float64))
-
-    def given(theta: np.ndarray) -> Any:
-        return theta.copy() if theta.ndim else theta[()]  # a copy, because f may write into it
-
-    def value(theta: np.ndarray) -> Any:
-        value = f(given(theta))
-        if np.ndim(value) or value is None:
-            got = "None" if value is None else f"an array of shape {np.shape(value)}"
-            raise ShapeError(f"{who}: f(theta) must be a number, got {got}")
-        return value
-
-    def claimed(theta: np.ndarray) -> Any:
-        claimed = gradient(given(theta)) if callable(gradient) else gradient
-        if np.shape(claimed) != theta.shape:
-            raise ShapeError(f"{who}: gradient has shape {np.shape(claimed)}, theta {theta.shape}")
-        return claimed
-
-    return PlainSubject(value, claimed, array, "theta", {})
 
 
 def penalty_subject(penalties: Iterable[tuple[Any, Penalty]], w: np.ndarray, m: float) -> PlainSubject:

@@ -61,7 +61,11 @@ def test_central_differences_are_used_if_a_function_does_not_support_complex_num
     [
         (np.sum, np.ones(4), r"gradient has shape \(4,\), theta \(3,\)"),
         (np.sum, 1.0, r"gradient has shape \(\), theta \(3,\)"),
-        (lambda t: t, np.ones(3), r"f\(theta\) must be a number, got an array of shape \(3,\)"),
+        (
+            lambda t: t,
+            np.ones(3),
+            r"for f of shape \(3,\) the gradient is the Jacobian: it has shape \(3,\), theta \(3,\)",
+        ),
     ],
 )
 def test_wrong_shapes_raise(f, gradient, words):

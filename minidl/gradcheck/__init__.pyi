@@ -1,0 +1,10 @@
+from ._callback import GradientChecker as GradientChecker
+from ._check import check_layer as check_layer
+from ._check import check_loss as check_loss
+from ._check import check_model as check_model
+from ._check_function import check_backward as check_backward
+from ._check_function import check_gradient as check_gradient
+from ._check_function import numerical_gradient as numerical_gradient
+from ._differentiation import relative_difference as relative_difference
+from ._report import Report as Report
+from ._report import Tensor as Tensor

@@ -29,18 +29,18 @@ class GRUCell(Cell):
         mix(z, h_before, n, out=h)
 
     def slopes(self, part: slice, dz: np.ndarray) -> Arrays:
-        z, r, n, q = np.moveaxis(self.z[part], 1, 0)
+        (z, r, n, q), (d_z, dr, dn, dq) = np.moveaxis(self.z[part], 1, 0), np.moveaxis(dz, 1, 0)
         self.sigma.slope(self.z[part, :2], out=dz[:, :2])
-        self.phi.slope(n, out=dz[:, 2])
-        dz[:, 2] *= 1 - z  # dh/dz_n = (1 - z) phi'(n), which is dh/d(r q) too
-        np.multiply(dz[:, 2], r, out=dz[:, 3])  # dh/dq
-        dz[:, 1] *= q  # dh/dz_r = dh/d(r q) q sigma'(z_r)
-        dz[:, 1] *= dz[:, 2]
-        dz[:, 0] *= self.h[:-1][part] - n  # dh/dz_z = (h_{t-1} - n) sigma'(z_z)
-        return (z,)
+        self.phi.slope(n, out=dn)
+        dn *= 1 - z  # dh/dz_n = (1 - z) phi'(z_n), which is dh/d(r q), too
+        np.multiply(dn, r, out=dq)  # dh/dq = dh/dz_n r
+        dr *= q  # dh/dz_r = dh/dz_n q sigma'(z_r)
+        dr *= dn
+        d_z *= self.h[:-1][part] - n  # dh/dz_z = (h_{t-1} - n) sigma'(z_z)
+        return z, dz
 
-    def step_back(self, dz: np.ndarray, slopes: Any, *after: np.ndarray) -> tuple[np.ndarray]:
-        (z,), (dh,) = slopes, after
+    def step_back(self, slopes: Arrays, *after: np.ndarray) -> tuple[np.ndarray]:
+        (z, dz), (dh,) = slopes, after
         dz *= dh
         return (dh * z,)
 
@@ -73,21 +73,21 @@ class ResetBeforeCell(GRUCell):
         mix(z, h_before, n, out=h)
 
     def slopes(self, part: slice, dz: np.ndarray) -> Arrays:
-        z, r, n = np.moveaxis(self.z[part], 1, 0)
+        (z, r, n), (d_z, dr, dn) = np.moveaxis(self.z[part], 1, 0), np.moveaxis(dz, 1, 0)
         h_before = self.h[:-1][part]
         self.sigma.slope(self.z[part, :2], out=dz[:, :2])
-        self.phi.slope(n, out=dz[:, 2])
-        dz[:, 0] *= h_before - n  # dh/dz_z = (h_{t-1} - n) sigma'(z_z)
-        dz[:, 1] *= h_before  # d(r h_{t-1})/dz_r = h_{t-1} sigma'(z_r)
-        dz[:, 2] *= 1 - z  # dh/dz_n = (1 - z) phi'(n)
-        return z, r
+        self.phi.slope(n, out=dn)
+        d_z *= h_before - n  # dh/dz_z = (h_{t-1} - n) sigma'(z_z)
+        dr *= h_before  # d(r h_{t-1})/dz_r = h_{t-1} sigma'(z_r)
+        dn *= 1 - z  # dh/dz_n = (1 - z) phi'(z_n)
+        return z, r, d_z, dr, dn
 
-    def step_back(self, dz: np.ndarray, slopes: Any, *after: np.ndarray) -> tuple[np.ndarray]:
-        (z, r), (dh,) = slopes, after
-        dz[0] *= dh
-        dz[2] *= dh
-        of_reset = self.U.dot(dz[2]) * self.mask  # dL/d(r h_{t-1})
-        dz[1] *= of_reset
+    def step_back(self, slopes: Arrays, *after: np.ndarray) -> tuple[np.ndarray]:
+        (z, r, d_z, dr, dn), (dh,) = slopes, after
+        d_z *= dh
+        dn *= dh
+        of_reset = self.U.dot(dn) * self.mask  # dL/d(r h_{t-1})
+        dr *= of_reset
         return (dh * z + of_reset * r,)
 
     def gradient(self, recurrence: Recurrence, dz: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -35,20 +34,19 @@ class LSTMCell(Cell):
 
     def slopes(self, part: slice, dz: np.ndarray) -> Arrays:
         z, a = self.z[part], self.a[part]
-        i, f, g, o = np.moveaxis(z, 1, 0)
+        (i, f, g, o), (di, df, dg, do) = np.moveaxis(z, 1, 0), np.moveaxis(dz, 1, 0)
         self.sigma.slope(z, out=dz)  # also for g, since one call for all is faster
-        self.phi.slope(g, out=dz[:, 2])
-        dz[:, 0] *= g  # dc/dz_i = g sigma'(z_i)
-        dz[:, 1] *= self.c[:-1][part]  # dc/dz_f = c_{t-1} sigma'(z_f)
-        dz[:, 2] *= i  # dc/dz_g = i phi'(z_g)
-        dz[:, 3] *= a  # dh/dz_o = a sigma'(z_o)
-        return o * self.phi.slope(a), f  # dh/dc, dc/dc_{t-1}
+        self.phi.slope(g, out=dg)
+        di *= g  # dc/dz_i = g sigma'(z_i)
+        df *= self.c[:-1][part]  # dc/dz_f = c_{t-1} sigma'(z_f)
+        dg *= i  # dc/dz_g = i phi'(z_g)
+        do *= a  # dh/dz_o = a sigma'(z_o)
+        return o * self.phi.slope(a), f, di, df, dg, do  # dh/dc, dc/dc_{t-1}
 
-    def step_back(self, dz: np.ndarray, slopes: Any, *after: np.ndarray) -> tuple[None, np.ndarray]:
-        (dc, f), (dh, dc_after) = slopes, after
+    def step_back(self, slopes: Arrays, *after: np.ndarray) -> tuple[None, np.ndarray]:
+        (dc, f, di, df, dg, do), (dh, dc_after) = slopes, after
         dc *= dh
         dc += dc_after
-        di, df, dg, do = dz
         di *= dc
         df *= dc
         dg *= dc

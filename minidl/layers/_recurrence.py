@@ -28,21 +28,25 @@ class Recurrence:
         self.z = np.empty((steps, gates, units, m), s.dtype)
         self.by_gate = A.reshape(n, gates, units).transpose(1, 2, 0)
         scaled = self.by_gate * np.array(scale, A.real.dtype)[:, None, None]
-        self.scaled, self.sums = scaled.reshape(width, n), self.z.reshape(steps, width, m)
+        self.scaled = scaled.reshape(width, n)
+        self.steps = list(zip(s[:-1], self.z, self.z.reshape(steps, width, m), strict=True))
 
     def __call__(self, t: int) -> None:
         """Compute z_t."""
+        s, z, sums = self.steps[t]
         if self.mask is None:
-            np.dot(self.scaled, self.s[t], out=self.sums[t])
+            np.dot(self.scaled, s, out=sums)
         else:
-            np.matmul(self.scaled.reshape(self.by_gate.shape), self.s[t] * self.mask, out=self.z[t])
+            np.matmul(self.scaled.reshape(self.by_gate.shape), s * self.mask, out=z)
 
-    def backward(self, dz: np.ndarray, n: int) -> np.ndarray:
-        """Return dL/d(the first n numbers of s_t) of dL/dz_t (gates, units, m)."""
+    def backward(self, dz: np.ndarray, out: np.ndarray) -> None:
+        """Fill out with dL/d(the first numbers of s_t), of dL/dz_t (gates units, m)."""
+        n = len(out)
         if self.mask is None:
-            return self.A[:n].dot(dz.reshape(self.A.shape[1], -1))
-        by_gate = np.matmul(self.by_gate[..., :n].transpose(0, 2, 1), dz)
-        return (by_gate * self.mask[:, :n]).sum(axis=0)
+            np.dot(self.A[:n], dz, out=out)
+        else:
+            by_gate = np.matmul(self.by_gate[..., :n].transpose(0, 2, 1), dz.reshape(*self.by_gate.shape[:2], -1))
+            np.sum(by_gate * self.mask[:, :n], axis=0, out=out)
 
     def gradient(self, dz: np.ndarray) -> np.ndarray:
         """Return dL/dA of dL/dz of all steps (gates, units, steps, m)."""

@@ -20,7 +20,7 @@ from ._recurrence import Recurrence
 Arrays = tuple[np.ndarray, ...]
 
 # Bytes of derivatives that are computed at once: they stay in the processor's cache
-BLOCK = 2**18
+BLOCK = 2**19
 
 
 class Cell:
@@ -40,20 +40,20 @@ class Cell:
     def slopes(self, part: slice, dz: np.ndarray) -> Arrays:
         """Compute derivatives within these steps, which need nothing of the steps after them.
 
-        Fill dz (steps, gates, units, m) with the derivative of h, or of another state, by z. Return what else
-        `step_back` needs of each step, arrays (steps, ...).
+        Fill dz (steps, gates, units, m) with the derivative of h, or of another state, by z. Return what `step_back`
+        needs of each step, arrays (steps, ...); it may write into those that do not belong to the cell.
         """
         raise NotImplementedError(f"{type(self).__name__} must write slopes(part, dz)")
 
-    def step_back(self, dz: np.ndarray, slopes: Any, *after: np.ndarray) -> tuple[Any, ...]:
-        """Multiply the slopes dz of a step up to dL/dz. Return dL/d(states before it) on the ways that pass by z.
+    def step_back(self, slopes: Arrays, *after: np.ndarray) -> tuple[Any, ...]:
+        """Multiply dz of a step up to dL/dz. Return dL/d(states before it) on the ways that do not lead through z.
 
         None for h if all its ways lead through z.
 
-        slopes  the others that `slopes` returned, at this step; they may be overwritten unless they belong to the cell
+        slopes  what `slopes` returned, at this step
         after   dL/d(each state after the step)
         """
-        raise NotImplementedError(f"{type(self).__name__} must write step_back(dz, slopes, *after)")
+        raise NotImplementedError(f"{type(self).__name__} must write step_back(slopes, *after)")
 
     def gradient(self, recurrence: Recurrence, dz: np.ndarray) -> np.ndarray:
         """Return dL/dA of dL/dz of all steps (gates, units, steps, m)."""
@@ -264,11 +264,11 @@ class Recurrent(Layer):
 
     def backward(self, dy: Any) -> Any:
         recurrence, cell, order, *_, of_x, took_states = self.latest
-        dz, dx, before = self._back_through_steps(*self._output_gradients(dy))
+        dz, ds, before = self._back_through_steps(*self._output_gradients(dy))
         self.set_gradients(cell.gradient(recurrence, dz))
         if self.is_first:
             return None
-        of_sequence = (dx * of_x).transpose(2, 0, 1)[:, order]
+        of_sequence = (ds[:, self.units :] * of_x).transpose(2, 0, 1)[:, order]
         return (of_sequence, *(state.T for state in before)) if took_states else of_sequence
 
     def _output_gradients(self, dy: Any) -> tuple[np.ndarray | None, Arrays]:
@@ -289,31 +289,34 @@ class Recurrent(Layer):
     def _back_through_steps(
         self, of_outputs: np.ndarray | None, after: Arrays
     ) -> tuple[np.ndarray, np.ndarray, Arrays]:
-        """Return dL/dz (gates, units, steps, m), dL/dx (steps, features, m) and dL/d(initial states)."""
+        """Return dL/dz (gates, units, steps, m), dL/ds (steps, n, m) for h and x, and dL/d(initial states)."""
         recurrence, cell, _, padded, *_ = self.latest
         steps, gates, units, m = cell.z.shape
-        features = 0 if self.is_first else self.kernel.shape[0]
-        dz, dx = (np.empty(shape, cell.z.dtype) for shape in ((gates, units, steps, m), (steps, features, m)))
-        size = max(1, BLOCK // dz[:, :, 0].nbytes)
+        n = units if self.is_first else units + self.kernel.shape[0]
+        dz, ds = (np.empty(shape, cell.z.dtype) for shape in ((gates, units, steps, m), (steps, n, m)))
+        size = max(1, BLOCK // cell.z[0].nbytes)
         for start in reversed(range(0, steps, size)):
             part = slice(start, min(start + size, steps))
             block = np.empty((part.stop - start, gates, units, m), dz.dtype)
             slopes = cell.slopes(part, block)
             if padded is not None:
                 np.copyto(block, 0, where=padded[part, None, None])
-            for t, dz_t, *others in reversed(list(zip(range(start, part.stop), block, *slopes, strict=True))):
+            sums = block.reshape(len(block), -1, m)
+            views = zip(range(start, part.stop), sums, ds[part], zip(*slopes, strict=True), strict=True)
+            for t, dz_t, ds_t, of_step in reversed(list(views)):
                 if of_outputs is not None:
                     np.add(after[0], of_outputs[t], out=after[0])
-                dh, *rest = cell.step_back(dz_t, others, *after)
-                ds = recurrence.backward(dz_t, units + features)
-                dx[t] = ds[units:]
-                before = _sum(ds[:units], dh), *rest
+                dh, *others = cell.step_back(of_step, *after)
+                recurrence.backward(dz_t, out=ds_t)
+                before = ds_t[:units], *others
+                if dh is not None:
+                    np.add(before[0], dh, out=before[0])
                 if padded is not None:  # the state after the step is the one before it
                     for state, kept in zip(before, after, strict=True):
                         np.copyto(state, kept, where=padded[t])
                 after = before
             dz[:, :, part] = block.transpose(1, 2, 0, 3)
-        return dz, dx, after
+        return dz, ds, after
 
     # ---- states
 
@@ -337,7 +340,3 @@ def _run(recurrence: Recurrence, cell: Cell, padded: np.ndarray | None) -> None:
         if padded is not None:
             for state in cell.states:
                 np.copyto(state[t + 1], state[t], where=padded[t])
-
-
-def _sum(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:
-    return a if b is None else np.add(a, b, out=a)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,11 +23,12 @@ class SimpleCell(Cell):
 
     def slopes(self, part: slice, dz: np.ndarray) -> Arrays:
         self.phi.slope(self.h[1:][part], out=dz[:, 0])
-        return ()
+        return (dz,)
 
-    def step_back(self, dz: np.ndarray, slopes: Any, *after: np.ndarray) -> tuple[None]:
+    def step_back(self, slopes: Arrays, *after: np.ndarray) -> tuple[None]:
         # dL/dz = dL/dh phi'(z)
-        dz *= after[0]
+        (dz,), (dh,) = slopes, after
+        dz *= dh
         return (None,)
 
 

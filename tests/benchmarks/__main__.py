@@ -2,7 +2,7 @@
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
 h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
-network: a step, an epoch of 60,000 images, memory; p attention. g, the gradient check, is in
+network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers. g, the gradient check, is in
 tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
@@ -12,7 +12,18 @@ import argparse
 import os
 import platform
 
-from tests.benchmarks import attention, convolution, fresh, image_memory, images, memory, predicting, scaling, threads
+from tests.benchmarks import (
+    attention,
+    convolution,
+    fresh,
+    image_memory,
+    images,
+    memory,
+    predicting,
+    recurrent,
+    scaling,
+    threads,
+)
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, table
 
@@ -37,6 +48,7 @@ OTHERS = {
     "n": images.epoch,
     "o": image_memory.main,
     "p": attention.main,
+    "q": recurrent.main,
 }
 
 

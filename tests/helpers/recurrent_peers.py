@@ -117,30 +117,31 @@ def reordered(array, order):
 def of_torch(layer, x, states, lengths, dys):
     """torch.nn's layer with the same weights. lengths: of the rows, which are padded behind, or None."""
     torch = pytest.importorskip("torch")
-    kind = {SimpleRNN: torch.nn.RNN, GRU: torch.nn.GRU, LSTM: torch.nn.LSTM}[type(layer)]
-    options = {"nonlinearity": layer.activation} if kind is torch.nn.RNN else {}
-    theirs = kind(x.shape[-1], layer.units, batch_first=True, bias=layer.use_bias, **options)
-    theirs.to(torch.tensor(x).dtype)
-    leaves = _torch_weights(layer, theirs)
+    theirs = torch_layer(layer, x.shape[-1])
+    leaves = list(theirs.parameters())
     rows = torch.tensor(x, requires_grad=True)
     first = [torch.tensor(state, requires_grad=True) for state in states]
     given = torch.flip(rows, [1]) if layer.go_backwards else rows
     if lengths is not None:
         given = torch.nn.utils.rnn.pack_padded_sequence(given, lengths, batch_first=True, enforce_sorted=False)
     begin = [state[None] for state in first] or None
-    y, last = theirs(given, begin if begin is None or kind is torch.nn.LSTM else begin[0])
+    y, last = theirs(given, begin if begin is None or isinstance(layer, LSTM) else begin[0])
     if lengths is not None:
         y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
-    last = list(last) if kind is torch.nn.LSTM else [last]
+    last = list(last) if isinstance(layer, LSTM) else [last]
     outputs = [y if layer.return_sequences else last[0][0], *(state[0] for state in last if layer.return_state)]
     found = differentiate(outputs, [rows, *first, *leaves], dys)
     before = len(outputs) + 1 + len(first)
     return found[:before] + _keras_gradients(layer, found[before:])
 
 
-def _torch_weights(layer, theirs):
+def torch_layer(layer, features):
+    """Return PyTorch's layer with the weights of the layer, in their dtype."""
     import torch
 
+    kind = {SimpleRNN: torch.nn.RNN, GRU: torch.nn.GRU, LSTM: torch.nn.LSTM}[type(layer)]
+    options = {"nonlinearity": layer.activation} if kind is torch.nn.RNN else {}
+    theirs = kind(features, layer.units, batch_first=True, bias=layer.use_bias, **options)
     _, order = gate_orders(layer)
     values = [reordered(layer.kernel.value, order).T, reordered(layer.recurrent_kernel.value, order).T]
     if layer.use_bias:
@@ -148,7 +149,7 @@ def _torch_weights(layer, theirs):
         values += list(reordered(bias, order))
     for weight, value in zip(theirs.parameters(), values, strict=True):
         weight.data = torch.tensor(np.ascontiguousarray(value))
-    return list(theirs.parameters())
+    return theirs
 
 
 def _keras_gradients(layer, gradients):

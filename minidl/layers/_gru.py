@@ -132,7 +132,7 @@ class GRU(Recurrent):
     zero_output_for_mask  True: y of all steps is 0 at masked steps
 
     The initial h is 0, or a second input (m, units). At a step that is masked h stays as it is, and y is that of the
-    step before, 0 if there is none. The kernels have initializer, regularizer and constraint as in Dense; the default
+    step before, 0 at the first steps. The kernels have initializer, regularizer and constraint as in Dense; the default
     of recurrent_initializer is Orthogonal(). A name that an activation cannot have raises SettingError.
     """
 

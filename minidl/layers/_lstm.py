@@ -94,9 +94,9 @@ class LSTM(Recurrent):
     zero_output_for_mask  True: y of all steps is 0 at masked steps
 
     The initial h and c are 0, or a second and a third input (m, units). At a step that is masked h and c stay as they
-    are, and y is that of the step before, 0 if there is none. The kernels have initializer, regularizer and constraint
-    as in Dense; the default of recurrent_initializer is Orthogonal(). A name that an activation cannot have raises
-    SettingError.
+    are, and y is that of the step before, 0 at the first steps. The kernels have initializer, regularizer and
+    constraint as in Dense; the default of recurrent_initializer is Orthogonal(). A name that an activation cannot have
+    raises SettingError.
     """
 
     recurrent_activation: str = choice(*FUNCTIONS, default="sigmoid")

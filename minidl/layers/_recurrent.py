@@ -61,7 +61,7 @@ class Cell:
 
 
 class Pass(NamedTuple):
-    """What backward needs of a forward.
+    """The arrays of a forward that backward needs.
 
     order        of the steps in memory: reversed if the layer goes backwards
     padded       (steps, m), True at steps that do not count; None: all count

@@ -188,8 +188,13 @@ class Trainer:
         return logs
 
     def _largest_product(self) -> int:
-        """Return the number of multiplications in the largest matrix product of a step."""
-        kernels = (parameter.size for parameter in self.objective.params.values() if len(parameter.shape) == 2)
+        """Return the number of multiplications in the largest product of a step: of a kernel at all positions."""
+        kernels = (
+            parameter.size * _positions(layer.row_shape)
+            for _, layer in self.objective.network.walk()
+            for parameter in layer.parameters.values()
+            if len(parameter.shape) == 2
+        )
         return self.source.batch_rows(self.options.batch_size) * max(kernels, default=0)
 
     def begin_epoch(self) -> None:
@@ -301,6 +306,13 @@ class Trainer:
         if math.isfinite(loss) and path and not self.optimizer.iterations:  # grad began as NaN
             remedy = f"Does the layer's backward set it? check_layer tells. {remedy}"
         return f"{self.who}: {what} is not finite in {place}{first}. The weights are those of the step before. {remedy}"
+
+
+def _positions(row_shape: Any) -> int:
+    """Return the number of positions in a row, such as steps; of several inputs, in that of the first."""
+    if row_shape and isinstance(row_shape[0], tuple):
+        return _positions(row_shape[0])
+    return math.prod(row_shape[:-1]) if row_shape else 1
 
 
 def update(objective: Objective, optimizer: Optimizer) -> None:

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from minidl import Sequential
 from minidl.callbacks import Callback
-from minidl.layers import Dense
+from minidl.layers import Dense, Flatten, SimpleRNN
 
 
 def blas_threads():
@@ -46,6 +46,15 @@ def test_threads_of_a_training_by_its_largest_product(units, in_a_step):
     )
     assert watch.seen == [in_a_step, in_a_step, {2}]
     assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("steps", [1, 20])
+@pytest.mark.parametrize("layer", [Dense(20), SimpleRNN(30)], ids=repr)
+def test_the_steps_of_a_sequence_take_one_product(layer, steps):
+    watch = Watch()
+    model = Sequential([layer.clone(), Flatten(), Dense(1)], seed=0)
+    model.fit(np.ones((200, steps, 50)), np.ones(200), batch_size=100, epochs=1, callbacks=[watch])
+    assert watch.seen[0] == ({2} if steps == 1 else {1})
 
 
 def test_a_training_that_fails_gives_the_threads_back():

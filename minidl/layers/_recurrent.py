@@ -252,7 +252,8 @@ class Recurrent(Layer):
 
     def _outputs(self, states: Arrays, shown: np.ndarray | None) -> Any:
         h = states[0][1:] if shown is None else states[0][1:] * shown[:, None]
-        y = h.transpose(2, 0, 1) if self.return_sequences else h[-1].T
+        # most layers want the features of a step side by side
+        y = np.ascontiguousarray(h.transpose(2, 0, 1)) if self.return_sequences else h[-1].T
         return (y, *(state[-1].T for state in states)) if self.return_state else y
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
@@ -295,9 +296,10 @@ class Recurrent(Layer):
         n = units if self.is_first else units + self.kernel.shape[0]
         dz, ds = (np.empty(shape, cell.z.dtype) for shape in ((gates, units, steps, m), (steps, n, m)))
         size = max(1, BLOCK // cell.z[0].nbytes)
+        room = np.empty((min(size, steps), gates, units, m), dz.dtype)
         for start in reversed(range(0, steps, size)):
             part = slice(start, min(start + size, steps))
-            block = np.empty((part.stop - start, gates, units, m), dz.dtype)
+            block = room[: part.stop - start]
             slopes = cell.slopes(part, block)
             if padded is not None:
                 np.copyto(block, 0, where=padded[part, None, None])

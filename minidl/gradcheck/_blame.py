@@ -14,8 +14,10 @@ from ..naming import join_path
 from . import _causes
 from ._chain_subject import INPUT, DataLoss
 from ._compare import Settings, compare
+from ._differentiation import METHODS
 from ._layer_subject import LayerSubject, layer_subject, with_one_input
 from ._report import Report
+from ._search import Search
 from ._subjects import LossSubject, PlainSubject
 
 # raised by layers that run only inside their network
@@ -105,9 +107,10 @@ def wrong_alone(
 def compare_layer(subject: LayerSubject, settings: Settings, explained: Container[str] = ()) -> Report:
     """The report on a layer that runs alone, with the causes of all that is wrong and not explained already."""
     report = compare(type(subject.layer).__name__, subject, settings.for_subject(subject))
+    search = Search(subject, METHODS[report.method])
     for path, tensor in report.wrong.items():
         if tensor.checked == tensor.size and path not in explained:
-            tensor.cause = _causes.of_layer(subject, path, report.method)
+            tensor.cause = _causes.of_layer(subject, path, report.method, search)
     return report
 
 

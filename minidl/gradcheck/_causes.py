@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..layers import Graph, apart
-from . import _rearranged, _routing
+from . import _rearranged, _routing, _where
 from ._chain_subject import INPUT
 from ._differentiation import METHODS
 from ._evidence import Evidence, length
 from ._layer_subject import LayerSubject
+from ._search import OPERATIONS, PLACES, Search
 from ._subjects import PlainSubject
 
 NOT_REPEATABLE = "forward is not the same twice from one state: does it draw from another generator than self.rng?"
@@ -28,10 +29,10 @@ Table = Iterator[tuple[str, Any]]
 Rule = Callable[[Evidence], Table]
 
 
-def of_layer(subject: LayerSubject, path: str, method: str) -> str | None:
-    """Describe what is wrong with one gradient of a layer."""
+def of_layer(subject: LayerSubject, path: str, method: str, search: Search) -> str | None:
+    """Describe what is wrong with one gradient of a layer. search: for the gradients of all of the layer's tensors."""
     rules, name = (OF_INPUT, "dL/dx") if path == INPUT else (OF_PARAMETER, path)
-    return _first(rules, Evidence(subject, path, name, METHODS[method]))
+    return _first(rules, Evidence(subject, path, name, METHODS[method], search))
 
 
 def of_loss(subject: PlainSubject, name: str, method: str) -> str | None:
@@ -107,27 +108,41 @@ def _factor(e: Evidence) -> Table:
     yield f"{e.name} = -derivative everywhere: the sign is flipped", e.has_ratio(-1)
     if math.isnan(e.ratio):
         return
-    few, many = (" or ".join(_products(e, r)) for r in (1 / e.ratio, e.ratio))
+    few, many = (" or ".join(_products(e, power)) for power in (-1, 1))
     n, mean, total = round(1 / e.ratio) if few else 0, "a mean where a sum belongs", "a sum where a mean belongs"
     yield f"{e.name} = derivative / {n} everywhere, and {n} = {few}: {mean}", bool(few)
     n = round(e.ratio) if many else 0
     yield f"{e.name} = {n} x derivative everywhere, and {n} = {many}: {total} (1/{n} missing)", bool(many)
+
+
+def _constant(e: Evidence) -> Table:
     amount = "much" if abs(e.ratio) > 1 else "little"
     # a single number always has a factor
-    holds = e.derivative.size > 1 or e.has_ratio(2) or e.has_ratio(0.5)
-    yield f"{e.name} = {e.ratio:.9g} x derivative everywhere: a constant factor too {amount}", holds
+    holds = not math.isnan(e.ratio) and (e.derivative.size > 1 or e.has_ratio(2) or e.has_ratio(0.5))
+    causes = e.search.causes(e.path, OPERATIONS) if holds and e.search else []
+    why = "; or ".join(causes) or f"a constant factor too {amount}"
+    yield f"{e.name} = {e.ratio:.9g} x derivative everywhere: {why}", holds
 
 
-def _products(e: Evidence, number: float) -> list[str]:
-    """The counts that are this number, or the products of as few as possible of them."""
+def _products(e: Evidence, power: int) -> list[str]:
+    """The counts that are the factor, or 1 / it (power -1), or the products of as few as possible of them."""
+    number = e.ratio**power
     if not 1.5 < number < 1e15 or abs(number / round(number) - 1) > e.closeness:
         return []
-    counts = [(f"{count} {name}", count) for name, count in e.counts.items() if count > 1]
+    counts = [(name, count) for name, count in e.counts.items() if count > 1]
     for terms in range(1, len(counts) + 1):
         chosen = [c for c in itertools.combinations(counts, terms) if math.prod(n for _, n in c) == round(number)]
-        if chosen:
-            return [" x ".join(words for words, _ in c) for c in chosen[:3]]
+        if chosen := [c for c in chosen if _holds_for_other_rows(e, [name for name, _ in c], power)]:
+            return [" x ".join(f"{count} {name}" for name, count in c) for c in chosen[:3]]
     return []
+
+
+def _holds_for_other_rows(e: Evidence, names: list[str], power: int) -> bool:
+    """True if the factor is the product of these counts for another number of rows, too."""
+    other = e.of_other_rows
+    if other is None or math.isnan(other.ratio):
+        return other is None
+    return abs(other.ratio**power / math.prod(other.counts.get(name, 0) for name in names or [""]) - 1) < e.closeness
 
 
 def _rearranged_simply(e: Evidence) -> Table:
@@ -139,7 +154,8 @@ def _rearranged_simply(e: Evidence) -> Table:
         yield f"{name} is the transpose of the derivative, reshaped", d.T.reshape(d.shape)
     if d.ndim == 2 and len(d) > 1:
         for word, value in (("sum", d.sum(axis=0)), ("mean", d.mean(axis=0))):
-            sentence = f"{name} has the {word} over rows in every row: it is broadcast over the batch"
+            over = " over the batch" if e.path == INPUT else ""
+            sentence = f"{name} has the {word} over rows in every row: it is broadcast{over}"
             yield sentence, np.broadcast_to(value, d.shape)
 
 
@@ -232,88 +248,34 @@ def _several_inputs(e: Evidence) -> Table:
         yield f"dL/dx of {names[i]} and of {names[j]} are exchanged", exchanged
 
 
-def _mask(e: Evidence) -> Table:
-    """A gradient that is 0 in the wrong places."""
-    zeros, lost = e.derivative == 0, (e.claimed == 0) & (e.derivative != 0)
-    if e.claimed.shape != e.dy.shape or zeros.all():
-        return
-    if zeros.any():
-        elsewhere = e.factor(e.claimed[~zeros], e.derivative[~zeros])
-        why = "the mask of forward is forgotten"
-        holds = e.claimed[zeros].all() and not math.isnan(elsewhere)
-        yield f"dL/dx is not 0 where the output does not depend on the input: {why}", holds
-        common = (e.claimed != 0) & ~zeros
-        why = "backward and forward use different masks"
-        holds = common.any() and e.same(e.claimed[common], e.derivative[common])
-        yield f"dL/dx has its zeros in other places than the derivative: {why}", holds
-    holds = lost.any() and e.same(e.claimed[~lost], e.derivative[~lost])
-    yield "dL/dx is 0 in entries where the derivative is not: backward and forward use different masks", holds
+def _known(e: Evidence) -> Table:
+    """The mistake that was found for another tensor of the layer."""
+    for cause in e.search.known_causes(e.path) if e.search else ():
+        yield f"{_where.with_steps(e)}: {cause}", True
 
 
-def _statistics(e: Evidence) -> Table:
-    """The missing part is, along some axes, a combination of 1 and x: the paths through mean and deviation."""
-    missing = e.claimed - e.derivative
-    least = e.closeness * length(missing)
-    if e.claimed.shape != e.dy.shape:
+def _operation(e: Evidence) -> Table:
+    """A mistake in the derivative of one operation of forward."""
+    causes = e.search.causes(e.path, OPERATIONS) if e.search else []
+    yield f"{_where.with_steps(e)}: {'; or '.join(causes)}", bool(causes)
+
+
+def _place_in_operation(e: Evidence) -> Table:
+    """A mistake in a part of it."""
+    causes = e.search.causes(e.path, PLACES) if e.search else []
+    yield f"{_where.with_steps(e)}: {'; or '.join(causes)}", bool(causes)
+
+
+def _times_array(e: Evidence) -> Table:
+    """The derivative times an array of forward, or divided by one, once or twice."""
+    if e.search is None or not (e.derivative.all() and np.isfinite(e.claimed).all()):
         return
-    for axes in reversed(_rearranged.subsets(range(e.x.ndim))):
-        if math.prod(e.x.shape[axis] for axis in axes) < 4 or len(axes) == e.x.ndim == 2:
+    ratio = e.claimed / e.derivative
+    for text, array in e.search.arrays(e.path):
+        if array.ndim != ratio.ndim or any(n not in (1, k) for n, k in zip(array.shape, ratio.shape, strict=True)):
             continue
-        words, wrong = _named(axes, e.x.ndim), "is forgotten"
-        if axes != e.mixed_axes:
-            wrong = f"is not that of forward, which goes over the {_named(e.mixed_axes, e.x.ndim)}"
-        rest = missing - missing.mean(axis=axes, keepdims=True)
-        why = f"the path through their mean {wrong}"
-        yield f"dL/dx - derivative is the same for all {words}: {why}", length(rest) <= least
-        centred = e.x - e.x.mean(axis=axes, keepdims=True)
-        along = (rest * centred).sum(axis=axes, keepdims=True) / (centred**2).sum(axis=axes, keepdims=True)
-        why = f"the path through their {'' if length(missing - rest) <= least else 'mean and '}deviation {wrong}"
-        yield f"dL/dx - derivative is linear in x over the {words}: {why}", length(rest - along * centred) <= least
-
-
-def _named(axes: tuple[int, ...], ndim: int) -> str:
-    """The names of axes of rows, as in "rows and positions"."""
-    names = {0: "rows", ndim - 1: "features" if ndim == 2 else "channels"}
-    found = [names.get(axis, f"positions along axis {axis}") for axis in axes]
-    if ndim > 2 and set(range(1, ndim - 1)) <= set(axes):
-        found = [*(["rows"] if 0 in axes else []), "positions", *(["channels"] if ndim - 1 in axes else [])]
-    return " and ".join(found)
-
-
-def _one_side(e: Evidence) -> Table:
-    """Wrong on one side of x = 0 alone."""
-    if e.x.size < 8 or not e.off.any():
-        return
-    r = e.factor(e.claimed[e.off], e.derivative[e.off])
-    fit = "is wrong" if math.isnan(r) else f"= {r:.9g} x derivative"
-    for words, side in (("< 0", e.x < 0), ("> 0", e.x > 0)):
-        wrong = side & ((e.derivative != 0) | (e.claimed != 0))
-        sentence = f"dL/dx {fit} where x {words}, and right elsewhere: look at that branch of forward"
-        yield sentence, (e.off == wrong).all()
-
-
-def _lines(e: Evidence) -> Table:
-    """A few whole rows, columns, filters, ... are wrong."""
-    for axis in range(e.off.ndim) if e.off.ndim > 1 else ():
-        lines = np.moveaxis(e.off, axis, 0).reshape(e.off.shape[axis], -1)
-        wrong = np.asarray(lines.any(axis=1))
-        words = ("in rows", "in columns")[axis] if e.off.ndim == 2 else f"along axis {axis} at"
-        numbers = _joined(np.flatnonzero(wrong))
-        sentence = f"{e.name} is wrong {words} {numbers} alone; the others are right"
-        yield sentence, 0 < 2 * wrong.sum() < len(wrong) and lines[wrong].all()
-
-
-def _entries(e: Evidence) -> Table:
-    """A few entries are wrong."""
-    entries = _joined([int(i) for i in place] for place in np.argwhere(e.off))
-    few = min(3, e.off.size // 4)
-    yield f"{e.name} is wrong in entries {entries} alone; the others are right", 0 < e.off.sum() <= few
-
-
-def _joined(numbers: Iterable[Any]) -> str:
-    """The first five of the numbers, and three dots for the others."""
-    texts = [str(number) for number in itertools.islice(numbers, 6)]
-    return ", ".join(texts[:5] + ["..."] * (len(texts) > 5))
+        for words, power in (("x", 1), ("/", -1), ("x the square of", 2), ("/ the square of", -2)):
+            yield f'{e.name} = derivative {words} "{text}" everywhere', e.same(ratio, array**power + 0 * ratio)
 
 
 def _coarse(e: Evidence) -> Table:
@@ -329,27 +291,36 @@ def _stale(e: Evidence) -> Table:
 
 _rearranged_parameter = _all_that_hold(_rearranged.broadcast, _rearranged.of_derivative)
 _rearranged_input = _all_that_hold(
-    _rearranged.broadcast, _rearranged.of_derivative, _rearranged.cut_elsewhere, _routing.routed
+    _rearranged.broadcast,
+    _rearranged.of_derivative,
+    _rearranged.cut_elsewhere,
+    _routing.routed,
+    _routing.reached_in_part,
 )
 _right_for_another = _all_that_hold(_rearranged.of_dy, _rearranged.of_setting, _rearranged.of_arguments)
 
 OF_PARAMETER = (
-    _not_repeatable, _not_written, _zero, _keep_rate, _factor, _penalty_inside, _other_sum, _rearranged_simply,
-    _rearranged_parameter, _lines, _entries, _right_for_another, _coarse, _stale,
+    _not_repeatable, _not_written, _known, _zero, _keep_rate, _factor, _constant, _penalty_inside, _other_sum,
+    _rearranged_simply, _rearranged_parameter, _right_for_another, _operation, _times_array, _where.lines,
+    _where.entries, _place_in_operation, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_repeatable, _not_returned, _zero, _keep_rate, _factor, _several_inputs, _made_of_dy, _routing.overwritten,
-    _lines, _rearranged_simply, _rearranged_input, _right_for_another, _mask, _statistics, _one_side,
-    _routing.scaled_outputs, _entries, _coarse, _stale, _routing.not_linear,
+    _not_repeatable, _not_returned, _known, _zero, _keep_rate, _factor, _constant, _several_inputs, _made_of_dy,
+    _where.statistics, _rearranged_simply, _rearranged_input, _where.mask, _where.one_side, _right_for_another,
+    _operation, _times_array, _routing.overwritten, _where.lines, _routing.scaled_outputs, _where.entries,
+    _place_in_operation, _coarse, _stale, _routing.not_linear,
 )  # fmt: skip
-OF_LOSS = (_unweighted, _zero, _factor, _rearranged_simply, _all_that_hold(_rearranged.of_derivative), _lines, _entries)
+OF_LOSS = (
+    _unweighted, _zero, _factor, _constant, _rearranged_simply, _all_that_hold(_rearranged.of_derivative),
+    _where.lines, _where.entries,
+)  # fmt: skip
 
 # Of any function: it has no settings, no state and no gradients that are written. dL/dx stands for that of any input.
 OF_FUNCTION = (
-    _zero, _factor, _penalty_inside, _made_of_dy, _other_sum, _statistics, _rearranged_simply, _rearranged_input,
-    _one_side,
+    _zero, _factor, _constant, _penalty_inside, _made_of_dy, _other_sum, _where.statistics, _rearranged_simply,
+    _rearranged_input, _where.one_side,
 )  # fmt: skip
 OF_FUNCTION_LAST = (
-    _all_that_hold(_rearranged.of_dy, _rearranged.of_arguments), _routing.overwritten, _lines, _mask,
-    _routing.scaled_outputs, _entries, _coarse,
+    _all_that_hold(_rearranged.of_dy, _rearranged.of_arguments), _routing.overwritten, _where.lines, _where.mask,
+    _routing.scaled_outputs, _where.entries, _coarse,
 )  # fmt: skip

@@ -12,7 +12,9 @@ import numpy as np
 from ._chain_subject import INPUT
 from ._differentiation import Differentiation
 from ._layer_subject import LayerSubject
+from ._search import Search
 
+RUN_ERRORS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)  # of a layer on other rows
 MANY_PAIRS = 4_000_000  # pairs of an output and an input of one row, of which derivatives are kept at most
 
 
@@ -27,9 +29,13 @@ class Evidence:
 
     name       of the gradient in sentences
     closeness  relative difference up to which two arrays are the same
+    search     for the mistake in the derivative of forward
     """
 
-    def __init__(self, subject: Any, path: str, name: str, method: Differentiation) -> None:
+    def __init__(
+        self, subject: Any, path: str, name: str, method: Differentiation, search: Search | None = None
+    ) -> None:
+        self.search = search
         self.subject, self.path, self.name, self.method = subject, path, name, method
         self.closeness, part = method.closeness, subject.parts[path]
         self.claimed = part.of(subject.gradient(subject.point))
@@ -108,6 +114,15 @@ class Evidence:
                 return False
             differs = differs or abs(float((self.derivative * direction).sum()) - other) > least
         return differs
+
+    @cached_property
+    def of_other_rows(self) -> Evidence | None:
+        """The evidence on another number of random rows; None if the layer cannot run on them."""
+        try:
+            subject = self.subject.with_more_rows() if isinstance(self.subject, LayerSubject) else None
+            return None if subject is None else Evidence(subject, self.path, self.name, self.method)
+        except RUN_ERRORS:
+            return None
 
     @property
     def counts(self) -> dict[str, int]:

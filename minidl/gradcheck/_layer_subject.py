@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..losses import Loss
 from ..parameters import Parameters
 from ._chain_subject import INPUT, ChainSubject, check_output, holds_integers, other_batch
 from ._differentiation import Differentiation, largest
+from ._probe import Tracer
 
 
 class Projection(Loss):
@@ -45,13 +47,28 @@ class LayerSubject(ChainSubject):
         mask: np.ndarray | None = None,
     ) -> None:
         super().__init__(Chain(layer), params, Projection(), Examples(x, dy), training, of_input=True, mask=mask)
-        self.layer, self.counts = layer, _counts(x.shape, dy.shape)
+        self.layer, self.counts = layer, _counts(x, dy.shape)
 
     def work(self, path: str) -> int:
         # in most layers one entry of all rows, or of all filters, moves at a time
         shape = self.parts[path].shape
         together = 1 if not shape else shape[0] if path == INPUT else shape[-1]
         return self.parts[path].size // together * self.rows.y.size
+
+    tracer: Tracer | None = None  # of the operations in forward, while it is set
+
+    def run(self, i: int, a: np.ndarray) -> np.ndarray:
+        if self.tracer is None:
+            return super().run(i, a)
+        parameters = [(parameter, parameter.value.reshape(-1)) for parameter in self.params.values()]
+        for parameter, values in parameters:
+            parameter.open(self.tracer.probe(values), parameter.grad.reshape(-1))
+        try:
+            with self.tracer.buffers.used_by(inner for _, inner in self.layer.walk()):
+                return np.asarray(self.tracer.run(partial(super().run, i), a))
+        finally:
+            for parameter, values in parameters:
+                parameter.open(values, parameter.grad.reshape(-1))
 
     def outputs(self, v: np.ndarray) -> Any:
         """y at v."""
@@ -113,22 +130,34 @@ class LayerSubject(ChainSubject):
         params.theta[:] = self.params.theta
         return LayerSubject(clone, params, self.rows.x, np.zeros((len(self.rows), *shape)), self.training, self.mask)
 
+    def with_more_rows(self) -> LayerSubject:
+        """The same layer on two more, random rows."""
+        rng, m = np.random.default_rng(8), len(self.rows) + 2
+        x = random_rows(self.layer, m, self.rows.x.shape[1:], rng)
+        dy = rng.standard_normal((m, *self.rows.y.shape[1:]))
+        mask = None if self.mask is None else random_mask(x)
+        return LayerSubject(self.layer, self.params, x, dy, self.training, mask)
+
     def other(self, v: np.ndarray) -> np.ndarray:
         """The same layer with another input."""
         rows = other_batch(Examples(self._x(v), self.rows.y))
         return np.concatenate([rows.x.ravel(), self._theta(v)])
 
 
-def _counts(x: tuple[int, ...], y: tuple[int, ...]) -> dict[str, int]:
-    """The numbers of rows, features and outputs; for images those of positions and channels."""
-    if len(x) <= 2:
-        counts = {"rows": x[0], "features": math.prod(x[1:])}
-        return counts if y == x else counts | {"outputs": math.prod(y[1:])}
+def _counts(x: np.ndarray, y: tuple[int, ...]) -> dict[str, int]:
+    """The numbers of rows, features and outputs; of sequences also of steps, of images of positions and channels."""
+    shape = (*x.shape, 1) if holds_integers(x) else x.shape
+    if len(shape) <= 3:
+        counts = {"rows": shape[0]} | ({"steps": shape[1]} if len(shape) == 3 else {})
+        counts |= {} if holds_integers(x) else {"features": shape[-1]}
+        if len(shape) == len(y) == 3 and y[1] != shape[1]:
+            counts["steps of the output"] = y[1]
+        return counts if y[-1] == counts.get("features") else counts | {"outputs": y[-1]}
     counts = {"rows": y[0], "positions": math.prod(y[1:-1])}
-    if y[1:-1] != x[1:-1]:
-        counts["pixels"] = math.prod(x[1:-1])
-    counts["channels"] = x[-1]
-    return counts if y[-1] == x[-1] else counts | {"filters": y[-1]}
+    if y[1:-1] != shape[1:-1]:
+        counts["pixels"] = math.prod(shape[1:-1])
+    counts["channels"] = shape[-1]
+    return counts if y[-1] == shape[-1] else counts | {"filters": y[-1]}
 
 
 def with_one_input(layer: Layer, shapes: tuple[tuple[int, ...], ...]) -> Layer:

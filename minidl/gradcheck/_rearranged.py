@@ -112,7 +112,8 @@ def of_dy(e: Evidence) -> Table:
 def _one_of(dy: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yield dy with zeros everywhere but in its first or last row, position, ..."""
     positions = tuple(range(1, dy.ndim - 1))
-    names = {positions: "position", (0, *positions): "row and position", (0,): "row"}
+    position = "step" if dy.ndim == 3 else "position"
+    names = {positions: position, (0, *positions): f"row and {position}", (0,): "row"}
     for axes in subsets(axis for axis, n in enumerate(dy.shape) if n > 1):
         for word, place in (("first", 0), ("last", -1)):
             index = tuple(place if axis in axes else slice(None) for axis in range(dy.ndim))
@@ -184,7 +185,7 @@ def cut_elsewhere(e: Evidence) -> Table:
     why = "cut padding off, or add it, at the end where forward does the opposite"
     for by in itertools.product(*reach):
         before, after = _overlap(by, -1), _overlap(by, 1)
-        if any(by) and not e.same(d[before], d[after]):
+        if any(by) and not e.same(d[before], d[after]) and _varies(d[before], by):
             sentence = f"dL/dx is the derivative moved by {_number(by)} along {axes_named(spatial)}: {why}"
             yield sentence, e.same(e.claimed[after], d[before])
 
@@ -193,6 +194,11 @@ def _overlap(by: tuple[int, ...], sign: int) -> tuple[slice, ...]:
     """The part of an array that is inside it before (sign -1) or after (1) it is moved."""
     inner = [slice(max(sign * n, 0), min(sign * n, 0) or None) for n in by]
     return (slice(None), *inner)
+
+
+def _varies(d: np.ndarray, by: tuple[int, ...]) -> bool:
+    """True if numbers differ along all axes along which they are moved, so that a move shows."""
+    return all(np.ptp(d, axis=axis).any() for axis, n in enumerate(by, 1) if n)
 
 
 def _number(by: tuple[int, ...]) -> str:

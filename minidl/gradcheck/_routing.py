@@ -23,8 +23,10 @@ def overwritten(e: Evidence) -> Table:
         shares = _shares(e, axes)
         for word, order in (("last", shares[::-1]), ("first", shares)):
             kept = np.take_along_axis(order, (order != 0).argmax(axis=0)[None], axis=0)[0]
-            along = axes_named(axis + 1 for axis in axes)
-            sentence = f"dL/dx has only the {word} contribution along {along} of dy: {SHARED}"
+            along, why = axes_named(axis + 1 for axis in axes), SHARED
+            if axes == (0,) and e.dy.ndim == e.x.ndim == 3:
+                along, why = "the steps", "add those of all steps"
+            sentence = f"dL/dx has only the {word} contribution along {along} of dy: {why}"
             yield sentence, e.same(claimed, kept) and not e.same(claimed, e.derivative[0].ravel())
     if len(outputs) > 1:
         sentence = f"dL/dx has one contribution at most in each entry: {SHARED}"
@@ -52,8 +54,7 @@ def routed(e: Evidence) -> Table:
     if e.jacobian is None or e.x.ndim < 2:
         return
     claimed, right = e.single
-    least = e.closeness * np.abs(right).max()
-    reached, wanted = np.abs(claimed) > least, np.abs(right) > least
+    reached, wanted = _reached(e)
     n, k = reached.sum(axis=1), wanted.sum(axis=1)
     if not np.isfinite(claimed).all() or not k.all():
         return
@@ -66,8 +67,23 @@ def routed(e: Evidence) -> Table:
     wrong = int((reached != wanted).any(axis=1).sum())
     sentence = f"a single dy goes to one entry of x, but for {wrong} of {len(n)} outputs tried to another"
     yield f"{sentence} one than y depends on", moved and wrong > 0
+
+
+def reached_in_part(e: Evidence) -> Table:
+    """A single dy reaches some of the pixels on which its y depends."""
+    if e.x.ndim < 4 or e.jacobian is None:
+        return
+    reached, wanted = _reached(e)
+    n, k = reached.sum(axis=1), wanted.sum(axis=1)
     part = (n < k).all() and (n > 0).all() and not (reached & ~wanted).any() and len({*n}) == len({*k}) == 1
     yield f"a single dy reaches {n[0]} of {k[0]} entries of x that its y depends on", part
+
+
+def _reached(e: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """True where a single dy reaches an entry of x, and where it should: (outputs, entries of x) each."""
+    claimed, right = e.single
+    least = e.closeness * np.abs(right).max()
+    return np.abs(claimed) > least, np.abs(right) > least
 
 
 def scaled_outputs(e: Evidence) -> Table:

@@ -62,9 +62,7 @@ MISTAKES = [
     (lambda g, W: -g, "the sign is flipped"),
     (lambda g, W: 1.5 * g, "1.5 x derivative everywhere: a constant factor too much"),
     (lambda g, W: 0.9 * g, "0.9 x derivative everywhere: a constant factor too little"),
-    (lambda g, W: g / 5, "5 = 5 rows: a mean where a sum belongs"),
-    (lambda g, W: g / 20, "20 = 5 rows x 4 features: a mean where a sum belongs"),
-    (lambda g, W: 5 * g, "5 = 5 rows: a sum where a mean belongs (1/5 missing)"),
+    (lambda g, W: g / 5, "0.2 x derivative everywhere: a constant factor too little"),
     (lambda g, W: g + 0.3 * W, "kernel - derivative = 0.3 x kernel everywhere: a penalty inside backward"),
     (lambda g, W: abs(g), "kernel = |derivative|: its signs are lost"),
     (lambda g, W: g.T.reshape(g.shape), "the transpose of the derivative, reshaped"),
@@ -100,6 +98,25 @@ def test_a_wrong_parameter_gradient_is_described(mistake, words, scale):
             return dx
 
     assert words in str(check_layer(Scaled(3), 4, tolerance=1e-9, raise_on_failure=False))
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (lambda dy: 1 / len(dy), "5 = 5 rows: a mean where a sum belongs"),
+        (lambda dy: 1 / (4 * len(dy)), "20 = 5 rows x 4 features: a mean where a sum belongs"),
+        (len, "5 = 5 rows: a sum where a mean belongs (1/5 missing)"),
+        (lambda dy: 1 / (len(dy) + 1), "0.166666667 x derivative everywhere: a constant factor too little"),
+    ],
+)
+def test_a_factor_is_a_count_if_it_is_that_for_another_number_of_rows(factor, words):
+    class Scaled(Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.kernel.grad = factor(dy) * self.kernel.grad
+            return dx
+
+    assert words in str(check_layer(Scaled(3), 4, raise_on_failure=False))
 
 
 def test_a_single_wrong_number_is_not_blamed_on_a_penalty():

@@ -172,7 +172,7 @@ sig("y alone", lambda s, dy: dy * s.y, ("dy * (y)",))
 sig("tanh's derivative", lambda s, dy: dy * (1 - s.y**2), ("1 - y^2",))
 sig("sign of the derivative", lambda s, dy: dy * s.y * (s.y - 1), ("sign",))
 sig("four times", lambda s, dy: 4 * dy * s.y * (1 - s.y), ("4 x derivative",))
-sig("derivative of y for x", lambda s, dy: dy * sigmoid(s.y) * (1 - sigmoid(s.y)), None)
+sig("derivative of y for x", lambda s, dy: dy * sigmoid(s.y) * (1 - sigmoid(s.y)), ("at its result",))
 
 
 # ---- dropout
@@ -232,7 +232,7 @@ plant(
 plant(
     "Chain: a layer left out",
     lambda: Residual(wrong(Chain, skipping)(Dense(6), Sigmoid(), Dense(6))),
-    None,
+    ("the slope of", "Sigmoid.forward", "is forgotten"),
     "middle/wrong_chain",
 )
 plant("inside a Residual", lambda: Residual(Dense(6), wrong(ReLU, lambda s, dy: dy)()), ("mask",), "middle/wrong_re_lu")
@@ -349,7 +349,7 @@ class Modulus(Layer):
 
 plant("Swish: mean for sum", Swish, ("rows x", "mean where a sum"))
 plant("Gated: gradients swapped", lambda: Gated("swapped"), ("U has the gradient of V",))
-plant("Gated: half of dx", lambda: Gated("half of dx"), None)
+plant("Gated: half of dx", lambda: Gated("half of dx"), ('the way through "x" in "x @ self.V.value"', "is forgotten"))
 plant("Scale: gamma, mean for sum", lambda: Scale("mean"), ("rows", "mean where a sum"))
 plant("Scale: gamma forgotten in dx", lambda: Scale("gamma forgotten"), ("dL/dx = dy",))
 plant("Scale: beta gets gamma's", lambda: Scale("swapped"), ("beta has the gradient of gamma",))

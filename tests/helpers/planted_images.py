@@ -676,7 +676,7 @@ def plant(name, layer, says, shape=(7, 6, 3)):
 
 plant("Conv2D: kernel, flipped", lambda: changed(Conv2D, kernel=turned)(4, 3), ("reverse order along axes 0 and 1",))
 plant("Conv2D: dx, flipped", lambda: at_other_kernel(Conv2D, "kernel", turned)(4, 3, padding="same"), ("axes 0 and 1",))
-plant("Conv2D: bias, mean", lambda: changed(Conv2D, bias=lambda g: g / 100)(4, 3), ("5 rows x 20 positions",))
+plant("Conv2D: bias, a hundredth", lambda: changed(Conv2D, bias=lambda g: g / 100)(4, 3), ("0.01 x derivative",))
 plant("Conv2D: kernel, twice", lambda: changed(Conv2D, kernel=lambda g: 2 * g)(4, 3), ("2 x derivative",))
 plant(
     "Conv2D: one filter",

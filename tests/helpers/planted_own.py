@@ -259,11 +259,11 @@ def plants(kind, mistakes):
 
 
 STATISTICS = {
-    "x for its normal form": (),
+    "x for its normal form": ('"x" is taken for "normal"',),
     "gamma forgotten": ("dL/dx is right for gamma = 1: gamma is forgotten",),
     "mean a constant": ("their mean is forgotten",),
     "deviation a constant": ("their deviation is forgotten",),
-    "times the deviation": (),
+    "times the deviation": ('derivative x the square of "deviation"',),
 }
 OWN_PLANTS = [
     *plants(
@@ -271,10 +271,10 @@ OWN_PLANTS = [
         {
             "mean": ("5 rows x 6 features", "mean where a sum"),
             "mean over rows": ("5 rows", "mean where a sum"),
-            "x for x squared": (),
-            "beta forgotten in dx": (),
-            "product rule": (),
-            "minus": (),
+            "x for x squared": ('the factor "x"', "is left out"),
+            "beta forgotten in dx": ('the factor "self.beta.value"', "is left out"),
+            "product rule": ('the way through "x" in "self.beta.value * x"', "is forgotten"),
+            "minus": ('the way through "x" in "self.beta.value * x"', "opposite sign"),
         },
     ),
     *plants(LayerNorm, STATISTICS),
@@ -291,10 +291,10 @@ OWN_PLANTS = [
     *plants(
         Attention,
         {
-            "the diagonal of softmax": (),
-            "softmax as exp": (),
-            "A and not its transpose": (),
-            "the direct path forgotten": (),
+            "the diagonal of softmax": ("only the diagonal p (1 - p) of softmax",),
+            "softmax as exp": ("the row term of softmax", "is forgotten"),
+            "A and not its transpose": ('"self.A.value" is not transposed',),
+            "the direct path forgotten": ('the way through "x" in "x * p"', "is forgotten"),
         },
     ),
     *plants(
@@ -302,7 +302,7 @@ OWN_PLANTS = [
         {
             "negative inputs": ("1.1 x derivative where x < 0",),
             "negative inputs, a millionth": ("1.000001 x derivative where x < 0",),
-            "beyond 1": ("alone",),
+            "beyond 1": ('the factor "0.5"', "is left out"),
             "sign of one unit": ("columns 5 alone",),
             "one unit, a millionth": ("columns 5 alone",),
             "more than one row": ("1.25 x derivative",),
@@ -315,10 +315,10 @@ OWN_PLANTS = [
     *plants(
         Skip,
         {
-            "1 - t": (),
+            "1 - t": ('the slope of "np.tanh', "is taken as 1 - y, where 1 - y^2 belongs"),
             "rows of the bias moved": ("moved by 1",),
             "bias from dy": ("what forward does after adding b",),
-            "kernel from the output": (),
+            "kernel from the output": ('"t" is taken for "x"',),
             "last column never written": ("columns 5 alone",),
             "one row twice": (),
             "skip forgotten": ("residual",),

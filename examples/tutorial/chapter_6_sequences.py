@@ -220,5 +220,5 @@ for temperature in (0.3, 0.6, 1.0):
     print(f"T = {temperature}: {', '.join(write(temperature, rng) for _ in range(8))}")
 
 # %%
-# ``examples/write_names.py`` counts how many of the names and words are real. :doc:`/sequences` has the figures of other
-# tasks: symbols to repeat, and two numbers among fifty to add, for an LSTM, a GRU and a transformer.
+# ``examples/write_names.py`` counts how many of the names and words are real. :doc:`/sequences` has figures of other
+# tasks, symbols to repeat and two numbers among fifty to add, for an LSTM, a GRU and a transformer.

@@ -20,7 +20,7 @@ import numpy as np
 from .._recording import Snapshot
 from ..data import Examples
 from ..errors import DataError, ShapeError
-from ..layers import Chain, Layer, run_masked
+from ..layers import Chain, Graph, Layer, run_masked
 from ..losses import Loss
 from ..objective import Objective
 from ..parameters import Parameters
@@ -71,6 +71,7 @@ class ChainSubject(Subject):
         self.mask = mask
         of_input = of_input and not holds_integers(rows.x)
         self.layers, self.leaves, self.params, self.loss, self.training = layers, layers.layers, params, loss, training
+        self.ids = ids_among(layers.layers[0]) if layers.layers else np.zeros(0, bool)
         leaf_of = {id(p): i for i, leaf in enumerate(self.leaves) for p in leaf.named_parameters().values()}
         self.leaf_of = {INPUT: 0} | {path: leaf_of[id(parameter)] for path, parameter in params.items()}
         self.before_theta = n = rows.x.size if of_input else 0
@@ -136,7 +137,7 @@ class ChainSubject(Subject):
             if not self._depends_on_other_batch:
                 self.state.restore()
                 return self._pass(rows)[1]
-            this, other = partial(self._pass, rows), partial(self._pass, other_batch(rows))
+            this, other = partial(self._pass, rows), partial(self._pass, other_batch(rows, self.ids))
             found, self._depends_on_other_batch = gradient_after_other_batch(self.state, this, other)
             return found
 
@@ -249,12 +250,19 @@ class ChainSubject(Subject):
     def _is_steady(self, i: int, a: np.ndarray) -> bool:
         """True if leaf i draws nothing and remembers nothing, so that its state need not be restored."""
         if i not in self._steady:
-            leaf, near = self.leaves[i], a + NEAR * random_step(a, np.random.default_rng(5))
+            leaf, near = self.leaves[i], a + NEAR * self._step(i, a, np.random.default_rng(5))
             start = Snapshot([inner for _, inner in leaf.walk()])
             once, again = (self._leaf(i, near) for _ in range(2))
             self._steady[i] = equal(once, again) and not start.drawn
             start.restore()
         return self._steady[i]
+
+    def _step(self, i: int, a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A random step of the input of leaf i, which leaves ids where they are."""
+        step = random_step(a, rng)
+        if i == 0 and self.ids.any():
+            step[:, self.ids] = 0
+        return step
 
     # ---- derivatives
 
@@ -318,7 +326,7 @@ class ChainSubject(Subject):
         """Judged at every leaf and at the loss."""
         along = random_step(self.point, rng)
         near, inputs = self.point + NEAR * along, self.record(self.point).inputs
-        directions = [random_step(a, rng) for a in inputs]
+        directions = [self._step(i, a, rng) for i, a in enumerate(inputs)]
         inputs = [a + NEAR * direction for a, direction in zip(inputs, directions, strict=True)]
         if self.loss.link is not None and not self.loss.from_logits:
             inputs[-1] = np.clip(inputs[-1], 1e-3, 1 - 1e-3)  # probabilities
@@ -386,15 +394,27 @@ class DataLoss(ChainSubject):
         return super().value_bound(v) + bound(float(max(errors, default=0.0)))
 
 
-def other_batch(rows: Examples) -> Examples:
-    """Another batch of numbers like these."""
+def other_batch(rows: Examples, ids: np.ndarray | None = None) -> Examples:
+    """Another batch of numbers like these. ids: True at the numbers of a row that are ids, which stay ids."""
     x = rows.x[::-1]
-    return Examples(x if holds_integers(x) else 0.7 * x + 0.1, rows.y[::-1], rows.weight)
+    if not holds_integers(x):
+        x = 0.7 * x + 0.1
+        if ids is not None and ids.any():
+            x[:, ids] = rows.x[::-1][:, ids]
+    return Examples(x, rows.y[::-1], rows.weight)
 
 
 def holds_integers(x: np.ndarray) -> bool:
     """True for ids, which have no derivative."""
     return x.dtype.kind in "iu"
+
+
+def ids_among(layer: Layer) -> np.ndarray:
+    """True at the numbers of a row that are ids, where a graph has several inputs side by side; else empty."""
+    if not (isinstance(layer, Graph) and layer.several_inputs):
+        return np.zeros(0, bool)
+    sizes = layer.vocabularies.items()
+    return np.concatenate([np.full(math.prod(layer.shapes[name]), size is not None) for name, size in sizes])
 
 
 def gradient_after_other_batch(

@@ -7,6 +7,7 @@ import pytest
 
 from minidl import (
     GradientError,
+    Model,
     Sequential,
     SettingError,
     ShapeError,
@@ -15,7 +16,7 @@ from minidl import (
     check_loss,
     check_model,
 )
-from minidl.layers import Dense, Layer, Residual, Sigmoid
+from minidl.layers import Concatenate, Dense, Embedding, Flatten, Graph, Layer, Residual, Sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.regularizers import L1, L2
 from minidl.validation import Interval
@@ -354,3 +355,19 @@ def test_the_difference_of_a_report_is_the_largest_of_its_tensors():
     report = check_model(trained(worse(Skip)()), X, Y, raise_on_failure=False)
     assert report.difference == max(tensor.difference for tensor in report.tensors.values()) > 1e-3
     assert report.to_dict()["difference"] == report.difference
+
+
+def test_ids_among_several_inputs_stay_where_they_are():
+    rng = np.random.default_rng(0)
+    x = {"ids": rng.integers(0, 9, (8, 4)), "numbers": rng.normal(size=(8, 3))}
+    layers = {
+        "vectors": (Embedding(9, 2), "ids"),
+        "flat": (Flatten(), "vectors"),
+        "joined": (Concatenate(), "flat", "numbers"),
+        "y": (Dense(1), "joined"),
+    }
+    model = Model(Graph({"ids": (4,), "numbers": (3,)}, layers, "y"), seed=0)
+    model.compile(loss="mse")
+    assert check_model(model, x, rng.normal(size=(8, 1))).headline.startswith(
+        "model: all gradients right (complex step"
+    )

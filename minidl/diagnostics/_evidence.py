@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from .._recording import LayerPass, record_passes
 from ..data import Examples
-from ..layers import AUGMENTATIONS, DROPOUTS, Conv2DTranspose, DepthwiseConv2D, GaussianNoise, Layer, Sigmoid
+from ..layers import AUGMENTATIONS, DROPOUTS, Conv2DTranspose, DepthwiseConv2D, GaussianNoise, Graph, Layer, Sigmoid
 from ..losses import Loss, OutputLosses, Poisson
 from ..model import Model
 from ..objective import Objective
@@ -64,8 +64,10 @@ class Signals:
 
     @property
     def holds_ids(self) -> bool:
-        """True if x holds ids, such as words: they have no size and no order."""
-        return self.model.layer.vocabulary_size is not None
+        """True if all of x are ids, such as words: they have no size and no order."""
+        layer = self.model.layer
+        sizes = layer.vocabularies.values() if isinstance(layer, Graph) else (layer.vocabulary_size,)
+        return None not in sizes
 
     @property
     def sizes(self) -> dict[str, dict[str, float]]:
@@ -107,7 +109,16 @@ def collect_signals(model: Model, x: Any, y: Any, rows: int = 300) -> Signals:
             loss = quiet.gradient(part).data_loss
         penalty = quiet.penalty(len(examples))
         outputs = model.objective.copy().predict(part.x)
-    return Signals(model, examples, part, passes, loss, penalty, outputs)
+    main = [_of_main_values(one) if kernels(one.layer) else one for one in passes]
+    return Signals(model, examples, part, main, loss, penalty, outputs)
+
+
+def _of_main_values(one: LayerPass) -> LayerPass:
+    """Return the pass with the first of several inputs, and the first of several outputs that has a gradient."""
+    given = (one.x, one.y, one.dy, one.dx, one.mask)
+    x, y, dy, dx, mask = (value if isinstance(value, tuple) else (value,) for value in given)
+    chosen = next((number for number, part in enumerate(dy) if part is not None), 0)
+    return replace(one, x=x[0], y=y[chosen], dy=dy[chosen], dx=dx[0], mask=mask[0])
 
 
 def sample_rows(m: int, count: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minidl import Sequential, diagnose
+from minidl import Model, Sequential, diagnose
 from minidl.callbacks import Monitor
 from minidl.initializers import Constant, RandomNormal
 from minidl.layers import (
@@ -15,6 +15,7 @@ from minidl.layers import (
     Embedding,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
+    Graph,
     Layer,
     LayerNormalization,
     MultiHeadAttention,
@@ -207,3 +208,20 @@ def test_the_model_is_left_as_it_was():
     diagnose(model, x, y)
     np.testing.assert_array_equal(model.params.theta, before[0])
     np.testing.assert_array_equal(model.params.grad, before[1])
+
+
+def test_an_encoder_that_hands_its_states_to_a_decoder_is_diagnosed():
+    ids, read = np.random.default_rng(0).integers(1, 9, (2, 60, 5))
+    layers = {
+        "read": (Embedding(9, 4), "source"),
+        "write": (Embedding(9, 4), "target"),
+        ("all", "h", "c"): (LSTM(4, return_state=True), "read"),
+        "decoder": (LSTM(4), "write", "h", "c"),
+        "logits": (Dense(9), "decoder"),
+        "y": (Softmax(), "logits"),
+        "unused": (Dense(1), "all"),
+    }
+    model = Model(Graph({"source": (5,), "target": (5,)}, layers, ("y", "unused")), seed=0)
+    model.compile(loss={"y": "sparse_categorical_crossentropy"})
+    report = diagnose(model, {"source": ids, "target": read}, {"y": ids[:, 0]})
+    assert not {one.path for one in report.findings} & {"input", *model.layer.children}

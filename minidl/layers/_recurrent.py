@@ -119,8 +119,11 @@ class Recurrent(Layer):
         return self.return_state
 
     def build(self, input_shape: Any) -> Any:
-        first: Any = input_shape[0]
-        steps, features = self._check(first if isinstance(first, tuple) else input_shape)
+        sequence, *given = input_shape if isinstance(input_shape[0], tuple) else (input_shape,)
+        steps, features = self._check(sequence)
+        if given and len(given) != self.state_count:
+            who, wanted = type(self).__name__, self.state_count
+            raise ShapeError(f"{who} takes {wanted} initial states beside the sequence, or none; got {len(given)}")
         width = self.gates * self.units
         self.kernel = Parameter(
             (features, width),
@@ -149,7 +152,8 @@ class Recurrent(Layer):
         if len(shape) != 2:
             who, lacks = type(self).__name__, "see Reshape"
             if len(shape) == 1:
-                lacks = "add an axis of features, x[..., None]; of ids Embedding makes features"
+                lacks = "set return_sequences=True in a recurrent layer before it; of ids Embedding makes features, "
+                lacks += "of numbers x[..., None]"
             raise ShapeError(f"{who} takes rows of shape (steps, features), but its input has rows of {shape}: {lacks}")
         return shape
 

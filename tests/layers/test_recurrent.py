@@ -413,7 +413,11 @@ def test_predictions_in_threads_are_those_of_one_thread():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("shape", "remedy"), [((5,), r"add an axis of features, x\[\.\.\., None\]"), ((2, 3, 4), "see Reshape")]
+    ("shape", "remedy"),
+    [
+        ((5,), r"set return_sequences=True in a recurrent layer before it; .* x\[\.\.\., None\]"),
+        ((2, 3, 4), "see Reshape"),
+    ],
 )
 def test_rows_must_be_sequences(kind, shape, remedy):
     message = rf"^{kind.__name__} takes rows of shape \(steps, features\), but its input has rows of .*: {remedy}"
@@ -488,6 +492,14 @@ def test_an_initial_state_must_fit():
         ShapeError, match=r"^GRU: an initial state has shape \(3, 3\), but x has 2 rows and needs \(2, 3\)$"
     ):
         layer.forward((np.ones((2, 4, 2)), np.ones((3, 3))))
+
+
+@pytest.mark.parametrize(("kind", "given", "wanted"), [(LSTM, 1, 2), (LSTM, 3, 2), (GRU, 2, 1)])
+def test_the_number_of_initial_states_must_fit(kind, given, wanted):
+    inputs = {"x": (5, 2)} | {f"state_{number}": (3,) for number in range(given)}
+    message = rf"^{kind.__name__} takes {wanted} initial states beside the sequence, or none; got {given}$"
+    with pytest.raises(ShapeError, match=message):
+        Model(Graph(inputs, {"y": (kind(3), *inputs)}, "y"))
 
 
 def test_a_step_that_is_not_finite_leaves_the_states_of_the_step_before():

@@ -84,7 +84,8 @@ def process_docstring(app, what, name, thing, options, lines):
     """Change the lines of a docstring in place, as Sphinx's event expects."""
     text = as_rst(lines)
     if has_equation(what, name, thing):
-        text += [".. code-block:: python", "", *indented(code_of(thing)), ""]
+        parts = (thing, *getattr(thing, "cells", ()))
+        text += [".. code-block:: python", "", *indented("\n\n\n".join(map(code_of, parts))), ""]
     lines[:] = text
 
 

@@ -88,7 +88,7 @@ class LSTM(Recurrent):
     recurrent_dropout     in [0, 1): the same of h_{t-1}; then each gate has its own masks (Gal & Ghahramani 2016)
     return_sequences      True: y (m, steps, units) is h_t of all steps
     return_state          True: returns (y, h, c), with h and c of the last step
-    go_backwards          True: begins with the last step, and y is in that order
+    go_backwards          True: begins with the last step, and y is in that order; its mask is that of x, as in Keras
     stateful              True: h and c begin with those that the last batch ended with, row by row; no gradient flows
                           back into that batch. Call reset_states() where a new sequence begins
     zero_output_for_mask  True: y of all steps is 0 at masked steps
@@ -102,6 +102,7 @@ class LSTM(Recurrent):
     recurrent_activation: str = choice(*FUNCTIONS, default="sigmoid")
     unit_forget_bias: bool = boolean(default=True, kw_only=True)
 
+    cells = (LSTMCell,)
     gates = 4
     gate_names = ("input gate", "forget gate", "candidate", "output gate")
     state_count = 2

@@ -103,6 +103,7 @@ class Recurrent(Layer):
     stateful: bool = boolean(default=False, kw_only=True)
     zero_output_for_mask: bool = boolean(default=False, kw_only=True)
 
+    cells: ClassVar[tuple[type[Cell], ...]] = ()  # their code is the equation of a step
     gates: ClassVar[int] = 1
     gate_names: ClassVar[tuple[str, ...]] = ()
     state_count: ClassVar[int] = 1

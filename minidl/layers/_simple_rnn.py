@@ -46,7 +46,7 @@ class SimpleRNN(Recurrent):
     recurrent_dropout     in [0, 1): the same of h_{t-1} (Gal & Ghahramani 2016)
     return_sequences      True: y (m, steps, units) is h_t of all steps
     return_state          True: returns (y, h of the last step)
-    go_backwards          True: begins with the last step, and y is in that order
+    go_backwards          True: begins with the last step, and y is in that order; its mask is that of x, as in Keras
     stateful              True: h begins with the h that the last batch ended with, row by row; no gradient flows back
                           into that batch. Call reset_states() where a new sequence begins
     zero_output_for_mask  True: y of all steps is 0 at masked steps
@@ -55,6 +55,8 @@ class SimpleRNN(Recurrent):
     step before, 0 at the first steps. The kernels have initializer, regularizer and constraint as in Dense; the default
     of recurrent_initializer is Orthogonal(). A name that the activation cannot have raises SettingError.
     """
+
+    cells = (SimpleCell,)
 
     def cell(self, z: np.ndarray, states: Arrays, gates: Gates, recurrence: Recurrence) -> Cell:
         return SimpleCell(z, states, FUNCTIONS[self.activation])

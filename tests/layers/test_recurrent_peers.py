@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minidl.layers import GRU, LSTM, Bidirectional, SimpleRNN
+from minidl.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN, TimeDistributed
 from minidl.layers._elementwise import FUNCTIONS
 from tests.helpers.recurrent_peers import (
     TOLERANCE,
@@ -152,4 +152,42 @@ def test_200_random_settings_of_both_directions_compute_as_keras(dtype):
         y, _ = layer.masked_forward(x, mask)
         dys = [rng.normal(size=part.shape).astype(dtype) for part in (y if layer.several_outputs else (y,))]
         ours, theirs = of_minidl(layer, x, [], mask, dys), both_of_keras(layer, x, mask, dys)
+        assert difference(ours, theirs) < TOLERANCE[dtype], (layer, x.shape)
+
+
+# ---- each step
+
+
+def random_inner(rng):
+    """A layer, and the shape of a step: a row of features, or a sequence."""
+    features = int(rng.integers(1, 4))
+    if flag(rng):
+        return Dense(int(rng.integers(1, 4))), (features,)
+    kind = KINDS[rng.integers(3)]
+    return kind(int(rng.integers(1, 4)), return_sequences=flag(rng)), (int(rng.integers(1, 5)), features)
+
+
+def each_of_keras(layer, x, mask, dys):
+    keras, torch = pytest.importorskip("keras"), pytest.importorskip("torch")
+    inner = layer.layer
+    settings = {"units": inner.units} if isinstance(inner, Dense) else settings_for_keras(inner)
+    theirs = keras.layers.TimeDistributed(getattr(keras.layers, type(inner).__name__)(**settings, dtype=str(x.dtype)))
+    theirs.build((None, *x.shape[1:]))
+    for weight, parameter in zip(theirs.weights, layer.named_parameters().values(), strict=True):
+        weight.value.data = torch.tensor(parameter.value)
+    rows = torch.tensor(x, requires_grad=True)
+    y = theirs.call(rows, mask=None if mask is None else torch.tensor(mask))
+    return differentiate([y], [rows, *(weight.value for weight in theirs.weights)], dys)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_200_random_layers_of_each_step_compute_as_keras(dtype):
+    rng = np.random.default_rng(4)
+    for _ in range(CASES):
+        inner, shape = random_inner(rng)
+        x = rng.normal(size=(int(rng.integers(1, 4)), int(rng.integers(1, 4)), *shape)).astype(dtype)
+        mask = rng.random(x.shape[:-1]) < 0.7 if len(shape) == 2 and flag(rng) else None
+        layer = built(TimeDistributed(inner), x.shape[1:], rng, dtype)
+        dys = [rng.normal(size=layer.masked_forward(x, mask)[0].shape).astype(dtype)]
+        ours, theirs = of_minidl(layer, x, [], mask, dys), each_of_keras(layer, x, mask, dys)
         assert difference(ours, theirs) < TOLERANCE[dtype], (layer, x.shape)

@@ -102,12 +102,19 @@ class KerasLayer:
     constants   further settings that Keras's layer needs to compute the same
     class_name  its class in Keras; None if it is that of minidl
     can_freeze  False: Keras's layer takes no setting trainable
+    layers      {setting of Keras's layer that is a layer: the name of the layer inside this one}; in Keras's files its
+                weights are in a group of this name
+    group       the group in which Keras's files keep the arrays of the layer; "" if that of the layer itself
+    only_read   {setting: why Keras's layer must not have it, if a file of minidl made it}
     """
 
     settings: tuple[str, ...] = ()
     constants: Mapping[str, str | int] = field(default_factory=dict)
     class_name: str | None = None
     can_freeze: bool = True
+    layers: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+    only_read: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,16 @@ _CONVOLUTION = KerasLayer(
 )
 _POOLING = KerasLayer(("pool_size", "strides", "padding"), _CHANNELS_LAST)
 _GLOBAL_POOLING = KerasLayer(("keepdims",), _CHANNELS_LAST)
-_OF_STEPS = Unsupported("archives and ONNX files of recurrent layers are not written yet")
 _POSITIVE, _UNIT = Interval("[0, inf)"), Interval("[0, 1]")
+
+_STATES = {"stateful": "its stateful layers need batches of one size"}
+
+
+def _recurrent(*settings: str) -> KerasLayer:
+    own = ("units", "activation", "use_bias", "dropout", "recurrent_dropout", *settings)
+    returned = ("return_sequences", "return_state", "go_backwards", "zero_output_for_mask")
+    return KerasLayer((*own, *returned), group="cell", only_read=_STATES)
+
 
 _ENTRIES = (
     # activations
@@ -175,7 +190,8 @@ _ENTRIES = (
     LayerEntry(SiLU, "silu", Interval("[-0.28, inf)"), ACTIVATION, "silu"),
     LayerEntry(Softplus, "softplus", _POSITIVE, ACTIVATION, Operator("Softplus")),
     LayerEntry(Sigmoid, "sigmoid", _UNIT, ACTIVATION, Operator("Sigmoid")),
-    LayerEntry(Softmax, "softmax", _UNIT, KerasLayer((), {"axis": -1}), Operator("Softmax", {"axis": -1})),
+    # Keras's Softmax fails on sequences with a mask
+    LayerEntry(Softmax, "softmax", _UNIT, ACTIVATION, Operator("Softmax", {"axis": -1})),
     # layers with weights
     LayerEntry(Dense, keras=KerasLayer(("units", "use_bias"), {"activation": "linear"}), onnx="dense"),
     LayerEntry(
@@ -235,11 +251,15 @@ _ENTRIES = (
     # sequences
     LayerEntry(Embedding, keras=KerasLayer(("input_dim", "output_dim", "mask_zero")), onnx="embedding"),
     LayerEntry(Masking, keras=KerasLayer(("mask_value",)), onnx="masking"),
-    LayerEntry(SimpleRNN, keras=_OF_STEPS, onnx="recurrent"),
-    LayerEntry(GRU, keras=_OF_STEPS, onnx="recurrent"),
-    LayerEntry(LSTM, keras=_OF_STEPS, onnx="recurrent"),
-    LayerEntry(Bidirectional, keras=_OF_STEPS, onnx="bidirectional"),
-    LayerEntry(TimeDistributed, keras=_OF_STEPS, onnx="time_distributed"),
+    LayerEntry(SimpleRNN, keras=_recurrent(), onnx="recurrent"),
+    LayerEntry(GRU, keras=_recurrent("recurrent_activation", "reset_after"), onnx="recurrent"),
+    LayerEntry(LSTM, keras=_recurrent("recurrent_activation", "unit_forget_bias"), onnx="recurrent"),
+    LayerEntry(
+        Bidirectional,
+        keras=KerasLayer(("merge_mode",), layers={"layer": "forward_layer", "backward_layer": "backward_layer"}),
+        onnx="bidirectional",
+    ),
+    LayerEntry(TimeDistributed, keras=KerasLayer(layers={"layer": "layer"}), onnx="time_distributed"),
     # attention
     LayerEntry(MultiHeadAttention, keras=NOT_SEQUENTIAL, onnx="multi_head_attention"),
     LayerEntry(Attention, keras=NOT_SEQUENTIAL, onnx="score_attention"),

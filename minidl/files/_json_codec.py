@@ -72,10 +72,12 @@ class Encoder:
             return self._encode_object(value)
         return self._encode_function(owner, value)
 
-    def _encode_key(self, owner: str, value: Any) -> str | int:
+    def _encode_key(self, owner: str, value: Any) -> Json:
         key = self.encode(owner, value)
-        if not isinstance(key, str | int):
-            raise SettingError(f"save: {owner} has the key {abbreviate(value)}; use strings or integers as keys")
+        strings = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+        if not strings and not isinstance(key, str | int):
+            wanted = "use strings, tuples of strings or integers as keys"
+            raise SettingError(f"save: {owner} has the key {abbreviate(value)}; {wanted}")
         return key
 
     def _store(self, owner: str, array: np.ndarray) -> list[Json]:
@@ -215,12 +217,12 @@ class Decoder:
             raise ModelFileError(f"it names the unknown function {abbreviate(name)}; {remedy}")
         return self.customs[name]
 
-    def _decode_dict(self, pairs: Json) -> dict[str | int, Any]:
+    def _decode_dict(self, pairs: Json) -> dict[Any, Any]:
         found = {}
         for pair in _typed(list, pairs):
-            if len(_typed(list, pair)) != 2 or not isinstance(pair[0], str | int):
+            if len(_typed(list, pair)) != 2:
                 raise _misplaced(pair, "a pair")
-            found[pair[0]] = self.decode(pair[1])
+            found[_decode_key(pair[0])] = self.decode(pair[1])
         return found
 
     def _decode_array(self, value: Json) -> np.ndarray:
@@ -244,6 +246,16 @@ def _typed(kind: type[T], value: Any) -> T:
 
 def _misplaced(value: Any, wanted: str) -> ModelFileError:
     return ModelFileError(f"its configuration holds {abbreviate(value)}, wanted {wanted}")
+
+
+def _decode_key(key: Json) -> Any:
+    """Return a key of a dict: a string, an integer, or a tuple of strings."""
+    parts = key.get("tuple") if isinstance(key, dict) and len(key) == 1 else None
+    if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+        return tuple(parts)
+    if not isinstance(key, str | int):
+        raise _misplaced(key, "a key")
+    return key
 
 
 def _decode_float(name: Json) -> float:

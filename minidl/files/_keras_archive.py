@@ -12,9 +12,9 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import ModelFileError, NotBuiltError, SettingError
-from ..layers import Chain, Layer, LeakyReLU, SiLU
+from ..layers import Bidirectional, Chain, Layer, LeakyReLU, SiLU, Softmax
 from ..model import Model
-from ..registry import ACTIVATION, ACTIVATIONS, LAYERS, KerasLayer, entry_of, reason
+from ..registry import ACTIVATION, ACTIVATIONS, LAYERS, KerasLayer, Unsupported, entry_of, reason
 from ..sequential import Sequential
 from . import _strict_json
 from ._hdf5_reader import to_hdf5
@@ -40,7 +40,9 @@ def encode_model(model: Model) -> bytes:
     if model.input_shape is None:
         raise NotBuiltError(f"save: {model.name} is not built yet; call fit or build first")
     check_names(model.name, model.layer)
-    config = _sequential_node(model.layer, model.name, model.input_shape, model.dtype.name)
+    kind = model.dtype.name if model.layer.vocabulary_size is None else "int32"
+    first = _input_node(model.name, model.input_shape, kind)
+    config = _sequential_node(model.layer, model.name, model.dtype.name, first)
     return pack(config, bytes(to_hdf5(finite_arrays(weights_by_path(model.layer)))))
 
 
@@ -55,26 +57,28 @@ def pack(config: Json, weights: bytes) -> bytes:
     return content.getvalue()
 
 
-def _sequential_node(chain: Chain, name: str, shape: tuple[int, ...], dtype: str) -> Json:
-    nodes = [_node("InputLayer", {"name": f"{name}_input", "batch_shape": [None, *shape], "dtype": dtype})]
-    for (child, layer), output_shape in zip(chain.children.items(), chain.shapes, strict=True):
-        if type(layer) is Chain:
-            nodes.append(_sequential_node(layer, child, shape, dtype))
-        else:
-            nodes.append(_layer_node(layer, child, dtype))
-        shape = output_shape
+def _sequential_node(chain: Chain, name: str, dtype: str, *first: Json) -> Json:
+    nodes = [*first, *(_any_node(layer, child, dtype) for child, layer in chain.children.items())]
+    if not nodes:  # Keras's Sequential must have a layer
+        nodes = [_node("Activation", {"name": "linear", "dtype": dtype, "activation": "linear"})]
     return _node("Sequential", {"name": name, "layers": nodes} | _trainable_setting(chain), module="keras")
 
 
+def _any_node(layer: Layer, name: str, dtype: str) -> Json:
+    return _sequential_node(layer, name, dtype) if type(layer) is Chain else _layer_node(layer, name, dtype)
+
+
+def _input_node(name: str, shape: tuple[int | None, ...], dtype: str) -> Json:
+    return _node("InputLayer", {"name": f"{name}_input", "batch_shape": [None, *shape], "dtype": dtype})
+
+
 def _layer_node(layer: Layer, name: str, dtype: str) -> Json:
-    entry = entry_of(layer)
-    keras = entry.keras
-    if not isinstance(keras, KerasLayer) or _lost_settings(layer, keras):
-        raise SettingError(f"save: {layer!r} has no counterpart in Keras{reason(keras)}; save to a name in .h5 instead")
+    keras = _counterpart(layer)
     config: Settings = {"name": name, "dtype": dtype} | (_trainable_setting(layer) if keras.can_freeze else {})
     config |= {setting: getattr(layer, setting) for setting in keras.settings} | dict(keras.constants)
+    config |= {setting: _any_node(layer.children[child], child, dtype) for setting, child in keras.layers.items()}
     if keras is ACTIVATION:
-        config["activation"] = entry.activation
+        config["activation"] = entry_of(layer).activation
     return _node(keras.class_name or type(layer).__name__, config)
 
 
@@ -83,9 +87,25 @@ def _trainable_setting(layer: Layer) -> Settings:
     return {} if any(inner.trainable for _, inner in layer.walk()) else {"trainable": False}
 
 
+def _counterpart(layer: Layer) -> KerasLayer:
+    """Return the layer in Keras. Raises SettingError if there is none that computes the same."""
+    keras = entry_of(layer).keras
+    if isinstance(keras, KerasLayer):
+        lost = _lost_settings(layer, keras)
+        known = [keras.only_read[name] for name in lost if name in keras.only_read]
+        if isinstance(layer, Bidirectional) and len({inner.units for inner in layer.both}) > 1:
+            known.append("its two layers must have as many units")
+        if not (lost or known):
+            return keras
+        why: object = Unsupported(known[0]) if known else None
+    else:
+        why = keras
+    raise SettingError(f"save: {layer!r} has no counterpart in Keras{reason(why)}; save to a name in .h5 instead")
+
+
 def _lost_settings(layer: Layer, keras: KerasLayer) -> list[str]:
     """The settings that change what the layer computes, and that Keras's layer lacks."""
-    others = [field for field in fields(layer) if field.name not in keras.settings]
+    others = [field for field in fields(layer) if field.name not in (*keras.settings, *keras.layers)]
     changed = [field.name for field in others if getattr(layer, field.name) != field.default]
     return [name for name in changed if not name.endswith(IGNORED)]
 
@@ -174,8 +194,6 @@ def _chain(config: Settings) -> tuple[Chain, tuple[int, ...] | None]:
     for class_name, settings in map(_checked_node, nodes):
         if class_name == "InputLayer":
             batch_shape = settings.get("batch_shape")
-        elif class_name == "Sequential":
-            layers.append(_chain(settings)[0])
         else:
             layers += _layers(class_name, dict(settings))
     chain = Chain(*layers)
@@ -184,8 +202,8 @@ def _chain(config: Settings) -> tuple[Chain, tuple[int, ...] | None]:
 
 
 def _row_shape(batch_shape: Json) -> tuple[int, ...]:
-    shape = batch_shape[1:] if isinstance(batch_shape, list) else []
-    if not shape or any(type(n) is not int or n < 1 for n in shape):
+    shape = batch_shape[1:] if isinstance(batch_shape, list) else []  # null: rows of any length
+    if not shape or any(n is not None and (type(n) is not int or n < 1) for n in shape):
         raise ModelFileError(f"its input shape is {abbreviate(batch_shape)}")
     return tuple(shape)
 
@@ -195,7 +213,7 @@ CLASSES: dict[str, tuple[type[Layer], KerasLayer]] = {
     cls.__name__: (cls, entry.keras)
     for cls, entry in LAYERS.items()
     if isinstance(entry.keras, KerasLayer) and entry.keras.class_name is None
-}
+} | {"Softmax": (Softmax, KerasLayer())}
 
 FUNCTIONS: dict[str, Callable[[], Layer]] = {
     **ACTIVATIONS,
@@ -215,30 +233,39 @@ FIXED: Mapping[str, tuple[Any, ...]] = {
     "renorm": (False,),
     "rms_scaling": (False,),
     "data_format": ("channels_last",),
+    "unroll": (True, False),
 }
 
 
 def _layers(class_name: str, config: Settings) -> list[Layer]:
     """Make the layers of minidl that compute what a layer of Keras does."""
+    if class_name == "Sequential":
+        return [_chain(config)[0]]
     _dtype(config.pop("dtype", None))  # half precision computes other numbers; float32 or float64 is the model's choice
     may_activate = class_name == "Activation" or (
         class_name in CLASSES and "activation" in CLASSES[class_name][1].constants
     )
     activation = _activation(class_name, config.pop("activation", "linear")) if may_activate else []
-    layers = activation if class_name == "Activation" else [_layer(class_name, config), *activation]
+    layers = activation if class_name == "Activation" else [*_layer(class_name, config), *activation]
     _check_rest(class_name, config)
     _freeze(config, layers)
     return layers
 
 
-def _layer(class_name: str, config: Settings) -> Layer:
-    """Make one layer, and take its settings out of the dict."""
+def _layer(class_name: str, config: Settings) -> list[Layer]:
+    """Make one layer, and take its settings out of the dict. Activations of a layer inside stand behind it."""
     if class_name not in CLASSES:
         raise ModelFileError(f"Keras's {abbreviate(class_name)} has no counterpart in minidl")
     cls, keras = CLASSES[class_name]
-    settings = {setting: config.pop(setting) for setting in keras.settings if setting in config}
+    taken = (*keras.settings, *keras.only_read)
+    settings: dict[str, Any] = {setting: config.pop(setting) for setting in taken if setting in config}
+    behind: list[Layer] = []
+    for setting in keras.layers:
+        if config.get(setting) is not None:
+            inner, inner_config = _checked_node(config.pop(setting))
+            settings[setting], *behind = _layers(inner, dict(inner_config))
     name = config.get("name")
-    return cls(**settings, name=name if isinstance(name, str) else None)
+    return [cls(**settings, name=name if isinstance(name, str) else None), *behind]
 
 
 def _freeze(config: Settings, layers: Iterable[Layer]) -> None:

@@ -1,8 +1,9 @@
 """The layout of a model's weights in HDF5: that of Keras 3's .weights.h5, so that Keras reads them.
 
 /layers/dense_1/vars/0 is the first array of the second Dense: kernel, then bias; of a normalization gamma, beta, then
-its moving averages. The layers of a container are under /layers/<container>/layers. The names are those of the classes,
-numbered in each container; a Chain is a `sequential`.
+its moving averages; /layers/lstm/cell/vars/0 is that of an LSTM. The layers of a container are under
+/layers/<container>/layers, those of a Bidirectional under /layers/bidirectional/forward_layer and backward_layer. The
+names are those of the classes, numbered in each container; a Chain is a `sequential`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import nlargest
@@ -18,10 +19,11 @@ from heapq import nlargest
 import numpy as np
 
 from .._weights import Weight
-from ..errors import ModelFileError, NonFiniteError, SettingError
-from ..layers import EXAMPLES, Chain, Layer, with_lengths
+from ..errors import ModelFileError, NonFiniteError, SettingError, ShapeError
+from ..layers import EXAMPLES, Chain, Layer, has_any_length, with_lengths
 from ..model import Model
 from ..naming import join_path, snake_case, unique
+from ..registry import LAYERS, KerasLayer, entry_of
 from ._hdf5_reader import FLOATS, INTEGERS, HDF5Reader
 from ._untrusted import abbreviate
 
@@ -50,10 +52,26 @@ def _weights_inside(container: Layer, group: str, path: str) -> Iterator[tuple[s
 
 
 def _weights_of(layer: Layer, group: str, path: str) -> Iterator[tuple[str, StoredWeight]]:
+    keras = entry_of(layer).keras
+    places = keras if isinstance(keras, KerasLayer) else KerasLayer()
     own = [StoredWeight(parameter, name=f"{path}/{name}") for name, parameter in layer.parameters.items()]
     own += [StoredWeight(layer, name, name=f"{path}/{name}") for name in layer.state_names]
-    yield from ((f"{group}/vars/{number}", weight) for number, weight in enumerate(own))
-    yield from _weights_inside(layer, group, path)
+    holder = f"{group}/{places.group}" if places.group else group
+    yield from ((f"{holder}/vars/{number}", weight) for number, weight in enumerate(own))
+    if not places.layers:
+        yield from _weights_inside(layer, group, path)
+    for name in places.layers.values():
+        yield from _weights_of(layer.children[name], f"{group}/{name}", join_path(path, name))
+
+
+# The groups in the group of a layer that hold weights, besides vars and layers
+INNER_GROUPS = {
+    name
+    for entry in LAYERS.values()
+    if isinstance(entry.keras, KerasLayer)
+    for name in (entry.keras.group, *entry.keras.layers.values())
+    if name
+}
 
 
 def _key(layer: Layer) -> str:
@@ -115,7 +133,10 @@ def allocate(model: Model, row_shape: tuple[int, ...], size: int) -> None:
 
 def check_size(layer: Layer, shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """Return the shape of the outputs. Raises ModelFileError if the weights do not fit in a file of `size` bytes."""
-    shape = with_lengths(shape, EXAMPLES[0][0])
+    for length, *_ in EXAMPLES[:-1] if has_any_length(shape) else ():
+        with suppress(ShapeError):  # the windows of a kernel may be longer, or too few positions known
+            return check_size(layer, with_lengths(shape, length), size)
+    shape = with_lengths(shape, EXAMPLES[-1][0])
     # layer by layer, since what `build` allocates for a layer grows with the width of the one before
     if isinstance(layer, Chain):
         for inner in layer.layers:

@@ -19,8 +19,9 @@ from ._hdf5_reader import HDF5Reader
 from ._keras_layout import StoredWeight, Weights
 from ._untrusted import abbreviate
 
-# Keras's weights by the ends of their names; the short names are those of Keras 1
-MEANINGS = {name: name for name in ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "alpha")} | {
+# Keras's weights by the ends of their names, the longer ones first; the short names are those of Keras 1
+NAMES = "recurrent_kernel kernel bias gamma beta moving_mean moving_variance alpha embeddings"
+MEANINGS = {name: name for name in NAMES.split()} | {
     "W": "kernel",
     "b": "bias",
     "alphas": "alpha",

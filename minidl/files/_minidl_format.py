@@ -176,7 +176,8 @@ def _read_model(file: HDF5Reader, customs: Customs) -> Model:
     model = _unbuilt_model(config, decoder, file.size)
     paths = {"/minidl/config", "/minidl/state"}
     if config["input_shape"] is not None:
-        allocate(model, _row_shape(config["input_shape"], file.size), file.size)
+        row_shape = _row_shape(config["input_shape"], file.size)
+        allocate(model, model.ports.row_shape if model.ports.any_length else row_shape, file.size)
         weights = weights_by_path(model.layer)
         read_weights(file, weights, (model.dtype.name,))()
         paths |= set(weights)

@@ -13,7 +13,15 @@ from ..model import Model
 from ..parameters import Parameter
 from . import _atomic, _minidl_format
 from ._hdf5_reader import FLOATS, HDF5Reader, open_hdf5, to_hdf5
-from ._keras_layout import StoredWeight, Weights, finite_arrays, read_weights, state_types, weights_by_path
+from ._keras_layout import (
+    INNER_GROUPS,
+    StoredWeight,
+    Weights,
+    finite_arrays,
+    read_weights,
+    state_types,
+    weights_by_path,
+)
 from ._keras_legacy import legacy_weights
 from ._keras_optimizer import optimizer_arrays, read_optimizer
 from ._optional import requires
@@ -89,11 +97,17 @@ def _first_shape_in_hdf5(content: bytes, layer: Layer) -> tuple[int, ...]:
 
 def _array_paths(file: HDF5Reader, group: str) -> Iterator[str]:
     for key in file.names(f"{group}/layers"):
-        inner = f"{group}/layers/{key}"
-        if unknown := set(file.names(inner)) - {"vars", "layers"}:
-            raise ModelFileError(f"{inner} holds {abbreviate(min(unknown))}; minidl has no such layer")
-        yield from (f"{inner}/vars/{number}" for number in range(file.count(f"{inner}/vars")))
-        yield from _array_paths(file, inner)
+        yield from _arrays_of_layer(file, f"{group}/layers/{key}")
+
+
+def _arrays_of_layer(file: HDF5Reader, group: str) -> Iterator[str]:
+    found = set(file.names(group)) - {"vars", "layers", SEEDS}
+    if unknown := found - INNER_GROUPS:
+        raise ModelFileError(f"{group} holds {abbreviate(min(unknown))}; minidl has no such layer")
+    yield from (f"{group}/vars/{number}" for number in range(file.count(f"{group}/vars")))
+    yield from _array_paths(file, group)
+    for name in sorted(found):
+        yield from _arrays_of_layer(file, f"{group}/{name}")
 
 
 def _check_paths(paths: set[str], weights: Weights) -> None:
@@ -142,6 +156,8 @@ def _checked(weight: StoredWeight, array: np.ndarray) -> np.ndarray:
         raise ModelFileError(f"{weight.name} is not finite in {converted.dtype}")
     return converted
 
+
+SEEDS = "seed_generator"  # the group of a random state, which the first releases of Keras 3 stored
 
 HDF5 = (_first_shape_in_hdf5, set_weights)
 SAFETENSORS = (_first_shape_in_safetensors, _set_from_safetensors)

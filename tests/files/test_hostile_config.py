@@ -218,6 +218,9 @@ CONFIGS = {
     "states of numbers": position(states={"dict": [["a", 1]]}),
     "states without names": position(states={"dict": [[1, {"dict": []}]]}),
     "states that are no pairs": position(states={"dict": [[1, 2, 3]]}),
+    "a key that is a list": position(states={"dict": [[["a"], {"dict": []}]]}),
+    "a key of numbers": position(states={"dict": [[{"tuple": [1]}, {"dict": []}]]}),
+    "a key of two kinds": position(states={"dict": [[{"tuple": ["a"], "float": "nan"}, {"dict": []}]]}),
     "states by lists": position(states={"dict": [[[1], 2]]}),
     "a float32 of a string": position(states={"dict": [["a", {"float32": "x"}]]}),
 }

@@ -5,14 +5,33 @@ import json
 import struct
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
 from minidl import Model, ModelFileError, Sequential, SettingError, load_model
-from minidl.layers import GELU, Chain, Dense, Flatten, LayerNormalization, ReLU, Residual, SpatialDropout1D, Tanh
+from minidl.layers import (
+    GELU,
+    GRU,
+    LSTM,
+    Bidirectional,
+    Chain,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    LayerNormalization,
+    MultiHeadAttention,
+    ReLU,
+    Residual,
+    SpatialDropout1D,
+    Tanh,
+    TimeDistributed,
+)
 from minidl.registry import KerasLayer
 from tests.helpers.every_layer import FLOAT32, around, difference, rows_with
 from tests.helpers.keras_networks import architecture, image_architecture
+from tests.helpers.sequence_networks import sequence_architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -43,6 +62,14 @@ def test_forty_random_convolutional_architectures_go_to_keras_and_back(keras, tm
     goes_to_keras_and_back(keras, tmp_path, *image_architecture(seed))
 
 
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:[\s\S]*does not support masking:UserWarning")
+@pytest.mark.parametrize("seed", range(30))
+def test_thirty_random_networks_of_sequences_go_to_keras_and_back(keras, tmp_path, seed):
+    goes_to_keras_and_back(keras, tmp_path, *sequence_architecture(seed))
+
+
 def goes_to_keras_and_back(keras, tmp_path, model, x):
     model.save(tmp_path / "m.keras")
     theirs = keras.models.load_model(tmp_path / "m.keras")
@@ -52,6 +79,89 @@ def goes_to_keras_and_back(keras, tmp_path, model, x):
     back = load_model(tmp_path / "k.keras")
     assert difference(back.predict(x), expected) < FLOAT32
     assert all(np.array_equal(a, b) for a, b in zip(back.get_weights(), model.get_weights(), strict=True))
+
+
+def of_keras(keras):
+    """A recurrent network that only Keras writes in this way."""
+    layers = keras.layers
+    frame = keras.Sequential([layers.Conv1D(2, 2, activation="relu"), layers.Flatten(), layers.Dense(3)])
+    backwards = layers.GRU(4, return_sequences=True, go_backwards=True, reset_after=False)
+    return keras.Sequential(
+        [
+            keras.Input((None, 4, 2)),
+            layers.TimeDistributed(frame),
+            layers.TimeDistributed(layers.Dense(5, activation="tanh")),
+            layers.Softmax(),
+            layers.Masking(),
+            layers.Bidirectional(layers.LSTM(4, return_sequences=True, unroll=False), backward_layer=backwards),
+            layers.Bidirectional(layers.SimpleRNN(3, activation="relu"), merge_mode="ave"),
+        ]
+    )
+
+
+@pytest.mark.peers
+def test_a_recurrent_network_of_keras_is_read(keras, tmp_path):
+    theirs = of_keras(keras)
+    theirs.save(tmp_path / "k.keras")
+    model = load_model(tmp_path / "k.keras")
+    assert [type(layer).__name__ for layer in model.layers][:4] == ["TimeDistributed"] * 2 + ["Tanh", "Softmax"]
+    for steps in (3, 5):
+        x = np.random.default_rng(steps).normal(size=(4, steps, 4, 2)).astype("float32")
+        assert difference(model.predict(x), theirs.predict(x, verbose=0)) < FLOAT32
+
+
+@pytest.mark.peers
+def test_stateful_layers_of_keras_go_on_with_their_states_in_minidl(keras, tmp_path):
+    layers = [keras.layers.LSTM(3, stateful=True, return_sequences=True), keras.layers.GRU(2, stateful=True)]
+    theirs = keras.Sequential([keras.Input(batch_shape=(4, None, 2)), *layers])
+    theirs.save(tmp_path / "k.keras")
+    model = load_model(tmp_path / "k.keras")
+    for batch in np.random.default_rng(0).normal(size=(3, 4, 5, 2)).astype("float32"):
+        assert difference(model.predict(batch), theirs.predict(batch, batch_size=4, verbose=0)) < FLOAT32
+
+
+@pytest.mark.peers
+def test_ids_are_integers_in_keras(keras, tmp_path):
+    model = Sequential([Embedding(2**25, 1), Flatten(), Dense(1)], seed=0)
+    model.build((None, 2))
+    model.save(tmp_path / "m.keras")
+    theirs, x = keras.models.load_model(tmp_path / "m.keras"), np.array([[2**24 + 1, 3], [2**25 - 1, 0]])
+    assert theirs.inputs[0].dtype == "int32"  # float32 holds integers up to 2^24
+    assert difference(model.predict(x), theirs.predict(x, verbose=0)) < FLOAT32
+
+
+def with_seeds(content):
+    """The bytes of an archive with the random states that the first releases of Keras 3 stored."""
+    parts, held = parts_of(io.BytesIO(content)), io.BytesIO()
+    held.write(parts["model.weights.h5"])
+    with h5py.File(held, "r+") as file:
+        for group in ("lstm/cell", "dropout"):
+            file[f"layers/{group}/seed_generator/vars/0"] = np.zeros(2, np.uint32)
+    return zipped(parts | {"model.weights.h5": held.getvalue()})
+
+
+def test_random_states_of_keras_are_left_out(tmp_path):
+    model = Sequential([LSTM(2, dropout=0.3), Dropout(0.2)], seed=0)
+    model.build((3, 2))
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "k.keras").write_bytes(with_seeds((tmp_path / "m.keras").read_bytes()))
+    assert all(map(np.array_equal, load_model(tmp_path / "k.keras").get_weights(), model.get_weights()))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (LSTM(2, stateful=True), r"LSTM\(.* \(its stateful layers need batches of one size\)"),
+        (Bidirectional(GRU(2), "concat", GRU(3, go_backwards=True)), r"Bidirec.* \(its two layers must have as many"),
+        (TimeDistributed(Residual(Dense(2))), r"Residual\(.* \(a Sequential does not add its input\)"),
+        (MultiHeadAttention(1, 2), r"MultiHead.* \(a Sequential runs its layers one after the other\)"),
+    ],
+)
+def test_a_layer_of_sequences_that_keras_lacks_is_named(tmp_path, layer, message):
+    model = Sequential([layer])
+    model.build((3, 2))
+    with pytest.raises(SettingError, match=f"^save: {message}.*; save to a name in"):
+        model.save(tmp_path / "m.keras")
 
 
 @pytest.mark.peers
@@ -85,7 +195,8 @@ def test_a_layer_that_keras_lacks_is_named(tmp_path, layer):
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("make", [architecture, image_architecture])
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.parametrize("make", [architecture, image_architecture, sequence_architecture])
 def test_minidl_reads_its_own_archives(tmp_path, make, seed):
     model, x = make(seed)
     model.save(tmp_path / "m.keras")
@@ -190,6 +301,18 @@ HOSTILE_ARCHIVES = {
     "an activation that is code": set_setting("activation", {"class_name": "function", "config": "lambda"}),
     "a name that climbs": set_setting("name", "../../x"),
     "functional": lambda parts: changed(parts, lambda config: config.update(class_name="Functional")),
+    "a layer inside that is none": lambda parts: changed(
+        parts, lambda config: config["config"]["layers"][1].update(class_name="TimeDistributed", config={"layer": 3})
+    ),
+    "no layer inside": lambda parts: changed(
+        parts, lambda config: config["config"]["layers"][1].update(class_name="Bidirectional", config={})
+    ),
+    "the wrong layer inside": lambda parts: changed(
+        parts,
+        lambda config: config["config"]["layers"][1].update(
+            class_name="Bidirectional", config={"layer": config["config"]["layers"][2]}
+        ),
+    ),
     "no features": lambda parts: changed(
         parts, lambda config: config["config"]["layers"][0]["config"].update(batch_shape=[None, 0])
     ),

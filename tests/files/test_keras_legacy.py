@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from minidl import ModelFileError, Sequential
-from minidl.layers import BatchNormalization, Chain, Dense, Dropout, PReLU, ReLU, Sigmoid
+from minidl.layers import LSTM, BatchNormalization, Chain, Dense, Dropout, Embedding, PReLU, ReLU, Sigmoid
 from tests.helpers.every_layer import difference
 from tests.helpers.keras_networks import architecture
+from tests.helpers.sequence_networks import sequence_architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -97,6 +98,45 @@ def test_whole_models_of_keras_3_in_the_old_layout_are_read(keras, tmp_path, see
     theirs.save(tmp_path / "m.h5")
     model.load_weights(tmp_path / "m.h5")
     assert difference(model.predict(x), theirs.predict(x.astype("float32"), verbose=0)) < 1e-6
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:[\s\S]*does not support masking:UserWarning")
+@pytest.mark.parametrize("seed", range(10))
+def test_recurrent_models_of_keras_3_in_the_old_layout_are_read(keras, tmp_path, seed):
+    model, x = sequence_architecture(seed)
+    model.save(tmp_path / "m.keras")
+    theirs = keras.models.load_model(tmp_path / "m.keras")
+    theirs.set_weights([w + 0.1 * np.random.default_rng(seed).random(w.shape) for w in theirs.get_weights()])
+    theirs.save(tmp_path / "m.h5")
+    model.load_weights(tmp_path / "m.h5")
+    assert difference(model.predict(x), theirs.predict(x, verbose=0)) < 4e-6
+
+
+@pytest.mark.parametrize(
+    ("recurrent", "message"),
+    [
+        (["kernel", "recurrent_kernel", "bias"], None),
+        (["recurrent_kernel", "kernel", "bias"], "lstm/lstm_cell/recurrent_kernel:0.* in the place of lstm/kernel"),
+    ],
+)
+def test_a_recurrent_network_of_keras_2_is_read(tmp_path, recurrent, message):
+    model = Sequential([Embedding(5, 3), LSTM(3), Dense(1)])
+    model.build((4,))
+    arrays = [RNG.normal(size=shape).astype("f4") for shape in [(5, 3), (3, 12), (3, 12), (12,), (3, 1), (1,)]]
+    layers = {
+        "embedding": ["embedding/embeddings:0"],
+        "lstm": [f"lstm/lstm_cell/{name}:0" for name in recurrent],
+        "dense": ["dense/kernel:0", "dense/bias:0"],
+    }
+    write(tmp_path / "w.h5", layers, arrays)
+    if message is None:
+        model.load_weights(tmp_path / "w.h5")
+        assert same(model, arrays)
+    else:
+        with pytest.raises(ModelFileError, match=message):
+            model.load_weights(tmp_path / "w.h5")
 
 
 @pytest.mark.peers

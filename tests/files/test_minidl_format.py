@@ -30,6 +30,7 @@ from minidl.regularizers import L2
 from minidl.schedules import ExponentialDecay
 from minidl.seeding import Streams
 from tests.helpers.networks import random_network
+from tests.helpers.sequence_networks import attention_architecture, sequence_architecture
 
 rng = np.random.default_rng(0)
 
@@ -68,6 +69,28 @@ OPTIMIZERS = {
     "schedule": lambda: SGD(schedules.WarmUp(ExponentialDecay(0.1, 10, 0.5), 5)),
     "wrapped": lambda: Clip(MovingAverage(Adam(0.01)), norm=1.0),
 }
+
+
+def same_outputs(one, other):
+    return same(one, other) if isinstance(one, tuple) else same([one], [other])
+
+
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.parametrize("make", [sequence_architecture, attention_architecture])
+@pytest.mark.parametrize("seed", range(8))
+def test_networks_of_sequences_predict_and_train_to_the_same_bits(tmp_path, make, seed):
+    model, x = make(seed)
+    outputs = model.predict(x)
+    y = tuple(map(np.ones_like, outputs)) if isinstance(outputs, tuple) else np.ones_like(outputs)
+    model.compile("adam", "mse")
+    model.fit(x, y, batch_size=2)
+    model.save(tmp_path / "m.h5")
+    loaded = load_model(tmp_path / "m.h5")
+    assert (loaded.input_shape, loaded.output_shape) == (model.input_shape, model.output_shape)
+    assert same_outputs(loaded.predict(x), model.predict(x))
+    for each in (model, loaded):
+        each.fit(x, y, batch_size=2)
+    assert same(loaded.get_weights(), model.get_weights())
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -10,7 +10,7 @@ import pytest
 
 from minidl import ModelFileError, Sequential, SettingError, load_model
 from minidl.callbacks import BackupAndRestore, Callback, EarlyStopping, LearningRateScheduler, ModelCheckpoint
-from minidl.layers import Dense, Dropout, ReLU, Sigmoid
+from minidl.layers import GRU, LSTM, Bidirectional, Dense, Dropout, Masking, ReLU, Sigmoid
 from minidl.optimizers import SGD, Adam, Clip
 from minidl.schedules import ExponentialDecay
 from tests.helpers import interrupted
@@ -98,6 +98,35 @@ def test_a_training_resumes_from_every_batch(tmp_path, shuffle):
         assert history == expected
         assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), whole.get_weights(), strict=True))
         assert loaded.streams.states == whole.streams.states
+
+
+def recurrent_model():
+    """A model with everything that a recurrent layer may draw, and states that go from batch to batch."""
+    layers = [
+        Masking(),
+        LSTM(4, return_sequences=True, dropout=0.2, recurrent_dropout=0.3, stateful=True),
+        Bidirectional(GRU(3, stateful=True, recurrent_dropout=0.2)),
+    ]
+    made = Sequential([*layers, Dense(1)], seed=0)
+    made.build((None, None, 2))
+    made.compile(Adam(0.05), "mse")
+    return made
+
+
+@pytest.mark.parametrize("batches", [1, 4, 6, 7])
+def test_a_training_with_states_resumes_from_every_batch(tmp_path, batches):
+    x = np.random.default_rng(0).normal(size=(12, 5, 2))
+    x[::2, 3:] = 0
+    arguments = {"batch_size": 4, "epochs": 3, "shuffle": False}
+    whole = recurrent_model()
+    whole.fit(x, x[:, 0, 0], **arguments)
+    with pytest.raises(Stop):
+        backup = BackupAndRestore(tmp_path, save_freq=1)
+        recurrent_model().fit(x, x[:, 0, 0], callbacks=[backup, StopAfter(batches)], **arguments)
+    resumed = recurrent_model()
+    resumed.fit(x, x[:, 0, 0], callbacks=BackupAndRestore(tmp_path, save_freq=1), **arguments)
+    assert np.array_equal(resumed.params.theta, whole.params.theta)
+    assert all(map(np.array_equal, resumed.layers[1].states, whole.layers[1].states))
 
 
 def test_a_scheduler_does_not_set_the_rate_of_an_epoch_twice(tmp_path):

@@ -9,14 +9,20 @@ import pytest
 from minidl import ModelFileError, NotBuiltError, Sequential, SettingError
 from minidl.files._weights_file import set_weights
 from minidl.layers import (
+    GRU,
+    LSTM,
     BatchNormalization,
+    Bidirectional,
     Chain,
     Dense,
+    Embedding,
     ReLU,
     Residual,
+    TimeDistributed,
 )
 from tests.helpers.every_layer import FLOAT32, difference
 from tests.helpers.keras_networks import architecture
+from tests.helpers.sequence_networks import attention_architecture, sequence_architecture
 
 # Keras 3.15 on PyTorch 2.13 under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -66,6 +72,51 @@ def test_the_layout_is_that_of_keras(tmp_path):
         "layers/dense_1/vars/0": (2, 1),
         "layers/dense_1/vars/1": (1,),
     }
+
+
+def test_the_layout_of_recurrent_layers_is_that_of_keras(tmp_path):
+    both = Bidirectional(GRU(2, return_sequences=True))
+    model = Sequential([Embedding(5, 3), LSTM(2, return_sequences=True), both, TimeDistributed(Chain(Dense(1)))])
+    model.build((4,))
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        found = set()
+        file.visititems(lambda path, thing: found.add(path) if hasattr(thing, "shape") else None)
+    places = ["lstm", "bidirectional/forward_layer", "bidirectional/backward_layer"]
+    inner = {f"layers/{place}/cell/vars/{number}" for place in places for number in range(3)}
+    dense = {f"layers/time_distributed/layer/layers/dense/vars/{number}" for number in range(2)}
+    assert found == {"layers/embedding/vars/0", *inner, *dense}
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:[\s\S]*does not support masking:UserWarning")
+@pytest.mark.parametrize("seed", range(10))
+def test_weights_of_networks_of_sequences_go_both_ways(keras, tmp_path, seed):
+    model, x = sequence_architecture(seed)
+    model.save(tmp_path / "m.keras")
+    theirs = keras.models.load_model(tmp_path / "m.keras")
+    theirs.set_weights([w + 0.1 * np.random.default_rng(seed).random(w.shape) for w in theirs.get_weights()])
+    theirs.save_weights(tmp_path / "k.weights.h5")
+    model.load_weights(tmp_path / "k.weights.h5")
+    expected = theirs.predict(x, verbose=0)
+    assert difference(model.predict(x), expected) < FLOAT32
+    model.save_weights(tmp_path / "m.weights.h5")
+    theirs.set_weights([0 * w for w in theirs.get_weights()])
+    theirs.load_weights(tmp_path / "m.weights.h5")
+    assert np.array_equal(theirs.predict(x, verbose=0), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.* does not use masks:UserWarning")
+@pytest.mark.parametrize("suffix", [".weights.h5", SAFETENSORS])
+@pytest.mark.parametrize("make", [sequence_architecture, attention_architecture])
+def test_weights_of_networks_of_sequences_come_back(tmp_path, suffix, make):
+    for seed in range(5):
+        (model, _), (other, _) = make(seed), make(seed)
+        other.params.theta[:] = 0
+        model.save_weights(tmp_path / f"m{suffix}")
+        other.load_weights(tmp_path / f"m{suffix}")
+        assert all(map(np.array_equal, other.get_weights(), model.get_weights()))
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", SAFETENSORS])
@@ -154,10 +205,15 @@ HOSTILE_WEIGHTS = {
     "5,000 layers": (lambda file: [file.create_group(f"layers/{i}") for i in range(5000)], "holds 5003 names"),
     "a name of 70 letters": (lambda file: file.create_group("layers/" + 70 * "n"), "/layers holds the name 'nnn"),
     "a name that does not print": (lambda file: file.create_group("layers/a\x1b"), r"/layers holds the name 'a\\x1b'"),
-    "a layer with a cell": (
-        lambda file: file.create_group("layers/dense/cell"),
-        "dense holds 'cell'; minidl has no such layer",
+    "a layer with a table": (
+        lambda file: file.create_group("layers/dense/table"),
+        "dense holds 'table'; minidl has no such layer",
     ),
+    "a layer with a cell": (
+        replaced("layers/dense/cell/vars/0", np.zeros(3)),
+        "it holds /layers/dense/cell/vars/0, for which the model has no weight",
+    ),
+    "cells in cells": (lambda file: file.create_group("layers/dense" + 3000 * "/cell"), "it cannot be read"),
     "a weight too large for float32": (
         replaced("layers/dense/vars/0", np.full((3, 2), 1e300)),
         r"/layers/dense/vars/0 \(dense/kernel\) is not finite in float32",

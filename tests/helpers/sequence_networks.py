@@ -90,7 +90,7 @@ def recurrent(rng, **settings):
 def in_both_directions(rng, **settings):
     """A recurrent layer in both directions; sometimes the second one has other settings."""
     layer, other = (recurrent(rng, **settings) for _ in range(2))
-    layer.go_backwards, other.go_backwards = False, True
+    layer.go_backwards, other.go_backwards, other.units = False, True, layer.units  # Keras needs equal units
     if rng.random() < 0.3:
         return Bidirectional(layer, "concat", other)
     return Bidirectional(layer, str(rng.choice(["concat", "sum", "mul", "ave"])))

@@ -62,7 +62,15 @@ class DotAttention(AnyAttention):
         inputs = given["inputs"]
         if not isinstance(inputs, list | tuple) or len(inputs) not in (2, 3):
             raise SettingError(f"{self.name} takes a list [query, value] or [query, value, key], got {inputs!r}")
+        mask = given.get("mask")
+        if mask is not None and not (isinstance(mask, list | tuple) and len(mask) in (2, 3)):
+            raise SettingError(f"{self.name}: mask must be a list [mask of query, mask of value], got {mask!r}")
         return list(inputs)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask of the output: that of the query."""
+        self.taken({"inputs": inputs, "mask": mask})
+        return None if mask is None or mask[0] is None else np.asarray(mask[0])
 
 
 class OfAttention(General, total=False):
@@ -132,7 +140,8 @@ class MultiHeadAttention(AnyAttention):
         only("MultiHeadAttention", "attention_axes", attention_axes, None, 1, (1,), [1])
         only("MultiHeadAttention", "sliding_window", sliding_window, None)
         only("MultiHeadAttention", "use_gate", use_gate, False)
-        self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim or key_dim
+        self.num_heads, self.key_dim = num_heads, key_dim
+        self.value_dim = key_dim if value_dim is None else value_dim
         self.dropout, self.use_bias, self.seed = dropout, use_bias, seed
         self.shape_given = (output_shape,) if isinstance(output_shape, int) else output_shape
         self.attention_axes, self.sliding_window, self.use_gate = attention_axes, sliding_window, use_gate
@@ -182,6 +191,15 @@ class MultiHeadAttention(AnyAttention):
         if isinstance(query, KerasTensor):
             return Lambda(lambda x: np.broadcast_to(matrices, (len(x), *matrices.shape[1:])))(query)
         return np.broadcast_to(matrices, (len(query), *matrices.shape[1:]))
+
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        """Make the weights for sequences of these shapes, (None, steps, features)."""
+        self.compute_output_shape(query_shape, query_shape if value_shape is None else value_shape, key_shape)
+
+    def compute_output_shape(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> Any:
+        """Return the shape of the output."""
+        shapes = [query_shape, value_shape, key_shape]
+        return super().compute_output_shape([shape for shape in shapes if shape is not None])
 
     # ---- config
 

@@ -55,6 +55,10 @@ class Embedding(Layer):
             self.first_weights = weights if isinstance(weights, list) and len(weights) == 1 else [weights]
             self.build((None, 1))
 
+    def build(self, input_shape: Any = None) -> None:
+        """Make the vectors, which do not depend on the shape of the ids."""
+        super().build((None, 1) if input_shape is None or len(input_shape) < 2 else input_shape)
+
     def make(self) -> Iterable[core.Layer]:
         kinds = ("initializer", "regularizer", "constraint")
         settings = {f"embeddings_{kind}": core_of(getattr(self, f"embeddings_{kind}")) for kind in kinds}

@@ -229,6 +229,11 @@ class Layer(Operation):
         made = self.through(pairs, lambda layer, given: _run(layer, given, trains))
         return [pair.value for pair in made], [pair.mask for pair in made]
 
+    @property
+    def supports_masking(self) -> bool:
+        """True if the output has a mask, one of its own or that of the input."""
+        return all(layer.keeps_mask or layer.sees_masks or layer.makes_mask for layer in self.core)
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask of the output for inputs with this mask; None if all steps count."""
         given = inputs if isinstance(inputs, KerasTensor) or not self.takes_several else tuple(inputs)

@@ -163,12 +163,18 @@ class Operation:
         taken = self.taken(given)
         arrays = [self._as_array(x) for x in taken]
         masks = [
-            mask_of(x) if mask is None else np.asarray(mask, bool)
-            for x, mask in zip(taken, self.masks(given, len(taken)), strict=True)
+            mask_of(x) if mask is None else self._as_mask(mask, array)
+            for x, array, mask in zip(taken, arrays, self.masks(given, len(taken)), strict=True)
         ]
         self.compute_shapes(tuple((None, *x.shape[1:]) for x in arrays))
         outputs, masks = self.compute(arrays, masks, training)
         return self.formed([as_tensor(y, mask) for y, mask in zip(outputs, masks, strict=True)])
+
+    def _as_mask(self, given: Any, x: np.ndarray) -> np.ndarray:
+        mask = np.asarray(given, bool)
+        if mask.shape[:2] != x.shape[:2] or mask.ndim < 2:
+            raise ShapeError(f"{self.name}: the mask has shape {mask.shape}, its input {x.shape}; wanted {x.shape[:2]}")
+        return mask
 
     def _as_array(self, x: Any) -> np.ndarray:
         """Return x as an array: integers, such as ids, as they are, other numbers in the dtype of the layer."""
@@ -218,7 +224,7 @@ class Operation:
         """Return the shape of the output, (None, ...), for that of the input, or for a list of them."""
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
         shapes = self.shapes_of_batches(tuple(map(tuple, input_shape)) if several else (tuple(input_shape),))
-        return shapes[0] if len(shapes) == 1 else list(shapes)
+        return self.formed(list(shapes))
 
     # ---- weights
 

@@ -77,7 +77,8 @@ class RNN(Layer):
         return [given["sequences"], *([] if states is None else leaves(states))]
 
     def count_outputs(self, layer: core.Layer) -> int:
-        return 1 + int(vars(type(layer))["state_count"])
+        of_core: Any = layer
+        return 1 + int(of_core.state_count)
 
     def through(self, values: list[Any], run: Run) -> list[Any]:
         (sequence, *first), states = values, []

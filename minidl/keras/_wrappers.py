@@ -69,6 +69,8 @@ class Bidirectional(Wrapper):
         self.forward_layer: RNN = _copy(layer, "forward")
         turned = {"go_backwards": not layer.go_backwards}
         self.backward_layer: RNN = _copy(layer, "backward", **turned) if backward_layer is None else backward_layer
+        if hasattr(layer, "use_cudnn"):
+            vars(self.forward_layer)["use_cudnn"] = vars(self.backward_layer)["use_cudnn"] = layer.use_cudnn
         super().__init__(**common)
         self.first_weights = weights
 

@@ -26,6 +26,9 @@ from tests.oracles import keras_stand_in
 FILES = """
     models/sequential models/functional models/model models/cloning
     layers/layer layers/core/dense layers/core/input_layer layers/core/lambda_layer layers/core/identity
+    layers/core/embedding layers/core/masking layers/rnn/rnn layers/rnn/lstm layers/rnn/gru layers/rnn/simple_rnn
+    layers/rnn/bidirectional layers/rnn/time_distributed layers/rnn/stacked_rnn_cells layers/attention/attention
+    layers/attention/additive_attention layers/attention/multi_head_attention
     layers/activations/* layers/merging/* layers/normalization/batch_normalization
     layers/normalization/layer_normalization layers/normalization/unit_normalization
     layers/normalization/rms_normalization layers/regularization/dropout layers/regularization/gaussian_noise
@@ -34,7 +37,8 @@ FILES = """
     layers/reshaping/permute layers/reshaping/repeat_vector layers/preprocessing/rescaling
     activations/* losses/* metrics/* optimizers/* optimizers/schedules/* callbacks/*
     regularizers/* constraints/* initializers/* trainers/trainer trainers/compile_utils
-    utils/numerical_utils utils/rng_utils utils/python_utils utils/summary_utils utils/io_utils utils/progbar
+    utils/sequence_utils utils/numerical_utils utils/rng_utils utils/python_utils utils/summary_utils utils/io_utils
+    utils/progbar
     saving/saving_lib saving/saving_api saving/serialization_lib saving/object_registration
     saving/legacy/legacy_h5_format
 """
@@ -47,9 +51,8 @@ OUTSIDE = {
     "backends": r"tf_data|import tensorflow|\btf\.|import torch|torch\.|import jax|jax\.|grain|jit_compile=True|remat|"
     r"stateless_|StatelessScope|SymbolicScope|distribution|backend\.device|set_backend|symbolic_call|nnx|Orbax|orbax|"
     r"tensorboard|TensorBoard|shard",
-    "layers of other kinds": r"Conv|Pool|LSTM|GRU|RNN|Embedding|Attention|TextVector|Masking|TimeDistributed|"
-    r"Bidirectional|StringLookup|layers\.Normalization|EinsumDense|UpSampling|ZeroPadding|SpectralNorm|GroupNorm|"
-    r"RandomContrast|CTC|keras_mask|compute_mask|Wrapper\b|lookup|channels_first",
+    "layers of other kinds": r"TextVector|StringLookup|EinsumDense|SpectralNorm|CTC|Wrapper\b|lookup|channels_first|"
+    r"ConvLSTM|SeparableConv1D|Conv3D|3D\b|GroupQuery|ReversibleEmbedding|RandomContrast",
     "private names": r"\._[a-z]\w+|tracking|Tracker|serialization_lib|object_registration|compute_output_spec|"
     r"CompileLoss|CompileMetrics|KerasTensor\b|SeedGenerator|InputSpec|input_spec|scatter_update|name_scope|"
     r"saving_lib|run_eagerly_mock|epoch_iterator|mock|Custom\\w+Model|StructModel|ListInputModel|TrainingTestingLayer",

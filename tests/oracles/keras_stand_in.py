@@ -22,7 +22,7 @@ from absl.testing import parameterized
 
 import minidl.keras as ours
 from minidl.errors import SettingError
-from minidl.keras._variables import Assignable
+from minidl.keras._variables import Assignable, as_tensor, mask_of
 from minidl.parameters import Parameter, Parameters
 
 UNKNOWN, PUBLIC = "unknown name", "a public name"
@@ -140,7 +140,7 @@ def tensor(shape: Any = None, dtype: Any = "float32", name: Any = None, **rest: 
 
 def convert(x: Any, dtype: Any = None, sparse: Any = None) -> Any:
     """Return an array, of float32 for floats."""
-    return ours.ops.convert_to_tensor(x.value if isinstance(x, Variable) else x, dtype)
+    return as_tensor(ours.ops.convert_to_tensor(x.value if isinstance(x, Variable) else x, dtype))
 
 
 BACKEND = types.SimpleNamespace(
@@ -163,8 +163,8 @@ BACKEND = types.SimpleNamespace(
     SUPPORTS_SPARSE_TENSORS=False,
     SUPPORTS_RAGGED_TENSORS=False,
     random=Absent("random"),
-    set_keras_mask=Absent("masks"),
-    get_keras_mask=Absent("masks"),
+    set_keras_mask=lambda x, mask: setattr(x, "_keras_mask", mask),
+    get_keras_mask=mask_of,
     name_scope=Absent("name_scope"),
     compute_output_spec=Absent("compute_output_spec"),
     StatelessScope=Absent("StatelessScope"),
@@ -229,16 +229,18 @@ class TestCase(parameterized.TestCase):
             raise NotThere("sparse or ragged")
         self.run_class_serialization_test(layer_cls(**init_kwargs), wanted.get("custom_objects"))
         data = wanted.get("input_data")
+        shape = wanted.get("input_shape")
+        if isinstance(shape, dict):  # {"query_shape": ...}: arguments of the call
+            arrays = {name.removesuffix("_shape"): np.ones(part, "float32") for name, part in shape.items()}
+            self._counts(layer := layer_cls(**init_kwargs), layer(**arrays), wanted)
+            return
         if data is None:
-            shape = wanted["input_shape"]
             several = isinstance(shape, list) or isinstance(shape[0], tuple)
             data = [np.ones(s, "float32") for s in shape] if several else np.ones(shape, "float32")
         self._calls(layer_cls(**init_kwargs), data, wanted)
 
-    def _calls(self, layer: Any, data: Any, wanted: dict[str, Any]) -> None:
-        shape = wanted.get("expected_output_shape")
-        output = layer(data, **(wanted.get("call_kwargs") or {}))
-        if shape is not None:
+    def _counts(self, layer: Any, output: Any, wanted: dict[str, Any]) -> None:
+        if (shape := wanted.get("expected_output_shape")) is not None:
             self.assertEqual(tuple(output.shape), tuple(shape))
         if (expected := wanted.get("expected_output")) is not None:
             self.assertAllClose(expected, output)
@@ -247,6 +249,11 @@ class TestCase(parameterized.TestCase):
                 self.assertLen(getattr(layer, kind), count)
         if wanted.get("expected_num_losses"):
             self.assertLen(layer.losses, wanted["expected_num_losses"])
+
+    def _calls(self, layer: Any, data: Any, wanted: dict[str, Any]) -> None:
+        shape = wanted.get("expected_output_shape")
+        output = layer(data, **(wanted.get("call_kwargs") or {}))
+        self._counts(layer, output, wanted)
         several = isinstance(data, list | tuple)
         inputs = [ours.Input(np.shape(x)[1:]) for x in (data if several else [data])]
         y = type(layer).from_config(layer.get_config())(inputs if several else inputs[0])
@@ -314,6 +321,9 @@ SPECIAL: dict[str, Any] = {
     "KerasTensor": tensor,
     "Variable": Variable,
     "absent.skip_if_backend": lambda *names: lambda function: function,
+    "backend.config.disable_flash_attention": lambda: None,
+    "backend.config.enable_flash_attention": lambda: None,
+    "backend.config.is_flash_attention_enabled": lambda: False,
     "dtype_policies": types.SimpleNamespace(
         dtype_policy=types.SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=lambda policy: None),
         DTypePolicy=Absent("DTypePolicy"),

@@ -12,6 +12,8 @@ from ._absent import TOP, absent
 __version__ = "3.15.1"  # of Keras, whose names and defaults these are: scripts ask for it
 
 register("Keras files", "minidl.keras._saving")
+register("Keras layers", "minidl.keras.layers")  # which configs name
+register("Keras functions", "minidl.keras.ops")
 _public, __dir__, __all__ = attach(__name__, __file__)
 _absent = absent(__name__, TOP)
 

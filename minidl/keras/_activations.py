@@ -11,14 +11,15 @@ import numpy as np
 from .. import layers as core
 from .._traced import Traced, value_of
 from ..errors import SettingError
-from . import _names, constraints, ops, regularizers
+from . import constraints, ops, regularizers
+from ._calculations import Calculation
 from ._compositions import COMPOSITIONS, limited
 from ._functions import FunctionLayer
 from ._layer import Common, Layer
 from ._operation import Operation, classes
 from ._registry import by_own_names, get_custom_objects
 from ._rows import as_floats
-from ._tensors import has_tensors
+from ._tensors import Call, KerasTensor
 from ._translation import core_of, initializer
 from ._variables import as_tensor
 
@@ -131,7 +132,7 @@ class Softmax(OfAnyRank):
 
 def linear(x: Any) -> Any:
     """y = x."""
-    return _applied("linear", [], x)
+    return x if isinstance(x, KerasTensor) else _applied("linear", [], x)
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: float = 0.0) -> Any:
@@ -141,17 +142,17 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: Any = None, threshold: 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """y = x if x > 0, else negative_slope x."""
-    return _applied("leaky_relu", [core.LeakyReLU(negative_slope)], x)
+    return _applied("leaky_relu", [core.LeakyReLU(negative_slope)], x, negative_slope=negative_slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """y = x if x > 0, else alpha (exp(x) - 1)."""
-    return _applied("elu", [core.ELU(alpha)], x)
+    return _applied("elu", [core.ELU(alpha)], x, alpha=alpha)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
     """y = x g(x), g the distribution function of N(0, 1)."""
-    return _applied("gelu", [core.GELU(approximate=approximate)], x)
+    return _applied("gelu", [core.GELU(approximate=approximate)], x, approximate=approximate)
 
 
 def sigmoid(x: Any) -> Any:
@@ -166,7 +167,7 @@ def silu(x: Any) -> Any:
 
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
     """y_j = exp(x_j) / sum_k exp(x_k), along an axis or several."""
-    return _applied("softmax", _softmax(-1 if np.ndim(x) == 1 else axis), x)
+    return _applied("softmax", _softmax(-1 if np.ndim(x) == 1 else axis), x, axis=axis)
 
 
 def softplus(x: Any) -> Any:
@@ -179,20 +180,11 @@ def tanh(x: Any) -> Any:
     return _applied("tanh", [core.Tanh()], x)
 
 
-class Applied(Layer):
-    """A function of this package applied to a symbolic tensor."""
-
-    def __init__(self, layers: Made, **common: Unpack[Common]) -> None:
-        self.layers = layers
-        super().__init__(**common)
-
-    def make(self) -> Iterable[core.Layer]:
-        return self.layers
-
-
-def _applied(name: str, layers: Made, x: Any) -> Any:
-    if has_tensors(x):
-        return Applied(layers, name=_names.numbered(name))(x)
+def _applied(name: str, layers: Made, x: Any, **settings: Any) -> Any:
+    """Return what the core's layers make of x; of a symbolic tensor an operation with these settings."""
+    if isinstance(x, KerasTensor):
+        call = Call((x,), settings)
+        return Calculation(lambda x, **settings: _applied(name, layers, x), call, name, layers).symbolic(call)
     given = as_floats(x)
     for layer in layers:
         given = _applied_layer(layer, given)

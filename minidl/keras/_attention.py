@@ -9,8 +9,7 @@ import numpy as np
 
 from .. import layers as core
 from ..errors import SettingError
-from . import constraints, regularizers
-from ._functions import Lambda
+from . import constraints, ops, regularizers
 from ._layer import Common, General, Layer, changed, only
 from ._tensors import Call, KerasTensor
 from ._translation import core_of, initializer
@@ -189,7 +188,7 @@ class MultiHeadAttention(AnyAttention):
             raise SettingError(f"{self.name}: attention_mask must have the shape {wanted}, got {matrices.shape}")
         matrices = matrices.reshape(-1, *matrices.shape[-2:])
         if isinstance(query, KerasTensor):
-            return Lambda(lambda x: np.broadcast_to(matrices, (len(x), *matrices.shape[1:])))(query)
+            return ops.add(ops.zeros_like(query[:, :1, :1]), matrices)
         return np.broadcast_to(matrices, (len(query), *matrices.shape[1:]))
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:

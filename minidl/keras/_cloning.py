@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SettingError
 from . import optimizers
+from ._calculations import Calculation
 from ._sequential import Sequential
 from ._shapes import InputLayer
 from ._tensors import Call, KerasTensor, as_tensors, leaves
@@ -60,10 +61,14 @@ def _wired(model: Any, inputs: tuple[KerasTensor, ...], clone: Any, call: Any) -
     for node in model.inner_nodes:
         if not node.inputs:
             continue
-        if id(node.operation) not in copies:
-            copies[id(node.operation)] = clone(node.operation)
         given = _with_values(node.call, values)
-        outputs = leaves(call(copies[id(node.operation)], *given.args, **given.kwargs))
+        if isinstance(node.operation, Calculation):
+            made = node.operation.again(given)
+        else:
+            if id(node.operation) not in copies:
+                copies[id(node.operation)] = clone(node.operation)
+            made = call(copies[id(node.operation)], *given.args, **given.kwargs)
+        outputs = leaves(made)
         values |= {id(old): new for old, new in zip(node.outputs, outputs, strict=True)}
     return model.formed([values[id(x)] for x in model.outputs])
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from .._lazy import extension
 from ..errors import SettingError
+from ..naming import snake_case
+from ._calculations import Calculation, read
 from ._encoding import Config, node, policy
 from ._operation import Operation, classes
 from ._registry import custom_object_scope
-from ._tensors import KerasTensor, Node
+from ._tensors import Call, KerasTensor, Node, leaves
 
 TENSOR = "__keras_tensor__"  # what a config calls a symbolic tensor
 MODELS = ("Functional", "Sequential", "Model")
@@ -19,6 +22,8 @@ MODELS = ("Functional", "Sequential", "Model")
 def layer_config(layer: Operation) -> Config:
     """Return the config of a layer or a model, from which `layer_from` makes a new one."""
     kind = layer.kind_of_name()
+    if isinstance(layer, Calculation):
+        return node(layer.module, layer.class_name, layer.get_config(), layer.class_name)
     module = "keras" if kind == "Sequential" else "keras.src.models.functional" if kind in MODELS else "keras.layers"
     return node(module, kind, layer.get_config())
 
@@ -26,9 +31,11 @@ def layer_config(layer: Operation) -> Config:
 def layer_from(config: Config, custom_objects: Any = None) -> Any:
     """Return a layer or model of its config, with new weights."""
     name, settings = config.get("class_name"), config.get("config")
+    public = extension("Keras layers").__all__
     known = classes | dict(custom_objects or {})
     if name not in known or not isinstance(settings, dict):
-        raise SettingError(f"there is no layer {name!r} in minidl.keras; there are {', '.join(sorted(known))}")
+        there = ", ".join(sorted(n for n in known if n in (*public, *MODELS, *(custom_objects or {}))))
+        raise SettingError(f"there is no layer {name!r} in minidl.keras; there are {there}")
     return known[name].from_config(settings, custom_objects)
 
 
@@ -46,7 +53,7 @@ def functional_config(model: Any) -> Config:
     """Return the config of a model of inputs and outputs."""
     inner = {id(node) for node in model.inner_nodes}
     layers = []
-    for layer in model.layers:
+    for layer in model.operations:
         calls = [node for node in layer.nodes if id(node) in inner and node.inputs]
         inbound = [_written(model, call) for call in calls]
         layers.append(layer_config(layer) | {"name": layer.name, "inbound_nodes": inbound})
@@ -63,7 +70,8 @@ def _general(model: Any) -> Config:
 
 def _written(model: Any, node: Node) -> Config:
     """Return the arguments of a call, with the place of each tensor in the model."""
-    call = node.call.mapped(
+    written = node.operation.call_in_config() if isinstance(node.operation, Calculation) else node.call
+    call = written.mapped(
         lambda x: {
             "class_name": TENSOR,
             "config": {"shape": x.shape, "dtype": x.dtype, "keras_history": _history(model, x)},
@@ -102,7 +110,8 @@ def _sequential_from(cls: Any, config: Config, custom_objects: Any) -> Any:
 
 
 def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
-    layers = {entry["name"]: layer_from(entry, custom_objects) for entry in config["layers"]}
+    entries = {entry["name"]: entry for entry in config["layers"]}
+    layers = {name: layer_from(entry, custom_objects) for name, entry in entries.items() if not is_calculation(entry)}
     tensors: dict[tuple[str, int, int], KerasTensor] = {}
     for name, layer in layers.items():
         if layer.kind_of_name() == "InputLayer":
@@ -114,12 +123,44 @@ def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
             raise SettingError("from_config: the layers of the config do not follow from its inputs")
         for name, number, call in ready:
             args, kwargs = (_read(call.get(part), tensors) for part in ("args", "kwargs"))
-            layers[name](*args, **(kwargs or {}))
-            outputs = layers[name].nodes[-1].outputs
+            if name in layers:
+                layers[name](*args, **_without_own_masks(args, kwargs or {}))
+                outputs = layers[name].nodes[-1].outputs
+            else:
+                outputs = _calculated(entries[name], args, kwargs or {})
             tensors |= {(name, number, index): tensor for index, tensor in enumerate(outputs)}
         calls = [call for call in calls if call not in ready]
     inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
     return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+
+
+def is_calculation(entry: Config) -> bool:
+    """Return True if the entry of a config is an operation between tensors, such as Add of x + y.
+
+    An .h5 of Keras names no modules; an operation has fewer settings than a layer there.
+    """
+    if "module" in entry:
+        return str(entry["module"]).startswith("keras.src.ops")
+    is_layer = entry["class_name"] in classes and {"trainable", "dtype", "layers"} & {*entry["config"]}
+    return not is_layer and snake_case(entry["class_name"]) in extension("Keras functions").__all__
+
+
+def _calculated(entry: Config, args: Any, kwargs: Any) -> tuple[KerasTensor, ...]:
+    """Return the outputs of an operation between tensors, with its name in the config."""
+    settings = {name: _read(value, {}) for name, value in entry["config"].items() if name != "name"}
+    kind = snake_case(entry["class_name"])
+    function = KerasTensor.get if kind == "get_item" else getattr(extension("Keras functions"), kind)
+    outputs = tuple(leaves(function(*args, **kwargs, **settings)))
+    outputs[0].node.operation.name = entry["name"]
+    return outputs
+
+
+def _without_own_masks(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments without the masks that Keras writes beside tensors, which have these masks by themselves."""
+    tensors = Call(tuple(args), {name: value for name, value in kwargs.items() if not name.endswith("mask")}).tensors
+    if not any(x.masked for x in tensors):
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name == "attention_mask" or not name.endswith("mask")}
 
 
 def _numbered(entry: Config) -> Iterator[tuple[int, Config]]:
@@ -143,6 +184,8 @@ def _read(given: Any, tensors: dict[tuple[str, int, int], KerasTensor]) -> Any:
     """Return arguments of a call with the tensors at their places."""
     if isinstance(given, dict) and given.get("class_name") == TENSOR:
         return tensors[tuple(given["config"]["keras_history"])]
+    if isinstance(given, dict) and "class_name" in given:
+        return read(given)
     if isinstance(given, dict):
         return {name: _read(part, tensors) for name, part in given.items()}
     if isinstance(given, list | tuple):

@@ -16,6 +16,7 @@ from ..model import Model as CoreModel
 from ..naming import unique
 from . import _config, _data
 from ._answers import FORMER, WRITE_A_MODEL
+from ._calculations import Calculation
 from ._compiling import Compiled, optimizer_of
 from ._former import answers_arguments
 from ._operation import Masks, Operation, numbered_by_kind
@@ -69,7 +70,7 @@ class Model(Operation):
         used = {id(node) for node in self.inner_nodes}
         unused = [x.node for x in self.inputs if not x.node.inputs and id(x.node) not in used]
         self.inner_nodes = unused + self.inner_nodes
-        _check_names(self.name, self.layers)
+        _check_names(self.name, self.operations)
         self._core = None
 
     @property
@@ -92,6 +93,11 @@ class Model(Operation):
     @property
     def layers(self) -> list[Any]:
         """The layers and models inside, as Keras lists them: those farthest from the outputs first."""
+        return [part for part in self.operations if not isinstance(part, Calculation)]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers and models inside, and operations between tensors such as x + y."""
         return operations_of(self.inner_nodes, self.outputs)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:

@@ -33,10 +33,14 @@ def print_summary(
     length = line_length or min(wanted, shutil.get_terminal_size().columns - 4)
     ends = [int(p * length) for p in positions]
     widths = _reduced([end - begin + 2 for begin, end in zip([0, *ends], ends, strict=False)], length)
-    rows = [row for layer in _in_range(model.layers, layer_range) for row in _rows(layer, nodes, 0, expand_nested)]
+    rows = [row for layer in _in_range(_shown(model), layer_range) for row in _rows(layer, nodes, 0, expand_nested)]
     kept = [[cell for name, cell in row.items() if name in header] for row in rows]
     text = "\n".join([f'Model: "{model.name}"', *_table(header, kept, widths), *_totals(model)])
     (print_fn or print)(text)
+
+
+def _shown(model: Any) -> list[Any]:
+    return model.operations if model.kind_of_name() == "Functional" else model.layers
 
 
 def _is_line(nodes: list[Node]) -> bool:
@@ -67,7 +71,7 @@ def _rows(layer: Any, nodes: list[Node], level: int, expand: bool) -> list[dict[
 
 
 def _type_name(layer: Any) -> str:
-    return str(layer.kind_of_name())
+    return str(getattr(layer, "class_name", layer.kind_of_name()))
 
 
 def _shape(layer: Any) -> str:

@@ -57,18 +57,16 @@ class KerasTensor:
 
     # ---- arithmetic: a layer for each operation
 
-    apply: ClassVar[Callable[..., Any]]  # (function, its inputs, name): set by the module of these layers
+    apply: ClassVar[Callable[..., Any]]  # (function, Call, name): set by the module of these layers
+    get: ClassVar[Callable[..., Any]]  # (tensor, index)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or options:
             raise SettingError(f"np.{ufunc.__name__} takes symbolic tensors without further arguments")
-        return self.apply(ufunc, list(inputs), ufunc.__name__)
+        return self.apply(ufunc, Call(inputs), "true_divide" if ufunc is np.divide else ufunc.__name__)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        name = function.__name__
-        if isinstance(args[0], list | tuple):  # np.concatenate and others of a list
-            return self.apply(lambda *parts: function(list(parts), *args[1:], **options), list(args[0]), name)
-        return self.apply(lambda *given: function(*given, **options), list(args), name)
+        return self.apply(function, Call(args, options), function.__name__)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise SettingError(f"{self!r} has no numbers: use a layer, or a function of keras.ops")
@@ -77,7 +75,7 @@ class KerasTensor:
         raise SettingError(f"{self!r} cannot be unpacked: it has no numbers; several inputs go into a list")
 
     def __getitem__(self, index: Any) -> Any:
-        return self.apply(lambda x: x[index], [self], "get_item")
+        return self.get(self, index)
 
     def __add__(self, other: Any) -> Any:
         return np.add(self, other)

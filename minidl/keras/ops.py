@@ -6,15 +6,16 @@ symbolic tensors a function makes a layer.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from .. import _traced
 from . import _array_functions, _compositions
 from ._absent import absent
 from ._numpy_functions import numpy_functions
-from ._tensors import KerasTensor, has_tensors
+from ._tensors import Call, KerasTensor
 
 _OF_THE_TRACER = "log_softmax logsumexp sigmoid softplus"
 _COMPOSED = """
@@ -35,15 +36,17 @@ def _layered(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def called(*arguments: Any, **settings: Any) -> Any:
-        if has_tensors(arguments):
-            return KerasTensor.apply(partial(function, **settings), list(arguments), function.__name__)
+        call = Call(arguments, settings)
+        if call.tensors:
+            return KerasTensor.apply(function, call, function.__name__)
         return function(*arguments, **settings)
 
     called.__module__ = __name__
+    called.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return called
 
 
-_TABLE = numpy_functions() | {
+_TABLE = {name: _layered(function) for name, function in numpy_functions().items()} | {
     name: _layered(getattr(module, name))
     for module, names in ((_traced, _OF_THE_TRACER), (_compositions, _COMPOSED), (_array_functions, _OWN))
     for name in names.split()

@@ -126,6 +126,19 @@ class Softmax(OfAnyRank):
     def make(self) -> Iterable[core.Layer]:
         return _softmax(self.axis)
 
+    def symbolic(self, call: Call) -> Any:
+        if call.kwargs.get("mask") is not None:
+            raise SettingError(f"{self.name}: mask is for arrays; of tensors add -1e9 to those that are masked")
+        return super().symbolic(call)
+
+    def on_arrays(self, given: dict[str, Any], training: bool | None) -> Any:
+        """Return y, 0 where the mask is False; of the others the sum is 1."""
+        if given.get("mask") is None:
+            return super().on_arrays(given, training)
+        x = np.asarray(given["inputs"], self.dtype)
+        counts = np.broadcast_to(np.asarray(given["mask"], bool), x.shape)
+        return super().on_arrays({"inputs": np.where(counts, x, np.finfo(x.dtype).min / 2)}, training) * counts
+
 
 # ---- functions: called on arrays they return numbers, on symbolic tensors a symbolic tensor
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _traced
 from ..errors import SettingError
 from . import config
+from ._variables import as_tensor
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -23,7 +24,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
         return x
     array = np.asarray(x)
     kept = array.dtype if array.dtype.kind != "f" or isinstance(x, np.ndarray) else config.floatx()
-    return array.astype(_dtype(dtype or kept), copy=False)
+    return as_tensor(array.astype(_dtype(dtype or kept), copy=False))
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

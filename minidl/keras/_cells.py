@@ -89,6 +89,9 @@ class Cell(Layer):
 
     # ---- one step
 
+    def count_outputs(self, layer: core.Layer) -> int:
+        return 1 + self.state_count
+
     def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         return super().compute_shapes(((None, 1, *shapes[0][1:]),))
 

@@ -168,6 +168,9 @@ def _numbered(entry: Config) -> Iterator[tuple[int, Config]]:
 
 
 def _places(call: Config) -> list[tuple[str, int, int]]:
+    if not isinstance(call, dict):
+        remedy = "load the model with Keras 3 and save it again"
+        raise SettingError(f"from_config: the calls of layers are written as in Keras 2, {call!r}: {remedy}")
     return [place for part in ("args", "kwargs") for place in _inside(call.get(part))]
 
 

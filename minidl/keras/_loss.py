@@ -14,7 +14,8 @@ from ..errors import SettingError, ShapeError
 from ..naming import snake_case
 from . import config
 from ._lookup import Configured
-from ._rows import as_floats, reduced, rows_of, same_rank
+from ._rows import as_floats, masked_weights, reduced, rows_of, same_rank
+from ._variables import mask_of
 
 REDUCTIONS = (None, "none", "sum", "sum_over_batch_size", "mean", "mean_with_sample_weight")
 
@@ -44,10 +45,11 @@ class Loss(Configured):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the loss of the rows as one number, or as `reduction` says."""
+        mask = mask_of(y_pred)
         y, p = same_rank(as_floats(y_true), as_floats(y_pred))
         if not isinstance(p, Traced):
             y, p = (np.asarray(a, self.dtype or config.floatx()) for a in (y, p))
-        return reduced(self.call(y, p), sample_weight, self.reduction)
+        return reduced(self.call(y, p), masked_weights(sample_weight, mask, self.reduction), self.reduction)
 
     @property
     def rows(self) -> core.Loss:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Unpack
 
+import numpy as np
+
 from .. import layers as core
-from ..errors import SettingError
-from ._layer import Common, Layer, only
+from ..errors import SettingError, ShapeError
+from ._array_functions import normalize
+from ._functions import FunctionLayer
+from ._layer import Common, Layer
 from ._tensors import Shape, over_lengths
 
 
@@ -23,6 +27,18 @@ class Merging(Layer):
 
     def make(self) -> Iterable[core.Layer]:
         return [getattr(core, type(self).__name__)()]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output for a list of inputs, and of their masks."""
+        if previous_mask is None:
+            return None
+        for what, given in (("inputs", inputs), ("masks", previous_mask)):
+            if not isinstance(given, list | tuple):
+                raise SettingError(f"{self.name}: compute_mask takes a list of {what}, got {type(given).__name__}")
+        if len(inputs) != len(previous_mask):
+            counts = f"{len(inputs)} inputs and {len(previous_mask)} masks"
+            raise SettingError(f"{self.name}: compute_mask takes a mask for each input, got {counts}")
+        return super().compute_mask(inputs, previous_mask)
 
     @property
     def built(self) -> bool:
@@ -65,15 +81,36 @@ class Concatenate(Merging):
 
 
 class Dot(Merging):
-    """y = sum_i a_i b_i of each row; normalize=True: the cosine similarity."""
+    """y = the products of two inputs, summed along an axis of each; normalize=True: of vectors of length 1."""
 
     def __init__(self, axes: Any, normalize: bool = False, **common: Unpack[Common]) -> None:
-        self.axes, self.normalize = axes, normalize
-        only("Dot", "axes", axes, 1, -1, (1, 1), [1, 1], (-1, -1), [-1, -1])
+        self.axes = list(axes) if isinstance(axes, tuple) else axes
+        self.normalize = normalize
+        each = self.axes if isinstance(self.axes, list) else [self.axes] * 2
+        if len(each) != 2 or not all(isinstance(axis, int) for axis in each) or 0 in each:
+            raise SettingError(f"Dot: axes must be an axis or two, one of each input, and not 0, got {axes!r}")
+        self.each = tuple(each)
         super().__init__(**common)
 
     def make(self) -> Iterable[core.Layer]:
         return [core.Dot(self.normalize)]
+
+    def compute_shapes(self, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        if len(shapes) == 2 and any(len(shape) > 2 for shape in shapes) and isinstance(self.core[0], core.Dot):
+            self.core = (FunctionLayer(self._of_arrays), *self.core[1:])
+        return super().compute_shapes(shapes)
+
+    def _of_arrays(self, inputs: Any) -> Any:
+        """Return (m, ...): what is left of the axes of the first input, then of those of the second."""
+        (a, b), (i, j) = inputs, (axis % np.ndim(x) for axis, x in zip(self.each, inputs, strict=True))
+        if 0 in (i, j) or a.shape[i] != b.shape[j]:
+            raise ShapeError(f"{self.name}: axes {self.axes} do not fit rows of {a.shape[1:]} and {b.shape[1:]}")
+        if self.normalize:
+            a, b = normalize(a, i), normalize(b, j)
+        a, b = np.moveaxis(a, i, -1), np.moveaxis(b, j, 1)
+        left, right = a.shape[1:-1], b.shape[2:]
+        product = np.matmul(np.reshape(a, (len(a), -1, a.shape[-1])), np.reshape(b, (*b.shape[:2], -1)))
+        return np.reshape(product, (len(product), *left, *right))
 
 
 def add(inputs: Any, **common: Unpack[Common]) -> Any:

@@ -172,7 +172,7 @@ class Operation:
 
     def _as_mask(self, given: Any, x: np.ndarray) -> np.ndarray:
         mask = np.asarray(given, bool)
-        if mask.shape[:2] != x.shape[:2] or mask.ndim < 2:
+        if mask.shape[:2] != x.shape[: mask.ndim][:2] or not mask.ndim:
             raise ShapeError(f"{self.name}: the mask has shape {mask.shape}, its input {x.shape}; wanted {x.shape[:2]}")
         return mask
 

@@ -98,8 +98,7 @@ class RNN(Layer):
         y, *states = outputs
         if not isinstance(self.cell, StackedRNNCells):
             return (y, *states)
-        each = [[states.pop(0) for _ in range(cell.state_count)] for cell in self.cells]
-        return (y, *(own if len(own) > 1 else own[0] for own in each))
+        return (y, *([states.pop(0) for _ in range(cell.state_count)] for cell in self.cells))
 
     # ---- states
 

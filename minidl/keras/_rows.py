@@ -64,11 +64,24 @@ def _labels(loss: core.Loss, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     return y.reshape(-1, 1)
 
 
+def masked_weights(sample_weight: Any, mask: Any, reduction: str | None) -> Any:
+    """Return the weights, 0 where the mask is False; a mean is one over the others alone."""
+    if mask is None:
+        return sample_weight
+    counts = as_floats(mask)
+    if reduction in ("mean", "sum_over_batch_size"):
+        counts = counts * (counts.size / max(counts.sum(), 1))
+    if sample_weight is None:
+        return counts
+    counts, given = same_rank(counts, as_floats(sample_weight))
+    return counts * given
+
+
 def reduced(rows: Any, sample_weight: Any, reduction: str | None) -> Any:
     """Return the sum or mean of the rows' losses, weighted; for reduction None the losses."""
     total: Any = None
     if sample_weight is not None:
-        rows, weights = same_rank(rows, as_floats(sample_weight))
+        rows, weights = same_rank(rows, as_floats(sample_weight).astype(rows.dtype))
         rows, total = rows * weights, np.sum(weights)
     if reduction in (None, "none") or not np.ndim(rows):
         return rows

@@ -45,15 +45,15 @@ class Reshape(Layer):
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         size, known = math.prod(input_shape), math.prod(n for n in self.target_shape if n != -1)
-        self.row = tuple(size // known if n == -1 else n for n in self.target_shape)
-        if math.prod(self.row) != size:
+        row = tuple(size // known if n == -1 else n for n in self.target_shape)
+        if math.prod(row) != size:
             given = f"rows of shape {input_shape} have {size} numbers"
             raise ShapeError(f"Reshape: {given}, which do not fit target_shape {self.target_shape}")
-        return self.row
+        return row
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.shape = x.shape
-        return x.reshape(len(x), *self.row)
+        return x.reshape(len(x), *self.target_shape)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy.reshape(self.shape)

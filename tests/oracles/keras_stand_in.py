@@ -22,6 +22,8 @@ from absl.testing import parameterized
 
 import minidl.keras as ours
 from minidl.errors import SettingError
+from minidl.keras._absent import _title
+from minidl.keras._former import NAMES
 from minidl.keras._variables import Assignable, as_tensor, mask_of
 from minidl.parameters import Parameter, Parameters
 
@@ -80,13 +82,17 @@ class Module(types.ModuleType):
                     found = getattr(place, name)
                 except AttributeError:
                     continue
-                except ImportError as error:  # a public name of Keras
-                    return Absent(f"{PUBLIC}: {error}")
+                except ImportError as error:
+                    if self._is_module(path):
+                        break
+                    known = name not in NAMES.get(_title(place.__name__), {})  # in Keras 3
+                    return Absent(f"{PUBLIC}: {error}" if known else path)
                 return found
+        return importlib.import_module(path) if self._is_module(path) else Absent(path)
+
+    def _is_module(self, path: str) -> bool:
         file = self.checkout.joinpath(*path.split("."))
-        if file.is_dir() or file.with_suffix(".py").is_file():
-            return importlib.import_module(path)
-        return Absent(path)
+        return file.is_dir() or file.with_suffix(".py").is_file()
 
     def places(self) -> Iterator[Any]:
         """Yield the modules of minidl.keras that may have the names of this one, nearest first."""
@@ -160,6 +166,7 @@ BACKEND = types.SimpleNamespace(
     clear_session=ours.backend.clear_session,
     image_data_format=ours.config.image_data_format,
     config=ours.config,
+    standardize_shape=tuple,
     SUPPORTS_SPARSE_TENSORS=False,
     SUPPORTS_RAGGED_TENSORS=False,
     random=Absent("random"),

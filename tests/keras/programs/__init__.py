@@ -104,4 +104,5 @@ PROGRAMS = [
     attention.attention_over_the_outputs_of_an_encoder,
     attention.encoder_and_decoder_of_a_transformer,
     attention.reviews_attended_with_their_masks,
+    attention.attention_of_dot_products,
 ]

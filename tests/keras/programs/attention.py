@@ -194,3 +194,27 @@ def reviews_attended_with_their_masks(keras, weights):
     mask = np.array(PADDED != 0)
     seen = layers.Attention()([np.eye(LONGEST)[None].repeat(4, 0)] * 2, mask=[mask[:4], mask[:4]])
     return history.history, again.predict(PADDED[:6], verbose=0), np.array(seen)
+
+
+def attention_of_dot_products(keras, weights):
+    layers = keras.layers
+    encoder_input, decoder_input = layers.Input(shape=(LONGEST,)), layers.Input(shape=(6,))
+    encoder = layers.Embedding(VOCABULARY, 8, input_length=LONGEST)(encoder_input)
+    encoder = layers.LSTM(10, return_sequences=True, unroll=True)(encoder)
+    encoder_last = encoder[:, -1, :]
+    decoder = layers.Embedding(VOCABULARY, 8, input_length=6)(decoder_input)
+    decoder = layers.LSTM(10, return_sequences=True, unroll=True)(decoder, initial_state=[encoder_last, encoder_last])
+    attention = layers.dot([decoder, encoder], axes=[2, 2])
+    attention = layers.Activation("softmax", name="attention")(attention)
+    context = layers.dot([attention, encoder], axes=[2, 1])
+    combined = layers.concatenate([context, decoder])
+    output = layers.TimeDistributed(layers.Dense(12, activation="tanh"))(combined)
+    output = layers.TimeDistributed(layers.Dense(VOCABULARY, activation="softmax"))(output)
+    model = keras.Model(inputs=[encoder_input, decoder_input], outputs=[output])
+    weights(model)
+    model.compile(optimizer="adam", loss="categorical_crossentropy")
+    first = np.concatenate([np.full((len(PADDED), 1), 1), PADDED[:, :5]], axis=1)
+    wanted = keras.utils.to_categorical(PADDED[:, :6], VOCABULARY)
+    history = model.fit([PADDED, first], [wanted], epochs=3, batch_size=24, shuffle=False, verbose=0)
+    maps = keras.Model(model.inputs, model.get_layer("attention").output)
+    return history.history, maps.predict([PADDED[:4], first[:4]], verbose=0), [layer.name for layer in model.layers]

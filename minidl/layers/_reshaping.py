@@ -44,16 +44,19 @@ class Reshape(Layer):
     target_shape: tuple[int, ...] = setting(_check_target)
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        size, known = math.prod(input_shape), math.prod(n for n in self.target_shape if n != -1)
-        row = tuple(size // known if n == -1 else n for n in self.target_shape)
-        if math.prod(row) != size:
-            given = f"rows of shape {input_shape} have {size} numbers"
+        self.row = row = self._row_of(input_shape)
+        if math.prod(row) != math.prod(input_shape):
+            given = f"rows of shape {input_shape} have {math.prod(input_shape)} numbers"
             raise ShapeError(f"Reshape: {given}, which do not fit target_shape {self.target_shape}")
         return row
 
+    def _row_of(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        size, known = math.prod(input_shape), math.prod(n for n in self.target_shape if n != -1)
+        return tuple(size // known if n == -1 else n for n in self.target_shape)
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.shape = x.shape
-        return x.reshape(len(x), *self.target_shape)
+        return x.reshape(len(x), *self._row_of(x.shape[1:]))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         return dy.reshape(self.shape)

@@ -199,10 +199,10 @@ def reviews_attended_with_their_masks(keras, weights):
 def attention_of_dot_products(keras, weights):
     layers = keras.layers
     encoder_input, decoder_input = layers.Input(shape=(LONGEST,)), layers.Input(shape=(6,))
-    encoder = layers.Embedding(VOCABULARY, 8, input_length=LONGEST)(encoder_input)
+    encoder = layers.Embedding(VOCABULARY, 8)(encoder_input)
     encoder = layers.LSTM(10, return_sequences=True, unroll=True)(encoder)
     encoder_last = encoder[:, -1, :]
-    decoder = layers.Embedding(VOCABULARY, 8, input_length=6)(decoder_input)
+    decoder = layers.Embedding(VOCABULARY, 8)(decoder_input)
     decoder = layers.LSTM(10, return_sequences=True, unroll=True)(decoder, initial_state=[encoder_last, encoder_last])
     attention = layers.dot([decoder, encoder], axes=[2, 2])
     attention = layers.Activation("softmax", name="attention")(attention)

@@ -27,13 +27,16 @@ def check_dtype(given: Any) -> np.dtype[Any]:
     raise SettingError(f"Model: dtype must be float32 or float64, got {given!r}")
 
 
-def check_row_shape(input_shape: Any, who: str = "build") -> tuple[int, ...]:
+ANY_LENGTH: Any = (None,)  # the shape of rows in which several inputs of any length stand side by side
+
+
+def check_row_shape(input_shape: Any, who: str = "build", *, with_batch: bool = True) -> tuple[int, ...]:
     """Return the shape of a row from (features,), (None, features) or a number of features.
 
-    The None in front is the batch, as in Keras's build. Any other stands for rows of any length.
+    with_batch  True: a None in front is the batch, as in Keras's build. Any other None stands for rows of any length
     """
     shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else (input_shape,)
-    shape = shape[1:] if shape and shape[0] is None and who == "build" else shape
+    shape = shape[1:] if shape and shape[0] is None and with_batch else shape
     if not shape:
         raise SettingError(f"{who}: input_shape must name the features of a row, as in (2,), got {input_shape!r}")
     lengths: Any = tuple(None if n is None else check_integer(who, "input_shape", n, 1) for n in shape)

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import data, lbfgs_trainer, losses, optimizers  # noqa: F401  lbfgs_trainer registers its trainer
 from ._building import (
+    ANY_LENGTH,
     check_dtype,
     check_row_shape,
     check_shapes,
@@ -156,7 +157,7 @@ class Model(OwnAttributes):
         if any_length:
             concrete, output_shape, self._shapes_inside = infer_any_length(self.layer, row_shape)
             if self.ports.inputs:  # side by side
-                concrete, row_shape = flat_shape(concrete), check_row_shape((None, None))
+                concrete, row_shape = flat_shape(concrete), ANY_LENGTH
         else:
             concrete, output_shape = row_shape, infer_output_shape(self.layer, row_shape)
             self._shapes_inside = shapes_inside(self.layer)
@@ -372,7 +373,7 @@ class Model(OwnAttributes):
 
     @property
     def _rows_wanted(self) -> dict[str, Any]:
-        """What rows of x must be."""
+        """The dtype, the shape and the vocabulary that rows of x must have."""
         return {"dtype": self.dtype, "row_shape": self.input_shape, "vocabulary": self.layer.vocabulary_size}
 
     def _adapt(

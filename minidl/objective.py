@@ -22,7 +22,7 @@ State = list[tuple[Layer, str, Any]]
 
 
 class Outputs(NamedTuple):
-    """What the loss is computed from, logits if it takes logits.
+    """The outputs that the loss is computed from, logits if it takes logits.
 
     mask  True at the steps that count, None if all count; of several outputs a tuple of masks
     """
@@ -131,7 +131,7 @@ class Objective:
 
     @property
     def carried(self) -> State:
-        """What layers leave from one batch to the next, as (layer, name, value)."""
+        """The values that layers carry from one batch to the next, as (layer, name, value)."""
         return [(layer, name, getattr(layer, name)) for layer, name in self.carrying]
 
     # ---- value and gradient

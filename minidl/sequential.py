@@ -106,7 +106,7 @@ class Input:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", check_row_shape(self.shape, "Input"))
+        object.__setattr__(self, "shape", check_row_shape(self.shape, "Input", with_batch=False))
 
 
 def _as_layer(given: Any) -> Layer:

@@ -339,7 +339,7 @@ def _nodes(layers: Any) -> Iterator[Node]:
 
 
 def _taken(node: Node, by_name: Mapping[str, Any]) -> Any:
-    """What a layer takes: one entry, or a tuple of them."""
+    """The entries that a layer takes: one, or a tuple of them."""
     sources = node.sources
     return by_name[sources[0]] if len(sources) == 1 else tuple(by_name[source] for source in sources)
 

@@ -171,9 +171,7 @@ class MultiHeadAttention(SoftmaxAttention):
         rows = np.empty((*given[0].shape[:2], self.num_heads, value.shape[-1]), scores.dtype)
         weights = self._average(scores, value, allowed, training, out=rows.swapaxes(1, 2))
         rows = rows.reshape(*rows.shape[:2], -1)
-        y = self._side_by_side("attention_output")(rows).reshape(
-            *rows.shape[:2], *self.attention_output_kernel.shape[2:]
-        )
+        y = self._output(rows).reshape(*rows.shape[:2], *self.attention_output_kernel.shape[2:])
         self.given, self.z, self.query, self.key, self.rows, self.y_shape = given, z, query, key, rows, y.shape
         return ((y, weights), (masks[0], None)) if self.return_attention_scores else (y, masks[0])
 

@@ -30,6 +30,15 @@ class Outputs(NamedTuple):
     values: np.ndarray
     mask: Any = None
 
+    def weight(self, rows: float) -> float:
+        """Return the weight of their loss in a mean over several batches: the number of steps that count, or of rows.
+
+        rows  of the batch
+        """
+        if self.mask is None or isinstance(self.mask, tuple):
+            return rows
+        return float(np.count_nonzero(self.mask))
+
 
 class Evaluation(NamedTuple):
     """f at one batch: the data loss, the penalty, and what the loss was computed from (logits if it takes logits)."""

@@ -100,7 +100,8 @@ def position_rows(
     if p.ndim == 2:
         return p, y, weights
     if y.shape[:-1] != p.shape[:-1]:
-        raise ShapeError(f"targets {y.shape} and outputs {p.shape} have different positions")
+        remedy = "there must be a target at each position, or after return_sequences=False one a row"
+        raise ShapeError(f"targets {y.shape} and outputs {p.shape} have different positions; {remedy}")
     rows = p.reshape(-1, p.shape[-1])
     if weights is not None:
         weights = np.repeat(weights.reshape(-1), len(rows) // weights.size)

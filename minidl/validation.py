@@ -53,7 +53,8 @@ def check_ids(who: str, name: str, x: np.ndarray, size: int, start: int = 0) -> 
 
     start  the number of its first row, for the message
     """
-    ids = x if x.dtype.kind in "iu" else x.real.astype(np.intp)
+    with np.errstate(invalid="ignore"):  # NaN is no id, which the error says
+        ids = x if x.dtype.kind in "iu" else x.real.astype(np.intp)
     if not x.size or (ids.min() >= 0 and ids.max() < size and (ids is x or (ids == x).all())):
         return ids
     place = [int(i) for i in np.argwhere((ids < 0) | (ids >= size) | (ids != x))[0]]

@@ -65,6 +65,12 @@ class DataSpec:
     takes_labels: bool = False
     vocabulary: int | None = None
 
+    @property
+    def steps(self) -> int | None:
+        """The number of steps in a row of x, if rows are sequences."""
+        is_sequence = len(self.row_shape) == (2 if self.vocabulary is None else 1)
+        return self.row_shape[0] if is_sequence else None
+
     def examples(self, who: str, x: Any, y: Any, sample_weight: Any, class_weight: ClassWeight = None) -> Examples:
         """Check and convert rows in any form that users pass."""
         x = inputs(who, x, self.dtype, self.row_shape, self.vocabulary)
@@ -74,26 +80,27 @@ class DataSpec:
         self, who: str, x: np.ndarray, y: np.ndarray, shapes: Shapes, sample_weight: Any, class_weight: ClassWeight
     ) -> Examples:
         """Check y and the weights, and join them to an x from `array_inputs`. shapes: as in `Adapter`."""
-        if has_any_length(self.output_shape):
-            return self._for_targets(y).join(who, x, y, shapes, sample_weight, class_weight)
-        y = self._targets(who, y, shapes)
-        if self.outputs:
-            outputs = [spec.output_shape for _, spec in self.outputs]
+        spec = self._for_rows(x, y) if has_any_length((self.row_shape, self.output_shape)) else self
+        y = spec._targets(who, y, shapes)
+        if spec.outputs:
+            outputs = [part.output_shape for _, part in spec.outputs]
             weight = output_weights(who, sample_weight, y, outputs, shapes_of(sample_weight))
         else:
-            weight = row_weights(who, sample_weight, class_weight, y, self.output_shape[:-1])
+            weight = row_weights(who, sample_weight, class_weight, y, spec.output_shape[:-1])
         if x.dtype == self.dtype or self.vocabulary is not None:
             return Examples(x, y, weight)
         return IntegerExamples(x, y, weight, dtype=self.dtype)
 
-    def _for_targets(self, y: np.ndarray) -> DataSpec:
-        """The same with the lengths of these targets where the model takes any: the loss compares them with outputs."""
-        given = dict(enumerate(y.shape[1:]))
+    def _for_rows(self, x: np.ndarray, y: np.ndarray) -> DataSpec:
+        """The same for rows of these lengths, and targets of theirs: the loss compares them with the outputs."""
+        has_all_axes = y.ndim > len(self.target_shape) or self.takes_labels or self.target_shape[-1:] == (1,)
+        given = dict(enumerate(y.shape[1:])) if has_all_axes else {}
 
         def filled(shape: Shape) -> Shape:
-            return tuple(given.get(axis, 1) if n is None else n for axis, n in enumerate(shape))
+            return tuple(given.get(axis) if n is None else n for axis, n in enumerate(shape))
 
-        return replace(self, output_shape=filled(self.output_shape), target_shape=filled(self.target_shape))
+        output_shape, target_shape = filled(self.output_shape), filled(self.target_shape)
+        return replace(self, row_shape=x.shape[1:], output_shape=output_shape, target_shape=target_shape)
 
     def _targets(self, who: str, y: np.ndarray, shapes: Shapes) -> np.ndarray:
         if not self.outputs:
@@ -123,7 +130,7 @@ class DataSpec:
         if self.any_width:
             y = with_column(y, self.output_shape)
         else:
-            y = shaped_targets(who, y, self.output_shape, self.sparse)
+            y = shaped_targets(who, y, self.output_shape, self.sparse, self.steps)
         return targets(who, y, self.labels, self.dtype)
 
 

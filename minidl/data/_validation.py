@@ -19,6 +19,8 @@ from ..validation import Interval, check_ids, check_real
 Shape = tuple[int, ...]
 Shapes = tuple[Shape, ...]
 
+RAGGED = "pad_sequences makes one array of rows of several lengths"
+
 
 def numeric(who: str, name: str, value: Any) -> np.ndarray:
     """Return the value as an array of integers, booleans or floats, without a copy if possible."""
@@ -33,8 +35,7 @@ def numeric(who: str, name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        remedy = "pad_sequences makes one of rows of several lengths"
-        raise DataError(f"{who}: {name} is not a rectangular array of numbers ({error}); {remedy}") from None
+        raise DataError(f"{who}: {name} is not a rectangular array of numbers ({error}); {RAGGED}") from None
     if array.dtype.kind not in "biuf":
         got = f"has dtype {array.dtype}" if array.ndim else f"is of type {type(value).__name__}"
         raise DataError(f"{who}: {name} {got}; it must hold real numbers. {_remedy(name, array)}")
@@ -44,10 +45,17 @@ def numeric(who: str, name: str, value: Any) -> np.ndarray:
 def _remedy(name: str, array: np.ndarray) -> str:
     if array.ndim == 0:
         return "Pass an array, or a list of rows"
+    if _holds_rows(array):
+        return f"Its entries are lists: {RAGGED}"
     if array.dtype.kind in "UST" or any(isinstance(entry, str) for entry in array.flat):
         encoder = "LabelEncoder" if name == "y" else "OrdinalEncoder"
         return f"Encode strings first, for instance with sklearn.preprocessing.{encoder}"
     return f"If its entries are numbers, pass {name}.astype(float)"
+
+
+def _holds_rows(array: np.ndarray) -> bool:
+    """Return True for an array of objects whose entries are lists or arrays, rows of several lengths."""
+    return any(isinstance(entry, list | tuple | np.ndarray) for entry in array.flat)
 
 
 def _frame(who: str, name: str, frame: Any) -> np.ndarray:
@@ -55,7 +63,8 @@ def _frame(who: str, name: str, frame: Any) -> np.ndarray:
     columns = frame.dtypes.items() if hasattr(frame.dtypes, "items") else [(name, frame.dtypes)]
     strange = [f"{column} ({dtype})" for column, dtype in columns if getattr(dtype, "kind", "O") not in "biuf"]
     if strange:
-        raise DataError(f"{who}: {name} has columns that are not numbers: {', '.join(strange)}; encode or drop them")
+        remedy = RAGGED if _holds_rows(np.asarray(frame.to_numpy())) else "encode or drop them"
+        raise DataError(f"{who}: {name} has columns that are not numbers: {', '.join(strange)}; {remedy}")
     return np.asarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
@@ -66,7 +75,8 @@ def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
         hint = "For one feature pass x.reshape(-1, 1), for one row x.reshape(1, -1)"
         raise DataError(f"{who}: x has shape {array.shape}, wanted (examples, features). {hint}")
     if array.size == 0:
-        raise DataError(f"{who}: x is empty, its shape is {array.shape}; wanted at least one example and one feature")
+        wanted = "wanted at least one example and one feature, and one step in sequences"
+        raise DataError(f"{who}: x is empty, its shape is {array.shape}; {wanted}")
     if shape is not None and not fits(array.shape[1:], shape):
         got, wanted = _row(array.shape[1:]), _row(shape)
         if array.ndim == 2 and len(shape) == 1 and None not in shape:
@@ -184,20 +194,27 @@ def targets(who: str, y: np.ndarray, labels: Interval, dtype: np.dtype[Any]) -> 
     return converted
 
 
-def shaped_targets(who: str, y: np.ndarray, output_shape: Shape, sparse: bool = False) -> np.ndarray:
+def shaped_targets(
+    who: str, y: np.ndarray, output_shape: Shape, sparse: bool = False, steps: int | None = None
+) -> np.ndarray:
     """Return y (m, ..., k) for outputs of that shape, class numbers (m, ..., 1) if sparse, so that no loss broadcasts.
 
     One number at each position may come without the last axis. Raise ShapeError for any other shape.
+
+    steps  in a row of x, if rows are sequences, for the message
     """
     y = with_column(y, output_shape) if sparse or output_shape[-1:] == (1,) else y
     if y.shape[1:] != (*output_shape[:-1], 1 if sparse else output_shape[-1]):
-        describe = _row_problem if len(output_shape) == 1 else _position_problem
-        raise ShapeError(f"{who}: {describe(y.shape[1:], output_shape, sparse)}")
+        given = y.shape[1:]
+        if len(output_shape) > 1:
+            raise ShapeError(f"{who}: {_position_problem(given, output_shape, sparse)}")
+        raise ShapeError(f"{who}: {_row_problem(given, output_shape, sparse, steps)}")
     if sparse:
         wrong = (y < 0) | (y >= output_shape[-1]) | (y != np.floor(y))
         if wrong.any():
             label, last = float(y[wrong][0]), output_shape[-1] - 1
-            raise DataError(f"{who}: y holds {label:g}; the model has {last + 1} classes, numbered 0 to {last}")
+            remedy = "; at padded steps, which do not count, put 0" if label < 0 and len(output_shape) > 1 else ""
+            raise DataError(f"{who}: y holds {label:g}; the model has {last + 1} classes, numbered 0 to {last}{remedy}")
     return y
 
 
@@ -206,9 +223,12 @@ def with_column(y: np.ndarray, output_shape: Shape) -> np.ndarray:
     return y[..., None] if y.shape[1:] == output_shape[:-1] else y
 
 
-def _row_problem(given: Shape, output_shape: Shape, sparse: bool) -> str:
+def _row_problem(given: Shape, output_shape: Shape, sparse: bool, steps: int | None) -> str:
     """Describe targets that do not fit outputs (m, k)."""
     got, outputs = (" x ".join(str(n) for n in shape) for shape in (given, output_shape))
+    if given[0] == steps:
+        remedy = "for a prediction at each step, set return_sequences=True in the last recurrent layer"
+        return f"y has {got} numbers in a row, the model has {outputs} outputs; {remedy}"
     if sparse:
         remedy = "for one-hot rows use CategoricalCrossentropy, or pass y.argmax(axis=1)"
         return f"y has {got} numbers in a row, this loss takes one class number; {remedy}"
@@ -227,7 +247,8 @@ def _position_problem(given: Shape, output_shape: Shape, sparse: bool) -> str:
     elif given in (positions, (*positions, 1)):
         remedy = "; if they are class numbers: SparseCategoricalCrossentropy takes them as they are"
     elif len(given) == 1 and given[0] in (1, k):
-        remedy = "; for one prediction a row, end the network with Flatten() and Dense, or global pooling"
+        last = "set return_sequences=False in the last recurrent layer, or " if len(positions) == 1 else ""
+        remedy = f"; for one prediction a row, {last}end the network with Flatten() and Dense, or global pooling"
     elif len(given) == 3 and (*given[1:], given[0]) == wanted:
         remedy = "; minidl has channels last: pass y.transpose(0, 2, 3, 1)"
     elif math.prod(given) == math.prod(wanted):

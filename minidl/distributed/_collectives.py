@@ -30,33 +30,35 @@ class Collectives:
         self.comm, self.timeout = comm, timeout
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self._others = [rank for rank in range(self.size) if rank != self.rank]
-        self._buffer = np.zeros(size + 4, dtype)  # the gradient, rows, loss_sum, stops, failures
-        self.gradient = self._buffer[:-4]
+        self._buffer = np.zeros(size + 5, dtype)  # the gradient, rows, weight, loss_sum, stops, failures
+        self.gradient = self._buffer[:-5]
         self._calls = 0
         self._wait(comm.Ibarrier())
         if comm not in _connected:  # from now on each process tells the others when it ends
             _connected.append(comm)
 
-    def allreduce(self, rows: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False) -> tuple[float, float, bool]:
+    def allreduce(
+        self, rows: float = 0.0, weight: float = 0.0, loss_sum: float = 0.0, *, stop: bool = False
+    ) -> tuple[float, float, float, bool]:
         """Replace `gradient` by its sum over all processes, the same to the bit in each.
 
-        Return the sums of rows and loss_sum, and True if any process asks to stop.
+        Return the sums of rows, weight and loss_sum, and True if any process asks to stop.
         """
         from mpi4py.MPI import IN_PLACE
 
-        self._buffer[-4:] = rows, loss_sum, stop, 0
+        self._buffer[-5:] = rows, weight, loss_sum, stop, 0
         self._wait(self.comm.Iallreduce(IN_PLACE, self._buffer))
-        rows, loss_sum, stops, failures = self._buffer[-4:].tolist()
+        rows, weight, loss_sum, stops, failures = self._buffer[-5:].tolist()
         if failures:
             reports = self.comm.allgather(None)
             failed = [f"process {rank}: {report}" for rank, report in enumerate(reports) if report]
             raise ProcessError(f"fit: {len(failed)} of {self.size} processes failed. " + "; ".join(failed))
-        return rows, loss_sum, stops > 0
+        return rows, weight, loss_sum, stops > 0
 
     def barrier(self, *, stop: bool = False) -> bool:
         """Wait for all processes. Return True if any of them asks to stop."""
         self.gradient[:] = 0
-        return self.allreduce(stop=stop)[2]
+        return self.allreduce(stop=stop)[-1]
 
     def fail(self, error: BaseException) -> None:
         """Make the next call of the other processes raise this error."""

@@ -111,15 +111,17 @@ class DataParallelTrainer(Trainer):
 
     def data_gradient(self, batch: Examples) -> tuple[float, float, Outputs]:
         collectives, grad = self.collectives, self.objective.params.grad
-        data_loss, rows, outputs = 0.0, 0.0, Outputs(np.empty((0, 1), grad.dtype))
+        data_loss, rows, weight, outputs = 0.0, 0.0, 0.0, Outputs(np.empty((0, 1), grad.dtype))
         if len(batch):
             data_loss, rows, outputs = super().data_gradient(batch)
-            np.multiply(grad, rows, out=collectives.gradient)
+            weight = outputs.weight(rows)
+            np.multiply(grad, weight, out=collectives.gradient)
         else:
             collectives.gradient[:] = 0
-        rows, loss_sum, self.stop_agreed = collectives.allreduce(rows, rows * data_loss, stop=self.stopped)
-        np.multiply(collectives.gradient, 1 / rows, out=grad)
-        return loss_sum / rows, rows, outputs
+        sums = collectives.allreduce(rows, weight, weight * data_loss, stop=self.stopped)
+        rows, weight, loss_sum, self.stop_agreed = sums
+        np.multiply(collectives.gradient, 1 / weight, out=grad)
+        return loss_sum / weight, rows, outputs
 
     def measure(self, batch: Examples, outputs: Outputs) -> None:
         if len(batch):
@@ -158,7 +160,8 @@ class DataParallel(Wrapper):
     Every process runs the same script with the same arrays and works on its shard of each batch. So batch_size counts
     the rows of all processes, and the weights become those of a training in one process, up to rounding. Batches from a
     generator are for the process that makes them; processes may have different numbers and sizes of them. Dropout draws
-    different masks in each process; BatchNormalization uses the statistics of each process's rows.
+    different masks in each process; BatchNormalization uses the statistics of each process's rows. If several outputs
+    have masks of padded steps, each process takes the means over its own steps.
 
     Only process 0 prints and writes files. An error in one process is raised in all.
 

@@ -23,7 +23,7 @@ from ..losses import LOSSES, PenalizedLoss
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..seeding import Streams
 from ..sequential import Sequential
-from ..validation import check_fields
+from ..validation import check_fields, check_ids
 from ._sklearn_data import SklearnExamples, predict, row_weights
 from ._targets import ClassEncoder, TargetEncoder
 
@@ -168,6 +168,9 @@ class BaseNetworkEstimator(ABC, BaseEstimator):
     def _source(self, examples: SklearnExamples) -> SklearnExamples:
         """Return the examples for Model.fit: the targets as the loss takes them, the weights in the model's dtype."""
         model, loss = self.model_, self.model_.objective.terms.loss
+        vocabulary = model.layer.vocabulary_size
+        if vocabulary is not None and isinstance(examples.x, np.ndarray):
+            check_ids("fit", "X", examples.x, vocabulary)
         y = self._encoder.widen(examples.y, model.output_shape[0])
         if loss.sparse and y.shape[1] > 1:
             y = y.argmax(axis=1)[:, None]

@@ -69,7 +69,8 @@ class FunctionLoss(Loss):
     def _by_loss(self, weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Return the weights of rows (m,) or of positions (m, ...), one for each of the losses, in one long row."""
         if weights.shape != shape[: weights.ndim]:
-            name, remedy = getattr(self.function, "__name__", "the function"), "pass one weight for each row"
+            name = getattr(self.function, "__name__", "the function")
+            remedy = "let it return one loss for each position, or pass one weight for each row and no mask"
             raise ShapeError(f"FunctionLoss: {name} returns the shape {shape}, weights are {weights.shape}; {remedy}")
         return np.repeat(weights.reshape(-1), math.prod(shape[weights.ndim :]))
 

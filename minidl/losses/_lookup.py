@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..layers import Layer, Sigmoid, Softmax
+from ..layers import Layer, Sigmoid, Softmax, fits
 from ._base import Loss, PenalizedLoss
 from ._crossentropy import (
     BinaryCrossentropy,
@@ -78,6 +78,6 @@ def default_for(layer: Layer, y: Any = None, output_shape: tuple[int, ...] = ())
     """
     if isinstance(layer, Softmax):
         positions = output_shape[:-1]
-        in_one_column = y is not None and np.shape(y)[1:] in (positions, (*positions, 1))
+        in_one_column = y is not None and any(fits(np.shape(y)[1:], form) for form in (positions, (*positions, 1)))
         return SparseCategoricalCrossentropy() if in_one_column else CategoricalCrossentropy()
     return BinaryCrossentropy() if isinstance(layer, Sigmoid) else MeanSquaredError()

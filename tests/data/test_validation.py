@@ -56,7 +56,7 @@ BAD_X = {
     "dates": ([[datetime.date(2026, 1, 1)]] * 12, "x has dtype object; it must hold real numbers."),
     "records": (np.zeros(12, "f4,f4"), "it must hold real numbers."),
     "masked": (np.ma.masked_less(X, 0), "x is a masked array; drop its masked rows or pass x.filled(value)"),
-    "ragged": ([[1.0, 2.0], [3.0]] * 6, "pad_sequences makes one of rows of several lengths"),
+    "ragged": ([[1.0, 2.0], [3.0]] * 6, "pad_sequences makes one array of rows of several lengths"),
     "dict": ({"a": 1}, "x is of type dict; it must hold real numbers."),
 }
 USES = {

@@ -79,6 +79,17 @@ def test_a_prediction_at_every_step(tmp_path):
 
 
 @mpi
+def test_masked_steps_count_in_no_process(tmp_path):
+    model, history = mpi_programs.trained_with_masks(mpi_programs.clipped())
+    done = start(tmp_path, 3, "masks")
+    assert done.returncode == 0, done.stderr
+    for result in saved(tmp_path, 3):
+        assert np.abs(result["theta"] - model.params.theta).max() < 1e-10
+        for name, values in history.items():
+            assert np.allclose(result[name], values, rtol=0, atol=1e-10), name
+
+
+@mpi
 @pytest.mark.parametrize("processes", [2, 4])
 def test_a_graph_with_several_inputs_and_outputs(tmp_path, processes):
     model, history = mpi_programs.trained_graph(mpi_programs.clipped())

@@ -11,7 +11,7 @@ import numpy as np
 from minidl import Model, Sequential
 from minidl.callbacks import BackupAndRestore, Callback, CSVLogger, EarlyStopping, LambdaCallback, ModelCheckpoint
 from minidl.distributed import DataParallel
-from minidl.layers import BatchNormalization, Concatenate, Dense, Dropout, Graph, Sigmoid, Tanh
+from minidl.layers import BatchNormalization, Concatenate, Dense, Dropout, Graph, Masking, Sigmoid, Tanh
 from minidl.losses import BinaryCrossentropy
 from minidl.metrics import Precision
 from minidl.optimizers import Adam, Clip
@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(103, 5))
 Y = (X[:, :1] * X[:, 1:2] > 0) * 1.0
 WEIGHTS = RNG.uniform(0.5, 2, 103)
+LENGTHS = RNG.integers(1, 5, 103)
 LOCAL_ROWS = [[7, 3, 5], [2, 6, 4, 1, 8], [3]]  # rows in the batches that each of three processes makes
 PENALTY = L2(0.3)
 LOCAL_PENALTY = L2(0.3, m=39)  # of uneven batches the rows of an epoch are estimated
@@ -66,6 +67,17 @@ def trained_at_steps(optimizer):
     weights = np.outer(WEIGHTS, [1.0, 0.5, 2.0, 0.0])
     model = network(optimizer)
     history = model.fit(x, y, batch_size=10, epochs=3, verbose=0, validation_split=0.1, sample_weight=weights)
+    return model, history.history
+
+
+def trained_with_masks(optimizer):
+    """Train a prediction at each of 4 steps, of which the last ones are padding."""
+    x = np.stack([X + step for step in range(4)], axis=1)
+    x[np.arange(4) >= LENGTHS[:, None]] = 0
+    model = Sequential([Masking(), Dense(8), Tanh(), Dense(1), Sigmoid()], seed=3, dtype="float64")
+    model.compile(optimizer, BinaryCrossentropy() + PENALTY, ["accuracy"])
+    options = {"batch_size": 10, "epochs": 3, "verbose": 0, "validation_split": 0.1}
+    history = model.fit(x, np.tile(Y, (1, 4)), sample_weight=np.outer(WEIGHTS, [1.0, 0.5, 2.0, 0.1]), **options)
     return model, history.history
 
 
@@ -149,6 +161,10 @@ class Program:
 
     def steps(self):
         model, history = trained_at_steps(self.parallel(clipped()))
+        self.save(model, **history)
+
+    def masks(self):
+        model, history = trained_with_masks(self.parallel(clipped()))
         self.save(model, **history)
 
     def graph(self):

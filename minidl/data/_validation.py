@@ -49,7 +49,8 @@ def _remedy(name: str, array: np.ndarray) -> str:
         return f"Its entries are lists: {RAGGED}"
     if array.dtype.kind in "UST" or any(isinstance(entry, str) for entry in array.flat):
         encoder = "LabelEncoder" if name == "y" else "OrdinalEncoder"
-        return f"Encode strings first, for instance with sklearn.preprocessing.{encoder}"
+        texts = "" if name == "y" else "; texts with minidl.text.TextVectorization"
+        return f"Encode strings first, for instance with sklearn.preprocessing.{encoder}{texts}"
     return f"If its entries are numbers, pass {name}.astype(float)"
 
 

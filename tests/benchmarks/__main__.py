@@ -2,8 +2,8 @@
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
 h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
-network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers. g, the gradient check, is in
-tests.benchmarks.gradcheck.
+network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers; r a model of characters. g, the
+gradient check, is in tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
@@ -14,6 +14,7 @@ import platform
 
 from tests.benchmarks import (
     attention,
+    characters,
     convolution,
     fresh,
     image_memory,
@@ -49,6 +50,7 @@ OTHERS = {
     "o": image_memory.main,
     "p": attention.main,
     "q": recurrent.main,
+    "r": characters.main,
 }
 
 

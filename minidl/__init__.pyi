@@ -1,5 +1,6 @@
 from . import callbacks as callbacks
 from . import constraints as constraints
+from . import curvature as curvature
 from . import datasets as datasets
 from . import diagnostics as diagnostics
 from . import distributed as distributed

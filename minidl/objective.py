@@ -199,10 +199,14 @@ class Objective:
         """Add the penalties' gradient to `params.grad`. Return their value. rows: m, if no training has settled it."""
         if not self.penalties:
             return 0.0
+        self.add_penalty_slopes(rows)
+        return self.penalty(rows)
+
+    def add_penalty_slopes(self, rows: float) -> None:
+        """Add the penalties' gradient to `params.grad`, which may be complex."""
         theta, grad = self.params.theta, self.params.grad
         for region, term in self.penalties:
             grad[region] += term.gradient(theta[region], self._m(term, rows))
-        return self.penalty(rows)
 
     def value(self, batch: Examples, *, training: bool = False) -> Evaluation:
         """Evaluate f on the batch, without a gradient."""

@@ -217,14 +217,18 @@ class Parameters(Mapping[str, Parameter]):
                 return path
         return None
 
+    def convert(self, dtype: Any) -> None:
+        """Replace both vectors by copies of another dtype. For private copies of a model: a model keeps its dtype."""
+        real = np.dtype(dtype).kind != "c"  # .real avoids NumPy's warning about discarded imaginary parts
+        self._theta, self._grad = ((v.real if real else v).astype(dtype) for v in (self._theta, self._grad))
+        self._open_views()
+
     @contextmanager
     def cast(self, dtype: Any) -> Iterator[Parameters]:
         """Let all views show copies of another dtype within a with block. Afterwards they show the originals again."""
         originals = self._theta, self._grad
         try:
-            real = np.dtype(dtype).kind != "c"  # .real avoids NumPy's warning about discarded imaginary parts
-            self._theta, self._grad = ((v.real if real else v).astype(dtype) for v in originals)
-            self._open_views()
+            self.convert(dtype)
             yield self
         finally:
             self._theta, self._grad = originals

@@ -88,7 +88,7 @@ class L1(Penalty):
         return self.lambd / (self.m or m) * np.maximum(w, -w).sum()  # |w|, also for complex w
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
-        return self.lambd / (self.m or m) * np.sign(w)
+        return self.lambd / (self.m or m) * np.sign(w.real)
 
 
 @dataclass(frozen=True, repr=False)
@@ -175,7 +175,7 @@ class OrthogonalRegularizer(Penalty):
 
     def gradient(self, w: np.ndarray, m: float) -> np.ndarray:
         share, cosines, u, length, is_short = self._pairs(w)
-        d = 2 * share * np.sign(cosines) @ u
+        d = 2 * share * np.sign(cosines.real) @ u
         dw: np.ndarray = (d - u * (u * d).sum(axis=1, keepdims=True) * ~is_short) / length
         return dw if self.mode == "rows" else dw.T
 

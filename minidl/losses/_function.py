@@ -46,7 +46,7 @@ class FunctionLoss(Loss):
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return l, (m,) or of positions (m, ...), and the derivative of the sum of all l."""
         source, losses = self._trace(p, y)
-        return losses.value, backpropagate(losses, source, np.ones(losses.shape, p.real.dtype))
+        return losses.value, backpropagate(losses, source, np.ones(losses.shape, p.dtype))
 
     def value_and_gradient(
         self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None
@@ -54,7 +54,8 @@ class FunctionLoss(Loss):
         source, losses = self._trace(p, y)
         size, flat = losses.value.size, losses.value.reshape(-1)
         share = mean_weights(size, p.real.dtype) if weights is None else self._by_loss(weights, losses.shape) / size
-        return flat.dot(share), backpropagate(losses, source, share.reshape(losses.shape))
+        along = share.reshape(losses.shape).astype(p.dtype, copy=False)
+        return flat.dot(share), backpropagate(losses, source, along)
 
     def by_position(
         self, p: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None

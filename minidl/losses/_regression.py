@@ -27,7 +27,7 @@ class MeanAbsoluteError(Loss):
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         difference = p - y
-        return mean(np.maximum(difference, -difference)), divide_by_outputs(np.sign(difference))
+        return mean(np.maximum(difference, -difference)), divide_by_outputs(np.sign(difference.real))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class MeanAbsolutePercentageError(Loss):
 
     def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         difference, scale = p - y, 100 / np.maximum(np.abs(y), EPSILON)
-        return mean(scale * np.maximum(difference, -difference)), divide_by_outputs(scale * np.sign(difference))
+        return mean(scale * np.maximum(difference, -difference)), divide_by_outputs(scale * np.sign(difference.real))
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ MODULES = [
     "model",
     "sequential",
     "registry",
+    "curvature",
     "gradcheck",
     "diagnostics",
     "comparison",

@@ -1,0 +1,11 @@
+from ._eigenvalues import Eigenpairs as Eigenpairs
+from ._eigenvalues import hessian as hessian
+from ._eigenvalues import top_eigenvalues as top_eigenvalues
+from ._estimates import Spectrum as Spectrum
+from ._estimates import Trace as Trace
+from ._estimates import spectrum as spectrum
+from ._estimates import trace as trace
+from ._products import Products as Products
+from ._products import gauss_newton_vector_product as gauss_newton_vector_product
+from ._products import hessian_vector_product as hessian_vector_product
+from ._products import products as products

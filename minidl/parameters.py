@@ -134,6 +134,41 @@ class Parameter:
         return {key: value for key, value in vars(self).items() if key != "_grad"}
 
 
+class Table(Parameter):
+    """A parameter of which a batch uses some rows, such as the vectors of words. Its layer calls `write_rows`.
+
+    rows  while they are recorded: the rows that can have a gradient; None: all. A training updates these rows alone.
+
+    Reading `grad` sets `rows` to None, since the caller can write to all of it.
+    """
+
+    rows: np.ndarray | None = None
+    _recorded = False
+
+    def record(self, recorded: bool) -> None:
+        """Begin or end to record the rows."""
+        self.rows, self._recorded = None, recorded
+
+    def write_rows(self, rows: np.ndarray, values: np.ndarray) -> None:
+        """Set the gradient to these values in these rows, each named once, and to 0 in all others."""
+        self._grad[... if self.rows is None else self.rows] = 0
+        self._grad[rows] = values
+        self.rows = rows if self._recorded else None
+
+    def open(self, theta: np.ndarray, grad: np.ndarray) -> None:
+        super().open(theta, grad)
+        self.rows = None
+
+    def _read_grad(self) -> np.ndarray:
+        self.rows = None
+        return self._grad
+
+    grad = property(_read_grad, Parameter._write_grad, doc="The view of the gradient vector.")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__getstate__().items() if key not in ("rows", "_recorded")}
+
+
 class Parameters(Mapping[str, Parameter]):
     """The parameters of a model by path, in the order of its layers, and the two vectors that hold their numbers.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import Any, ClassVar
@@ -11,12 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import _threads
+from ._table_rows import TableRows, table_rows
 from .callbacks import NO_CALLBACKS, CallbackList, call
 from .data import Examples, Source
 from .errors import NonFiniteError, SettingError
 from .evaluation import Figures, Metrics, evaluate, figures, rows_at_once, update_metrics
 from .objective import Objective, Outputs, State
 from .optimizers import Optimizer
+from .parameters import Table
 from .validation import check_boolean, check_integer
 
 
@@ -94,6 +98,7 @@ class Trainer:
     batch: Examples | None = field(default=None, init=False)  # of the current step
     stopped: bool = field(default=False, init=False)
     who: str = field(default="fit", init=False)
+    table_rows: TableRows | None = field(default=None, init=False)  # if updates leave out rows of tables
 
     remedy: ClassVar[str] = "Try a smaller learning rate (now {0.rate:g})"
 
@@ -111,7 +116,8 @@ class Trainer:
                 call(self.callbacks.on_train_begin, {})
                 self.objective.claim()
                 self.restore()
-                logs = self.run_epochs()
+                with self._table_rows_recorded():
+                    logs = self.run_epochs()
                 if self.state.epoch or self.state.batch:
                     finish(self.objective, self.optimizer)
                 call(self.callbacks.on_train_end, logs)
@@ -125,10 +131,21 @@ class Trainer:
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 self.begin_epoch()
-                self._step(next(iter(self.source.batches(self.options.batch_size))))
+                with self._table_rows_recorded():
+                    self._step(next(iter(self.source.batches(self.options.batch_size))))
         finally:
             self.batch = None
         return self.figures()
+
+    @contextmanager
+    def _table_rows_recorded(self) -> Iterator[None]:
+        """Within a with block, let updates leave out the rows of tables without a gradient, where this saves time."""
+        if self.callbacks.on_gradients:  # they can write to the whole gradient
+            yield
+            return
+        with table_rows(self.objective.params, self.optimizer) as self.table_rows:
+            yield
+        self.table_rows = None
 
     # ---- the place in the training
 
@@ -193,7 +210,7 @@ class Trainer:
             parameter.size * _positions(layer.row_shape)
             for _, layer in self.objective.network.walk()
             for parameter in layer.parameters.values()
-            if len(parameter.shape) == 2
+            if len(parameter.shape) == 2 and not isinstance(parameter, Table)
         )
         return self.source.batch_rows(self.options.batch_size) * max(kernels, default=0)
 
@@ -223,7 +240,7 @@ class Trainer:
 
     def _step(self, batch: Examples) -> None:
         objective, callbacks, state = self.objective, self.callbacks, self.state
-        number, grad = state.batch, objective.params.grad
+        number, rows_of_tables = state.batch, self.table_rows
         for hook in callbacks.on_train_batch_begin:
             hook(number, {})
             objective.claim()
@@ -231,6 +248,7 @@ class Trainer:
         before = objective.state + objective.carried
         data_loss, rows, outputs = self.data_gradient(batch)
         penalty = objective.add_penalty_gradient(rows)
+        grad = objective.params.grad if rows_of_tables is None else rows_of_tables.gather(objective.params.grad)
         # a finite square says that the whole gradient is finite
         if not (math.isfinite(data_loss + penalty) and math.isfinite(grad.dot(grad))):
             self.check_finite(data_loss + penalty, before)
@@ -244,7 +262,7 @@ class Trainer:
         for hook in callbacks.on_gradients:
             hook(number, self.figures(running=True))
             objective.claim()
-        update(objective, self.optimizer)
+        update(objective, self.optimizer, rows_of_tables)
         state.batch = number + 1
         for hook in callbacks.on_train_batch_end:
             hook(number, self.figures(running=True))
@@ -315,13 +333,16 @@ def _positions(row_shape: Any) -> int:
     return math.prod(row_shape[:-1]) if row_shape else 1
 
 
-def update(objective: Objective, optimizer: Optimizer) -> None:
+def update(objective: Objective, optimizer: Optimizer, rows_of_tables: TableRows | None = None) -> None:
     """Let the optimizer change theta. Frozen entries keep their values, even with momentum or weight decay.
 
-    Parameters with a constraint are put back into their set.
+    Parameters with a constraint are put back into their set. rows_of_tables: the entries to update; None: all.
     """
     theta, grad, frozen = objective.params.theta, objective.params.grad, objective.frozen
-    if not len(frozen):
+    if rows_of_tables is not None:
+        grad[frozen] = 0  # the optimizer skips zeros
+        rows_of_tables.update(optimizer)
+    elif not len(frozen):
         optimizer.update(theta, grad)
     else:
         kept = theta[frozen]

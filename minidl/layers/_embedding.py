@@ -7,7 +7,7 @@ import numpy as np
 
 from ..constraints import Constraint, check_constraint
 from ..initializers import Initializer, RandomUniform, check_initializer
-from ..parameters import Parameter, Penalty
+from ..parameters import Penalty, Table
 from ..regularizers import check_penalty
 from ..validation import boolean, check_ids, integer, real, setting
 from ._base import Layer
@@ -25,6 +25,10 @@ class Embedding(Layer):
     embeddings_regularizer  a penalty on E; penalties added to the loss leave E out
     embeddings_constraint   puts E back into a set after every update, such as MaxNorm(1, axis=1)
     mask_zero               True: the id 0 is padding, and the layers after this one leave those steps out
+
+    An update costs what the batch has ids, not what the vocabulary has, with SGD without momentum and with Adagrad,
+    also inside Clip with `value` or `global_norm`, if no penalty applies to E. Other optimizers change every row of E in
+    every step: theirs move on with momentum or an average of gradients while the gradient is 0.
 
     An id that is out of range or no whole number raises DataError.
     """
@@ -45,7 +49,7 @@ class Embedding(Layer):
         return self.input_dim
 
     def build(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        self.embeddings = Parameter(
+        self.embeddings = Table(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
             penalized=False,
@@ -59,16 +63,14 @@ class Embedding(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.ids = ids = check_ids("Embedding", "x", x, self.input_dim)
-        return self.embeddings.value[ids]
+        return self.embeddings.value.take(ids, axis=0)
 
     def backward(self, dy: np.ndarray) -> None:
         # equal ids side by side: each group is one sum, which no repeat is lost from
         ids = self.ids.reshape(-1)
         order = ids.argsort(kind="stable")
         distinct, starts = np.unique(ids[order], return_index=True)
-        grad = self.embeddings.grad
-        grad.fill(0)
-        grad[distinct] = np.add.reduceat(dy.reshape(len(ids), -1)[order], starts)
+        self.embeddings.write_rows(distinct, np.add.reduceat(dy.reshape(len(ids), -1)[order], starts))
 
 
 @dataclass(eq=False)

@@ -70,6 +70,10 @@ class Adagrad(Optimizer):
         super().build(params)
         self.v = np.full_like(params.theta, self.initial_accumulator_value)
 
+    @property
+    def skips_zeros(self) -> bool:
+        return type(self).update is Adagrad.update
+
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         self.v += grad**2
         theta -= self.rate * grad / np.sqrt(self.v + self.epsilon)

@@ -27,6 +27,7 @@ class Optimizer(Validated):
     takes_steps    False if the optimizer runs the whole training itself, without `update`
     message        the reason why a training ended that the optimizer ran itself, else ""
     outermost      True if no other optimizer can wrap this one
+    skips_zeros    True if `update` works on each entry alone, and changes neither theta nor the state where grad is 0
     """
 
     learning_rate: Any
@@ -70,6 +71,11 @@ class Optimizer(Validated):
         """Return how many numbers the state of this optimizer and of those that it wraps consists of."""
         state = (getattr(optimizer, name) for optimizer in self.walk() for name in optimizer.state_names)
         return sum(np.size(value) for value in state if value is not None)
+
+    @property
+    def skips_zeros(self) -> bool:
+        """True if a training may pass `update` some of the entries alone; a subclass answers for its own `update`."""
+        return False
 
     @property
     def serializable(self) -> Optimizer:

@@ -30,6 +30,10 @@ class SGD(Optimizer):
         super().build(params)
         self.velocity = np.zeros_like(params.theta) if self.momentum else None
 
+    @property
+    def skips_zeros(self) -> bool:
+        return type(self).update is SGD.update and not self.momentum and getattr(self, "velocity", None) is None
+
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         step = self.rate * grad
         self.iterations += 1

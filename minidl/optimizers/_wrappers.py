@@ -86,6 +86,10 @@ class Clip(Wrapper):
         super().build(params)
         self.slices = list(params.slices.values())
 
+    @property
+    def skips_zeros(self) -> bool:
+        return type(self).update is Clip.update and self.norm is None and self.optimizer.skips_zeros
+
     def update(self, theta: np.ndarray, grad: np.ndarray) -> None:
         super().update(theta, self.clipped(grad))
 

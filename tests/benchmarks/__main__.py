@@ -2,8 +2,8 @@
 
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
 h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
-network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers; r a model of characters. g, the
-gradient check, is in tests.benchmarks.gradcheck.
+network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers; r a model of characters;
+s an Embedding of large vocabularies. g, the gradient check, is in tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
@@ -24,6 +24,7 @@ from tests.benchmarks import (
     recurrent,
     scaling,
     threads,
+    vocabularies,
 )
 from tests.benchmarks.contenders import Workload, present
 from tests.benchmarks.race import race, table
@@ -51,6 +52,7 @@ OTHERS = {
     "p": attention.main,
     "q": recurrent.main,
     "r": characters.main,
+    "s": vocabularies.main,
 }
 
 

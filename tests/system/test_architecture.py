@@ -42,6 +42,7 @@ MODULES = [
     "objective",
     "callbacks",
     "_threads",
+    "_table_rows",
     "evaluation",
     "trainer",
     "lbfgs_trainer",

@@ -14,6 +14,7 @@ def test_the_benchmark_prints_a_table_for_each_vocabulary(capsys, monkeypatch):
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")  # of PyTorch's Adagrad
 @pytest.mark.parametrize("name", vocabularies.RATES)
 def test_pytorch_runs(name):
     pytest.importorskip("torch")

@@ -27,7 +27,7 @@ class Embedding(Layer):
     mask_zero               True: the id 0 is padding, and the layers after this one leave those steps out
 
     An update costs what the batch has ids, not what the vocabulary has, with SGD without momentum and with Adagrad,
-    also inside Clip with `value` or `global_norm`, if no penalty applies to E. Other optimizers change all of E in every
+    also inside Clip with `value` or `global_norm`, if no penalty applies to E. Other optimizers change all of E in each
     step, because momentum and averages of gradients go on where the gradient is 0.
 
     An id that is out of range or no whole number raises DataError.

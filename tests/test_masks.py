@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minidl import Model, Sequential
-from minidl.errors import DataError
+from minidl.errors import DataError, ShapeError
 from minidl.layers import (
     GELU,
     ActivityRegularization,
@@ -283,3 +283,18 @@ def test_ids_stay_integers_on_their_way_to_the_layer():
     model.fit(IDS.astype(np.uint8), np.zeros(12), verbose=0)
     model.predict(IDS.astype(np.uint8))
     assert set(seen[-2:]) == {np.dtype(np.uint8)}
+
+
+@pytest.mark.parametrize("method", ["masked_forward", "compute_mask"])
+def test_a_mask_of_another_shape_than_the_output(method):
+    class Wrong(Tanh):
+        def compute_mask(self, x, mask):
+            return np.ones((len(x), 2), bool)
+
+    class WrongTogether(Tanh):
+        def masked_forward(self, x, mask, training=False):
+            return self.forward(x, training), np.ones((len(x), 2), bool)
+
+    model = Sequential([Masking(), Wrong() if method == "compute_mask" else WrongTogether(), GlobalAveragePooling1D()])
+    with pytest.raises(ShapeError, match=rf"{method} returns a mask of shape \(\d, 2\); wanted .*\(\d, 5\)"):
+        model.predict(np.ones((4, 5, 3)))

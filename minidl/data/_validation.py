@@ -89,13 +89,15 @@ def rows(who: str, x: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 
 def _shape_hint(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    """Return the remedy if rows are columns, for one row alone, and for images without channels or with them first."""
+    """Return the remedy for columns in the place of rows, one row alone, sequences, and images with other channels."""
     if given[:1] == shape and len(given) == 2:
         return ". Rows are examples: pass x.T"
     if given == shape:
         return ". For one row pass x[None]"
     if (*given[1:], 1) == shape:
         return ". Add the axis of channels: pass x[..., None]"
+    if len(shape) == len(given) - 1 == 2 and given[-1] == shape[-1]:
+        return f". For sequences of any length begin the model with Input((None, {shape[-1]}))"
     if len(shape) == 3 and given[1:] == (shape[2], *shape[:2]):
         return ". minidl has channels last: pass x.transpose(0, 2, 3, 1)"
     return ""

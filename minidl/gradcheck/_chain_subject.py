@@ -122,7 +122,10 @@ class ChainSubject(Subject):
         return v[self.before_theta :]
 
     def _x(self, v: np.ndarray) -> np.ndarray:
-        return self.parts[INPUT].of(v) if self.before_theta else self.rows.x
+        if not self.before_theta:
+            return self.rows.x
+        x = self.parts[INPUT].of(v)
+        return np.where(self.ids, self.rows.x, x) if self.ids.any() else x  # ids stay
 
     # ---- the claimed gradient
 
@@ -286,7 +289,9 @@ class ChainSubject(Subject):
         return output
 
     def _output_of_input(self, i: int, a: np.ndarray) -> Output:
-        return lambda offset, chosen: self.run(i, moved(a, offset, chosen))
+        if i or not self.ids.any():
+            return lambda offset, chosen: self.run(i, moved(a, offset, chosen))
+        return lambda offset, chosen: self.run(i, np.where(self.ids, a, moved(a, offset, chosen)))  # ids stay
 
     def tensor_derivative(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> float:
         after, everything = self.leaf_of[path] + 1, slice(None)

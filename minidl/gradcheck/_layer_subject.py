@@ -13,7 +13,7 @@ from ..data import Examples
 from ..layers import Chain, Graph, Layer, build_layer, run_masked
 from ..losses import Loss
 from ..parameters import Parameters
-from ._chain_subject import INPUT, ChainSubject, check_output, holds_integers, other_batch
+from ._chain_subject import INPUT, ChainSubject, check_output, holds_integers, ids_among, other_batch
 from ._differentiation import Differentiation, largest
 from ._probe import Tracer
 
@@ -212,9 +212,13 @@ def layer_subject(
 
 
 def random_rows(layer: Layer, m: int, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Rows of x for the layer: standard normal numbers, or ids."""
+    """Rows of x for the layer: standard normal numbers, or ids. Several inputs of a graph stand side by side."""
     if layer.vocabulary_size is None:
-        return rng.standard_normal((m, *shape))
+        x, ids = rng.standard_normal((m, *shape)), ids_among(layer)
+        if ids.any():
+            below = min(size for size in cast(Graph, layer).vocabularies.values() if size is not None)
+            x[:, ids] = rng.integers(0, below, (m, np.count_nonzero(ids)))
+        return x
     return rng.integers(0, layer.vocabulary_size, (m, *shape))
 
 

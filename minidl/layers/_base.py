@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from .._lazy import extension
-from ..errors import NotBuiltError, SettingError
+from ..errors import NotBuiltError, SettingError, ShapeError
 from ..naming import join_path, snake_case, unique
 from ..parameters import Changes, Parameter
 from ..validation import Validated, check_boolean
@@ -216,8 +216,14 @@ class Layer(Validated):
 def run_masked(layer: Layer, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
     """Return y and its mask: from masked_forward, if the class of the layer wrote it, else from forward."""
     if layer.sees_masks:
-        return layer.masked_forward(x, mask, training)
-    return layer.forward(x, training), layer.compute_mask(x, mask)
+        y, made = layer.masked_forward(x, mask, training)
+    else:
+        y, made = layer.forward(x, training), layer.compute_mask(x, mask)
+    if isinstance(made, np.ndarray) and isinstance(y, np.ndarray) and made.shape != y.shape[: made.ndim]:
+        method = "masked_forward" if layer.sees_masks else "compute_mask"
+        wanted = f"wanted the first axes of its output, {y.shape[:2]} of {y.shape}, or None"
+        raise ShapeError(f"{type(layer).__name__}.{method} returns a mask of shape {made.shape}; {wanted}")
+    return y, made
 
 
 def child_name(layer: Layer) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from minidl import DataError, Sequential, SettingError, ShapeError
 from minidl.callbacks import Callback, History
 from minidl.data import DiskData, Examples, Source, inputs, split
-from minidl.layers import Dense, ReLU, Sigmoid
+from minidl.layers import Dense, GlobalAveragePooling1D, ReLU, Sigmoid
 
 X = np.random.default_rng(0).normal(size=(12, 2)).round(3)
 Y = (X[:, 0] > 0).astype(int)
@@ -611,3 +611,10 @@ def test_validation_data_with_weights():
     model.fit(X, Y, validation_data=(X, Y, weights), callbacks=[seen])
     assert seen.logs["val_loss"] == model.evaluate(X, Y, sample_weight=weights)
     assert seen.logs["val_loss"] != model.evaluate(X, Y)
+
+
+def test_sequences_of_another_length():
+    model = Sequential([GlobalAveragePooling1D()])
+    model.build((5, 3))
+    with pytest.raises(ShapeError, match=r"built for shape \(5, 3\). For sequences of any .* Input\(\(None, 3\)\)$"):
+        model.predict(np.ones((2, 4, 3)))

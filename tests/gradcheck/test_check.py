@@ -16,7 +16,19 @@ from minidl import (
     check_loss,
     check_model,
 )
-from minidl.layers import Concatenate, Dense, Embedding, Flatten, Graph, Layer, Residual, Sigmoid
+from minidl.layers import (
+    Chain,
+    Concatenate,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    Graph,
+    Layer,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
 from minidl.regularizers import L1, L2
 from minidl.validation import Interval
@@ -371,3 +383,21 @@ def test_ids_among_several_inputs_stay_where_they_are():
     assert check_model(model, x, rng.normal(size=(8, 1))).headline.startswith(
         "model: all gradients right (complex step"
     )
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [(1, []), (2, ["input"])])
+def test_a_graph_that_takes_ids_beside_numbers(factor, wrong):
+    class Scaled(Tanh):
+        def backward(self, dy):
+            return factor * super().backward(dy)
+
+    nodes = {
+        "words": (Chain(Embedding(9, 4), GlobalAveragePooling1D()), "ids"),
+        "squashed": (Scaled(), "numbers"),
+        "both": (Concatenate(), "words", "squashed"),
+        "y": (Dense(1), "both"),
+    }
+    for inputs in ({"numbers": (3,), "ids": (5,)}, {"ids": (5,), "numbers": (3,)}):
+        report = check_layer(Graph(inputs, nodes, "y"), 8, raise_on_failure=False)
+        assert [path for path, tensor in report.tensors.items() if not tensor.passed] == wrong
+        assert not report.broken

@@ -27,6 +27,9 @@ OPTIONS = {
     *("repeats", "reps", "shape", "shift", "source", "weights", "rtol", "atol", "equal_nan", "side"),
 }
 
+# functions that take a dtype besides: their results do not depend on the values
+LIKE = {np.zeros_like, np.ones_like, np.full_like}
+
 REMEDY = "use functions such as np.mean, np.square, np.where, or write a class with its derivative"
 
 
@@ -53,7 +56,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         if function not in FUNCTIONS:
             raise SettingError(f"np.{function.__name__} has no known derivative here; {REMEDY}")
         given = {name: value for name, value in options.items() if value is not None or name == "axis"}
-        if unknown := sorted(set(given) - OPTIONS):
+        if unknown := sorted(set(given) - OPTIONS - ({"dtype"} if function in LIKE else set())):
             raise SettingError(f"np.{function.__name__}: {unknown[0]}= has no known derivative here; {REMEDY}")
         return FUNCTIONS[function](*args, **given)
 

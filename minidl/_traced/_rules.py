@@ -108,6 +108,7 @@ RULES: dict[Any, Callable[..., Any]] = {
     np.searchsorted: lambda a, v, side="left": np.searchsorted(value_of(a), np.real(value_of(v)), side),
     np.zeros_like: of_values(np.zeros_like),
     np.ones_like: of_values(np.ones_like),
+    np.full_like: of_values(np.full_like),
     np.copy: lambda a: a,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,

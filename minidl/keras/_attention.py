@@ -69,7 +69,9 @@ class DotAttention(AnyAttention):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output: that of the query."""
         self.taken({"inputs": inputs, "mask": mask})
-        return None if mask is None or mask[0] is None else np.asarray(mask[0])
+        if mask is None or mask[0] is None:
+            return None
+        return mask[0] if isinstance(mask[0], KerasTensor) else np.asarray(mask[0])
 
 
 class OfAttention(General, total=False):
@@ -177,6 +179,9 @@ class MultiHeadAttention(AnyAttention):
 
     def masks(self, given: dict[str, Any], count: int) -> list[Any]:
         return [given.get(name) for name in ("query_mask", "value_mask", "key_mask")][:count] + [None] * (count - 3)
+
+    def kept(self, given: dict[str, Any]) -> int:
+        return int(given.get("query_mask") is not None)
 
     def _pairs(self, pairs: Any, query: Any, value: Any) -> Any:
         """Return an attention mask with one matrix for each row: arrays may have one for all rows."""

@@ -27,10 +27,12 @@ SLICE, ELLIPSIS, ARRAY = "__slice__", "__ellipsis__", "__numpy__"  # what a conf
 
 # modules of Keras's operations, where it is not "numpy"
 _MODULES = {
-    "core": "cast saturate_cast stop_gradient slice slice_update scatter unstack",
-    "math": "erf erfc erfinv in_top_k logsumexp rsqrt segment_sum top_k",
-    "linalg": "det inv norm solve",
-    "nn": "elu gelu leaky_relu moments normalize one_hot multi_hot relu sigmoid silu softmax softplus log_softmax",
+    "core": "cast convert_to_tensor saturate_cast stop_gradient slice slice_update scatter unstack",
+    "math": "erf erfc erfinv in_top_k logdet logsumexp rsqrt segment_sum top_k",
+    "linalg": "cholesky det eig eigh inv lstsq matrix_rank norm pinv qr solve",
+    "nn": """
+        binary_crossentropy categorical_crossentropy elu gelu leaky_relu log_softmax moments multi_hot normalize
+        one_hot relu sigmoid silu softmax softplus sparse_categorical_crossentropy""",
 }
 MODULES = {name: module for module, names in _MODULES.items() for name in names.split()}
 MODULES |= dict.fromkeys(COMPOSITIONS, "nn")

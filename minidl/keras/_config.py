@@ -12,8 +12,9 @@ from ..naming import snake_case
 from ._calculations import Calculation, read
 from ._encoding import Config, node, policy
 from ._operation import Operation, classes
+from ._own_masks import without_own_mask
 from ._registry import custom_object_scope
-from ._tensors import Call, KerasTensor, Node, leaves
+from ._tensors import KerasTensor, Node, leaves
 
 TENSOR = "__keras_tensor__"  # what a config calls a symbolic tensor
 MODELS = ("Functional", "Sequential", "Model")
@@ -124,7 +125,7 @@ def _functional_from(cls: Any, config: Config, custom_objects: Any) -> Any:
         for name, number, call in ready:
             args, kwargs = (_read(call.get(part), tensors) for part in ("args", "kwargs"))
             if name in layers:
-                layers[name](*args, **_without_own_masks(args, kwargs or {}))
+                layers[name](*args, **without_own_mask(args, kwargs or {}))
                 outputs = layers[name].nodes[-1].outputs
             else:
                 outputs = _calculated(entries[name], args, kwargs or {})
@@ -153,14 +154,6 @@ def _calculated(entry: Config, args: Any, kwargs: Any) -> tuple[KerasTensor, ...
     outputs = tuple(leaves(function(*args, **kwargs, **settings)))
     outputs[0].node.operation.name = entry["name"]
     return outputs
-
-
-def _without_own_masks(args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments without the masks that Keras writes beside tensors, which have these masks by themselves."""
-    tensors = Call(tuple(args), {name: value for name, value in kwargs.items() if not name.endswith("mask")}).tensors
-    if not any(x.masked for x in tensors):
-        return kwargs
-    return {name: value for name, value in kwargs.items() if name == "attention_mask" or not name.endswith("mask")}
 
 
 def _numbered(entry: Config) -> Iterator[tuple[int, Config]]:

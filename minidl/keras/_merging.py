@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import layers as core
 from ..errors import SettingError, ShapeError
+from . import ops
 from ._array_functions import normalize
 from ._functions import FunctionLayer
 from ._layer import Common, Layer
-from ._tensors import Shape, over_lengths
+from ._tensors import KerasTensor, Shape, over_lengths
 
 
 class Merging(Layer):
@@ -78,6 +79,18 @@ class Concatenate(Merging):
 
     def make(self) -> Iterable[core.Layer]:
         return [core.Concatenate(self.axis)]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output for a list of inputs, and of their masks."""
+        if previous_mask is None or not any(isinstance(mask, KerasTensor) for mask in previous_mask):
+            return super().compute_mask(inputs, previous_mask)
+        whole = [
+            ops.ones_like(x, dtype="bool")
+            if mask is None
+            else ops.logical_or(ops.expand_dims(mask, axis=-1), ops.zeros_like(x, dtype="bool"))
+            for x, mask in zip(inputs, previous_mask, strict=True)
+        ]
+        return ops.any(ops.concatenate(whole, axis=self.axis), axis=-1)
 
 
 class Dot(Merging):

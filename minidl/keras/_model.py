@@ -209,12 +209,9 @@ class Model(Operation):
             if node.inputs:
                 taken = [values[id(x)][0] for x in node.taken]
                 own = [values[id(x)][1] for x in node.taken]
-                given = [
-                    mask if explicit is None else values[id(explicit)][0] != 0
-                    for mask, explicit in zip(own, node.masks, strict=True)
-                ]
-                made = zip(node.outputs, *node.operation.compute(taken, given, training), strict=True)
-                values |= {id(x): (array, mask) for x, array, mask in made}
+                given = [values[id(mask)][0] != 0 if id(mask) in values else mask for mask in node.masks]
+                made = node.operation.compute_call(taken, own, given, node.kept, training)
+                values |= {id(x): (array, mask) for x, array, mask in zip(node.outputs, *made, strict=True)}
         outputs, left = zip(*(values[id(x)] for x in self.outputs), strict=True)
         return list(outputs), list(left)
 

@@ -12,7 +12,7 @@ from ..errors import SettingError, ShapeError
 from ..layers import Layer as CoreLayer
 from ..naming import snake_case, unique
 from . import _names, config
-from ._tensors import Call, KerasTensor, Node, Shape, as_tensors
+from ._tensors import NO_MASK, Call, KerasTensor, Node, Shape, as_tensors
 from ._variables import Variable, as_tensor, mask_of
 
 if TYPE_CHECKING:
@@ -111,20 +111,24 @@ class Operation:
         return list(inputs) if several else [inputs]
 
     def masks(self, given: dict[str, Any], count: int) -> list[Any]:
-        """Return the masks that the arguments give to what is taken, None where there is none."""
+        """Return the masks that the arguments give to what is taken: see `Node`."""
         mask = given.get("mask")
-        masks = list(mask) if isinstance(mask, list | tuple) else [mask]
+        masks = [NO_MASK if one is None else one for one in mask] if isinstance(mask, list | tuple) else [mask]
         return [*masks, *[None] * count][:count]
+
+    def kept(self, given: dict[str, Any]) -> int:
+        """Return the number of outputs that get the first value's own mask, whatever the arguments give to it."""
+        return 0
 
     def symbolic(self, call: Call) -> Any:
         """Return the symbolic outputs: one, or several."""
         given = self.given(call)
         taken = as_tensors(self.name, self.taken(given))
         masks = self.masks(given, len(taken))
-        if any(mask is not None for mask in masks):
-            as_tensors(f"{self.name}: mask", [mask for mask in masks if mask is not None])
+        as_tensors(f"{self.name}: mask", [mask for mask in masks if mask is not None and mask is not NO_MASK])
         shapes = self.shapes_of_batches(tuple(x.shape for x in taken))
-        node = Node(self, call.tensors, call, taken, tuple(masks))
+        kept = self.kept(given) if taken[0].masked else 0
+        node = Node(self, call.tensors, call, taken, tuple(masks), kept)
         masked = self.makes_mask or any(x.masked for x in taken) or any(mask is not None for mask in masks)
         node.outputs = tuple(
             KerasTensor(shape, node, name, self.dtype_of_output(taken[0]), masked)
@@ -162,13 +166,24 @@ class Operation:
         """Return the outputs for arrays: one, or several. An output remembers its mask, and a further call uses it."""
         taken = self.taken(given)
         arrays = [self._as_array(x) for x in taken]
+        own = [mask_of(x) for x in taken]
         masks = [
-            mask_of(x) if mask is None else self._as_mask(mask, array)
-            for x, array, mask in zip(taken, arrays, self.masks(given, len(taken)), strict=True)
+            mask if mask is None or mask is NO_MASK else self._as_mask(mask, array)
+            for array, mask in zip(arrays, self.masks(given, len(taken)), strict=True)
         ]
+        kept = 0 if own[0] is None else self.kept(given)
         self.compute_shapes(tuple((None, *x.shape[1:]) for x in arrays))
-        outputs, masks = self.compute(arrays, masks, training)
+        outputs, masks = self.compute_call(arrays, own, masks, kept, training)
         return self.formed([as_tensor(y, mask) for y, mask in zip(outputs, masks, strict=True)])
+
+    def compute_call(
+        self, arrays: list[np.ndarray], own: Masks, masks: Masks, kept: int, training: bool | None
+    ) -> tuple[list[np.ndarray], Masks]:
+        """Return outputs and their masks, for arrays with own masks and those that a call gives them: see `Node`."""
+        pairs = zip(own, masks, strict=True)
+        used = [before if mask is None else None if mask is NO_MASK else mask for before, mask in pairs]
+        outputs, made = self.compute(arrays, used, training)
+        return outputs, [own[0]] * kept + made[kept:]
 
     def _as_mask(self, given: Any, x: np.ndarray) -> np.ndarray:
         mask = np.asarray(given, bool)

@@ -12,6 +12,7 @@ from ._config import layer_config, layer_from
 from ._encoding import Config
 from ._layer import Common, General, Layer, Run, applied, settings_of
 from ._operation import Operation
+from ._states import WithStates
 from ._tensors import leaves
 from ._variables import Variable, as_tensor
 
@@ -23,11 +24,8 @@ class OfSteps(General, total=False):
     implementation: Any  # how Keras computes
 
 
-class RNN(Layer):
+class RNN(WithStates):
     """A cell, or cells one above the other, run over all steps of sequences."""
-
-    call_arguments = ("sequences", "initial_state")
-    takes_several = True
 
     def __init__(
         self,
@@ -72,9 +70,9 @@ class RNN(Layer):
 
     # ---- calls
 
-    def taken(self, given: dict[str, Any]) -> list[Any]:
-        states = given.get("initial_state")
-        return [given["sequences"], *([] if states is None else leaves(states))]
+    @property
+    def outputs_of_steps(self) -> int:
+        return int(self.return_sequences)
 
     def count_outputs(self, layer: core.Layer) -> int:
         of_core: Any = layer

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int | None, ...]  # with the batch axis, which is None
 
+NO_MASK: Any = object()  # a call gives a value this in the place of a mask: all of its steps count
+
 
 @dataclass(eq=False)
 class Node:
@@ -24,14 +26,16 @@ class Node:
     inputs  all tensors in the call
     call    the call as it was written
     taken   what the core's layers take of it, in their order
-    masks   that the call gives to what is taken: a tensor, or None
+    masks   that the call gives to what is taken: a tensor, NO_MASK, or None where a value keeps its own
+    kept    the number of outputs, from the first, that get the first value's own mask, whatever the call gives to it
     """
 
     operation: Operation
     inputs: tuple[KerasTensor, ...]
     call: Call = field(default_factory=lambda: Call(()))
     taken: tuple[KerasTensor, ...] = ()
-    masks: tuple[KerasTensor | None, ...] = ()
+    masks: tuple[Any, ...] = ()
+    kept: int = 0
     outputs: tuple[KerasTensor, ...] = ()
 
 

@@ -14,7 +14,7 @@ from ..model import Model as CoreModel
 from ..naming import unique
 from ..sequential import Input
 from ..sequential import Sequential as CoreSequential
-from ._tensors import KerasTensor, Shape, by_depth, search
+from ._tensors import NO_MASK, KerasTensor, Node, Shape, by_depth, search
 
 
 @dataclass(eq=False)
@@ -36,6 +36,33 @@ class WithMask(CoreLayer):
 
     def backward(self, dy: np.ndarray) -> Any:
         return dy, None
+
+
+class WithMaskOf(WithMask):
+    """y = x, with the mask that another value has."""
+
+    makes_mask = False
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return None if mask is None else mask[1]
+
+
+@dataclass(eq=False)
+class WithoutMask(CoreLayer):
+    """y = x without its mask."""
+
+    def build(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return None
+
+    def forward(self, x: Any, training: bool = False) -> np.ndarray:
+        y: np.ndarray = x
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy
 
 
 @dataclass
@@ -76,13 +103,24 @@ class Plan:
         values = {id(tensor): name for tensor, name in zip(inputs, sources, strict=True)}
         for node in by_depth(search(inputs, outputs)):
             if node.inputs:
-                taken = [values[id(x)] for x in node.taken]
-                for number, mask in enumerate(node.masks):
-                    if mask is not None:
-                        [taken[number]] = self.add("masked", WithMask(), [taken[number], values[id(mask)]])
-                made = node.operation.place(self, taken)
-                values |= {id(tensor): name for tensor, name in zip(node.outputs, made, strict=True)}
+                values |= self._run_node(node, values)
         return [values[id(tensor)] for tensor in outputs]
+
+    def _run_node(self, node: Node, values: dict[int, str]) -> dict[int, str]:
+        """Add a call, and return the names of its outputs."""
+        taken = own = [values[id(x)] for x in node.taken]
+        for number, mask in enumerate(node.masks):
+            if mask is NO_MASK:
+                masked = self.add("unmasked", WithoutMask(), [own[number]])
+            elif mask is not None:
+                masked = self.add("masked", WithMask(), [own[number], values[id(mask)]])
+            else:
+                continue
+            taken = [*taken[:number], *masked, *taken[number + 1 :]]
+        made = node.operation.place(self, taken)
+        for number in range(node.kept):
+            [made[number]] = self.add("masked", WithMaskOf(), [made[number], own[0]])
+        return {id(tensor): name for tensor, name in zip(node.outputs, made, strict=True)}
 
     def rename(self, value: str, name: str) -> dict[str, str]:
         """Give a value the name; a value that had it gets another one. Return the new names by the old ones."""

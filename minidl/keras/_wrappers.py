@@ -13,7 +13,8 @@ from ._layer import Common, General, Layer
 from ._model import Model
 from ._operation import Operation
 from ._recurrent import RNN
-from ._tensors import Shape, leaves
+from ._states import WithStates
+from ._tensors import Shape
 from ._variables import Variable
 
 MODES = ("sum", "mul", "ave", "concat", None)
@@ -46,11 +47,8 @@ class OfBidirectional(General, total=False):
     activity_regularizer: Any
 
 
-class Bidirectional(Wrapper):
+class Bidirectional(WithStates, Wrapper):
     """y = [f(x), g(x)], g a layer like f with weights of its own, which begins with the last step."""
-
-    call_arguments = ("sequences", "initial_state")
-    takes_several = True
 
     def __init__(
         self,
@@ -87,13 +85,18 @@ class Bidirectional(Wrapper):
         (forward,), (backward,) = self.forward_layer.core, self.backward_layer.core
         return [core.Bidirectional(forward, self.merge_mode, backward)]  # type: ignore[arg-type]
 
-    def taken(self, given: dict[str, Any]) -> list[Any]:
-        states = given.get("initial_state")
-        return [given["sequences"], *([] if states is None else leaves(states))]
+    @property
+    def outputs_of_steps(self) -> int:
+        return self._outputs if self.return_sequences else 0
+
+    @property
+    def _outputs(self) -> int:
+        """The number of outputs besides the states."""
+        return 2 if self.merge_mode is None else 1
 
     def count_outputs(self, layer: core.Layer) -> int:
         states = sum(cell.state_count for part in self.inside.values() for cell in part.cells)
-        return (2 if self.merge_mode is None else 1) + (states if self.return_state else 0)
+        return self._outputs + (states if self.return_state else 0)
 
     def formed(self, outputs: list[Any]) -> Any:
         """Return the output, or a tuple of the outputs and the states, first those of the forward layer."""

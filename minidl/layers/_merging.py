@@ -73,15 +73,41 @@ class Subtract(Merging):
 
 
 class Multiply(Merging):
-    """y = x_1 ... x_k,   dL/dx_i = dL/dy times the product of the other inputs.   All of one shape (m, ...)."""
+    """y = x_1 ... x_k,   dL/dx_i = dL/dy times the product of the other inputs.   All of one shape (m, ...).
+
+    Steps of an input that are masked are left out of the product, as in Keras; where all are, y is 0.
+    """
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        self.x = x
+        return self._product(x, None)
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        counts = _counts(x, mask)
+        if counts is None:
+            return self.forward(x, training), None
+        one = x[0].dtype.type(1)
+        y = self._product(tuple(np.where(count, part, one) for part, count in zip(x, counts, strict=True)), counts)
+        return y * reduce(np.logical_or, counts), self.compute_mask(x, mask)
+
+    def _product(self, x: Any, counts: list[Any] | None) -> np.ndarray:
+        self.x, self.counts = x, counts
         return reduce(np.multiply, x)
 
     def backward(self, dy: np.ndarray) -> Any:
-        x = self.x
-        return tuple(reduce(np.multiply, (*x[:i], *x[i + 1 :]), dy) for i in range(len(x)))
+        x, counts = self.x, self.counts
+        dx = tuple(reduce(np.multiply, (*x[:i], *x[i + 1 :]), dy) for i in range(len(x)))
+        return dx if counts is None else tuple(part * count for part, count in zip(dx, counts, strict=True))
+
+
+def _counts(x: Any, mask: Any) -> list[Any] | None:
+    """Return for each input where it counts, (m, steps, 1, ...), or True; None if no input has a mask."""
+    if mask is None or all(one is None for one in mask):
+        return None
+    ranks = [part.ndim for part in x]
+    return [
+        np.True_ if one is None else one.reshape(one.shape + (1,) * (rank - one.ndim))
+        for one, rank in zip(mask, ranks, strict=True)
+    ]
 
 
 class Average(Merging):
@@ -96,12 +122,27 @@ class Average(Merging):
 
 
 class Maximum(Merging):
-    """y = max(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is largest, else 0.   Shapes (m, ...)."""
+    """y = max(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is largest, else 0.   Shapes (m, ...).
+
+    Steps of an input that are masked are left out, as in Keras; where all are, y is 0.
+    """
+
+    last = -np.inf  # any input is chosen before this
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
         self.winner = winner = self.first([x_i.real for x_i in x])
         self.count = len(x)
         return np.choose(winner, x)
+
+    def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
+        counts = _counts(x, mask)
+        if counts is None:
+            return self.forward(x, training), None
+        last = x[0].real.dtype.type(self.last)
+        filled = [np.where(count, part, last) for part, count in zip(x, counts, strict=True)]
+        winner, some = self.first([part.real for part in filled]), reduce(np.logical_or, counts)
+        self.winner, self.count = np.where(some, winner, -1), len(x)  # -1: no input
+        return np.where(some, np.choose(winner, x), x[0].dtype.type(0)), self.compute_mask(x, mask)
 
     def first(self, x: list[np.ndarray]) -> np.ndarray:
         """Return the number of the input that y is, of each entry."""
@@ -112,7 +153,12 @@ class Maximum(Merging):
 
 
 class Minimum(Maximum):
-    """y = min(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is smallest, else 0.   Shapes (m, ...)."""
+    """y = min(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is smallest, else 0.   Shapes (m, ...).
+
+    Masks are those of Maximum.
+    """
+
+    last = np.inf
 
     def first(self, x: list[np.ndarray]) -> np.ndarray:
         return np.argmin(x, axis=0)

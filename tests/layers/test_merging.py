@@ -121,3 +121,30 @@ def test_an_axis_that_is_none_is_refused(axis):
 def test_normalize_is_true_or_false():
     with pytest.raises(SettingError, match="Dot: normalize must be True or False"):
         Dot(normalize="yes")
+
+
+MASKS = np.array([[True, False]]), np.array([[False, False]])  # of one row of two steps
+
+
+@pytest.mark.parametrize(
+    ("layer", "y", "dx"),
+    [
+        (Multiply(), [2, 0], [[3, 0], [0, 0]]),
+        (Maximum(), [2, 0], [[3, 0], [0, 0]]),
+        (Minimum(), [2, 0], [[3, 0], [0, 0]]),
+    ],
+    ids=repr,
+)
+def test_masked_steps_are_left_out(layer, y, dx):
+    x, dy = (np.array([[[2.0], [4.0]]]), np.array([[[-7.0], [9.0]]])), np.array([[[3.0], [5.0]]])
+    layer.build(((2, 1), (2, 1)))
+    made, mask = layer.masked_forward(x, MASKS)
+    assert made.ravel().tolist() == y
+    assert mask.tolist() == [[True, False]]
+    assert [part.ravel().tolist() for part in layer.backward(dy)] == dx
+    made, mask = layer.masked_forward(x, (MASKS[0], None))  # the second counts everywhere
+    assert made.ravel().tolist() == [layer.forward(x)[0, 0, 0], 9]
+    assert mask is None
+    layer.masked_forward(x, (MASKS[0], None))
+    assert [part.ravel()[1] for part in layer.backward(dy)] == [0, 5]
+    np.testing.assert_array_equal(layer.masked_forward(x, (None, None))[0], layer.forward(x))

@@ -91,7 +91,8 @@ class FunctionSubject(Subject):
         self.counts = _counts(dict(zip(self.parts, arrays, strict=True)), self.dy)
 
     def _draw(self, seed: int) -> None:
-        rng = np.random.default_rng(new_sequence(seed))  # not the numbers that a script draws its inputs from
+        # other numbers than the directions of the comparison: along dy a Jacobian and its transpose have one derivative
+        rng = np.random.default_rng(new_sequence(seed).spawn(1)[0])
         with np.errstate(all="ignore"):
             outputs = self.function.outputs(self._inputs(self.point))
         self.first_outputs, finite = [np.array(as_real(y)) for y in outputs], [np.isfinite(y) for y in outputs]

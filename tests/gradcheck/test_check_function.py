@@ -46,6 +46,14 @@ def test_the_report_is_raised_and_names_every_input():
     assert report.tensors["b"].cause == "dL/db = derivative / 4 everywhere, and 4 = 4 rows: a mean where a sum belongs"
 
 
+def test_a_jacobian_that_is_not_transposed_is_found():
+    """y and x have the same shape: along dy itself the derivative would be the same."""
+    forward, square = lambda x, W: (x @ W, (x, W)), RNG.standard_normal((3, 3))
+    report = check_backward(forward, lambda dy, cache: (dy @ cache[1], cache[0].T @ dy), X, square,
+                            raise_on_failure=False)  # fmt: skip
+    assert list(report.wrong) == ["x"]
+
+
 # ---- in which forms functions are called
 
 W = RNG.standard_normal((3, 2))

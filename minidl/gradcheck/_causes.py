@@ -219,6 +219,7 @@ def _made_of_dy(e: Evidence) -> Table:
         yield "dL/dx is dy minus what should be added to it (dx = dy + ...)", 2 * dy - d
     if e.claimed.shape == dy.shape == x.shape:
         written = {"x": x, "y": y, "1 - y": 1 - y, "1 - y^2": 1 - y**2, "y (1 - y)": y * (1 - y)}
+        written |= {"1 - x": 1 - x, "1 - x^2": 1 - x**2, "x (1 - x)": x * (1 - x)}
         for words, derivative in written.items():
             yield f"dL/dx = dy * ({words}): that is not the derivative of forward", dy * derivative
             yield f"dL/dx = {words}: dy is forgotten", derivative
@@ -248,7 +249,7 @@ def _several_inputs(e: Evidence) -> Table:
         yield f"dL/dx of {names[i]} and of {names[j]} are exchanged", exchanged
 
 
-def _known(e: Evidence) -> Table:
+def known(e: Evidence) -> Table:
     """The mistake that was found for another tensor of the layer."""
     for cause in e.search.known_causes(e.path) if e.search else ():
         yield f"{_where.with_steps(e)}: {cause}", True
@@ -284,6 +285,15 @@ def _coarse(e: Evidence) -> Table:
     yield sentence, 2 * e.off.sum() > e.off.size and small
 
 
+def _nearly_right(e: Evidence) -> Table:
+    """The derivative to some digits: a small number is left out."""
+    size = length(e.claimed - e.derivative) / max(length(e.derivative), 1e-300)
+    digits = max(math.floor(-math.log10(size)), 0) if size > 0 else 0
+    sentence = f"{e.name} agrees with the derivative to {digits} digits"
+    why = "a constant is rounded, a small number that forward adds is left out, or few digits are computed"
+    yield f"{sentence}: {why}", digits >= 3 and 2 * e.off.sum() > e.off.size
+
+
 def _stale(e: Evidence) -> Table:
     before = e.subject.tensor_derivatives(e.path, e.method, e.subject.other(e.subject.point))
     yield f"{e.name} is that of the step before: it uses an array that forward did not renew", before
@@ -300,12 +310,12 @@ _rearranged_input = _all_that_hold(
 _right_for_another = _all_that_hold(_rearranged.of_dy, _rearranged.of_setting, _rearranged.of_arguments)
 
 OF_PARAMETER = (
-    _not_repeatable, _not_written, _known, _zero, _keep_rate, _factor, _constant, _penalty_inside, _other_sum,
+    _not_repeatable, _not_written, known, _zero, _keep_rate, _factor, _constant, _penalty_inside, _other_sum,
     _rearranged_simply, _rearranged_parameter, _right_for_another, _operation, _times_array, _where.lines,
     _where.entries, _place_in_operation, _coarse, _stale,
 )  # fmt: skip
 OF_INPUT = (
-    _not_repeatable, _not_returned, _known, _zero, _keep_rate, _factor, _constant, _several_inputs, _made_of_dy,
+    _not_repeatable, _not_returned, known, _zero, _keep_rate, _factor, _constant, _several_inputs, _made_of_dy,
     _where.statistics, _rearranged_simply, _rearranged_input, _where.mask, _where.one_side, _right_for_another,
     _operation, _times_array, _routing.overwritten, _where.lines, _routing.scaled_outputs, _where.entries,
     _place_in_operation, _coarse, _stale, _routing.not_linear,
@@ -316,11 +326,11 @@ OF_LOSS = (
 )  # fmt: skip
 
 # Of any function: it has no settings, no state and no gradients that are written. dL/dx stands for that of any input.
-OF_FUNCTION = (
-    _zero, _factor, _constant, _penalty_inside, _made_of_dy, _other_sum, _where.statistics, _rearranged_simply,
-    _rearranged_input, _where.one_side,
+OF_FUNCTION = (_zero, _constant, _penalty_inside)
+OF_INPUT_OF_FUNCTION = (
+    _made_of_dy, _other_sum, _where.statistics, _rearranged_simply, _rearranged_input, _where.one_side,
 )  # fmt: skip
 OF_FUNCTION_LAST = (
-    _all_that_hold(_rearranged.of_dy, _rearranged.of_arguments), _routing.overwritten, _where.lines, _where.mask,
-    _routing.scaled_outputs, _where.entries, _coarse,
+    _all_that_hold(_rearranged.of_dy, _rearranged.of_arguments), _operation, _times_array, _routing.overwritten,
+    _where.lines, _where.mask, _routing.scaled_outputs, _where.entries, _place_in_operation, _nearly_right,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from ..errors import ShapeError
 from ._compare import TOLERANCE, Settings, compare, finish
 from ._derivative_pair import DerivativePair
 from ._differentiation import choose_method
-from ._function_causes import cause_of
+from ._function_causes import Causes, cause_of
 from ._functions import AnyFunction, FunctionSubject
 from ._pair import Pair
 from ._report import Report
@@ -101,15 +101,24 @@ def compare_function(function: AnyFunction, settings: Settings, all_if_few: bool
     try:
         subject = FunctionSubject(function, settings.seed)
         report = compare(function.title, subject, settings.for_subject(subject) if all_if_few else settings)
-        for path, tensor in report.wrong.items():
-            if tensor.size <= MOST_EXPLAINED:
-                tensor.cause = cause_of(subject, path, report.method)
+        _explain(report, subject)
         if subject.forwards_differ and subject.is_repeatable:
             report.broken.append("the forward pass that belongs to backward returns other outputs than forward alone")
     finally:
         function.close()
     report.notes += [*function.notes(), *_notes(subject, report)]
     return report
+
+
+def _explain(report: Report, subject: FunctionSubject) -> None:
+    """Add the causes to the report."""
+    causes = Causes(subject, report.method)
+    try:
+        for path, tensor in report.wrong.items():
+            if tensor.size <= MOST_EXPLAINED:
+                tensor.cause = cause_of(causes, path)
+    finally:
+        causes.close()
 
 
 def _notes(subject: FunctionSubject, report: Report) -> list[str]:

@@ -41,6 +41,17 @@ class Evidence:
         self.claimed = part.of(subject.gradient(subject.point))
         self.derivative = subject.tensor_derivatives(path, method)
 
+    forgotten = "is forgotten"  # what is said of a path that does not give what it should
+
+    def axis_words(self, axes: tuple[int, ...]) -> str:
+        """The names of axes of rows, as in "rows and positions"."""
+        ndim = self.x.ndim
+        names = {0: "rows", ndim - 1: "features" if ndim == 2 else "channels"}
+        found = [names.get(axis, f"positions along axis {axis}") for axis in axes]
+        if ndim > 2 and set(range(1, ndim - 1)) <= set(axes):
+            found = [*(["rows"] if 0 in axes else []), "positions", *(["channels"] if ndim - 1 in axes else [])]
+        return " and ".join(found)
+
     def same(self, a: np.ndarray, b: np.ndarray) -> bool:
         """True if two arrays are equal up to rounding."""
         return a.shape == b.shape and length(a - b) <= self.closeness * max(length(a), length(b)) < math.inf

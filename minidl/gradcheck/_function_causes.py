@@ -5,7 +5,6 @@ One input and one output of the function are looked at as the x and the y of a l
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -14,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _causes, _routing
+from . import _causes, _function_factors, _routing
 from ._differentiation import METHODS, Differentiation
 from ._evidence import MANY_PAIRS, Evidence
 from ._functions import FunctionSubject
 from ._rearranged import axes_named, subsets
+from ._search import Search
 
 Table = Iterator[tuple[str, Any]]
 
@@ -26,8 +26,10 @@ Table = Iterator[tuple[str, Any]]
 class FunctionEvidence(Evidence):
     """The claimed gradient of one input of a function, through one of its outputs alone."""
 
-    def __init__(self, subject: FunctionSubject, path: str, output: int, method: Differentiation) -> None:
-        super().__init__(subject.through(output, path), path, f"dL/d{short(path)}", method)
+    def __init__(
+        self, subject: FunctionSubject, path: str, output: int, method: Differentiation, search: Search | None = None
+    ) -> None:
+        super().__init__(subject.through(output, path), path, f"dL/d{short(path)}", method, search)
         self.output = output
 
     @cached_property
@@ -45,6 +47,15 @@ class FunctionEvidence(Evidence):
     @property
     def counts(self) -> dict[str, int]:
         return self.subject.counts
+
+    forgotten = "is forgotten or wrong"
+
+    def axis_words(self, axes: tuple[int, ...]) -> str:
+        return f"entries along {axes_named(axes)}"
+
+    def of(self, subject: FunctionSubject) -> FunctionEvidence:
+        """The same gradient of the same function with other inputs."""
+        return FunctionEvidence(subject, self.path, self.output, self.method)
 
     def _change(self, entry: int) -> np.ndarray:
         direction = np.zeros(self.x.size)
@@ -71,15 +82,37 @@ def short(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def cause_of(subject: FunctionSubject, path: str, method: str) -> str | None:
+class Causes:
+    """The search for what is wrong with the gradients of a function."""
+
+    def __init__(self, subject: FunctionSubject, method: str) -> None:
+        self.subject, self.method = subject, METHODS[method]
+        self._searches = dict[int, Search]()
+
+    def search(self, output: int) -> Search | None:
+        """The search through one output, for all inputs."""
+        if not self.subject.function.runs_on_numpy:
+            return None
+        if output not in self._searches:
+            self._searches[output] = Search(self.subject.through(output, ""), self.method)
+        return self._searches[output]
+
+    def close(self) -> None:
+        """Let the function forget that it was watched."""
+        for search in self._searches.values():
+            search.close()
+
+
+def cause_of(causes: Causes, path: str) -> str | None:
     """Describe what is wrong with the gradient of one input."""
+    subject = causes.subject
     if not subject.is_repeatable:
         return f"{subject.function.title} is not the same twice: it draws random numbers that cannot be drawn again"
     if simple := next(_of_result(subject, path), None):
         return simple
     names = subject.function.output_names
     for output, name in enumerate(names):
-        e = FunctionEvidence(subject, path, output, METHODS[method])
+        e = FunctionEvidence(subject, path, output, causes.method, causes.search(output))
         if len(names) > 1 and e.same(e.claimed, e.derivative):
             continue
         if len(names) > 1 and not e.claimed.any():
@@ -132,32 +165,6 @@ def _way_to(subject: FunctionSubject, path: str, got: np.ndarray, shape: tuple[i
     return "" if other is None else f": it is the gradient of {short(other)}"
 
 
-def _settings(e: Evidence) -> Table:
-    """A factor that is one of the numbers that the function is called with."""
-    for name, value in e.subject.function.numbers.items():
-        if value in (0, 1, -1, 2, 0.5):
-            continue  # too frequent to tell anything
-        ratios = {name: value, f"1 / {name}": 1 / value, f"1 - {name}": 1 - value, f"1 / (1 - {name})": 1 / (1 - value)}
-        for words, ratio in ratios.items():
-            yield f"{e.name} = {ratio:.6g} x derivative everywhere, and {ratio:.6g} = {words}", e.has_ratio(ratio)
-
-
-def _simple_factors(e: Evidence) -> Table:
-    """2 and 1/2, which are counts of something by chance, square roots of counts, and quotients of two."""
-    for words, r in (("2", 2.0), ("1/2", 0.5)):
-        yield (
-            f"{e.name} = {words} x derivative everywhere: a factor of 2 too {'much' if r > 1 else 'little'}",
-            e.has_ratio(r),
-        )
-    for name, n in e.counts.items():
-        for r, words in ((math.sqrt(n), f"sqrt({n})"), (1 / math.sqrt(n), f"1 / sqrt({n})")):
-            is_count = math.sqrt(n) in e.counts.values() or n == 1
-            yield f"{e.name} = {words} x derivative everywhere, and {n} = {n} {name}", not is_count and e.has_ratio(r)
-    for (name, n), (other, k) in itertools.permutations(e.counts.items(), 2):
-        holds = math.gcd(n, k) < min(n, k) and e.has_ratio(n / k)
-        yield f"{e.name} = {n} / {k} x derivative everywhere, and {n} = {n} {name}, {k} = {k} {other}", holds
-
-
 def _reversed_mask(e: Evidence) -> Table:
     zeros = e.derivative == 0
     why = "the mask is the wrong way round"
@@ -165,6 +172,25 @@ def _reversed_mask(e: Evidence) -> Table:
         f"{e.name} is 0 where the derivative is not, and not 0 where it is: {why}",
         bool(0 < zeros.sum() < zeros.size and ((e.claimed == 0) == ~zeros).all()),
     )
+
+
+def _unused_dy(e: Evidence) -> Table:
+    if not e.subject.function.is_unit:
+        sentence = f"{e.name} does not depend on dy: backward does not use it"
+        yield sentence, e.claimed.any() and e.same(e.subject.backward(np.zeros(e.dy.shape)), e.claimed)
+
+
+def _without_dy(e: Evidence) -> Table:
+    """A part of the gradient that is there for dy = 0, too."""
+    if e.subject.function.is_unit:
+        return
+    part = e.subject.backward(np.zeros(e.dy.shape))
+    if not part.any() or not np.isfinite(part).all():
+        return
+    words = f"{e.name} is not 0 for dy = 0"
+    why = "backward adds something that does not depend on dy, such as a penalty"
+    yield f"{words}: {why}; without it {e.name} is right", e.same(e.claimed - part, e.derivative)
+    yield f"{words}: somewhere backward does not multiply by dy, or adds something", True
 
 
 def _not_linear(e: Evidence) -> Table:
@@ -176,6 +202,27 @@ def _dy_forgotten(e: Evidence) -> Table:
     if not e.subject.function.is_unit:
         ones = np.ones(e.dy.shape)
         yield f"{e.name} is right for dy = 1: backward forgets dy", e.claims_products(ones, e.own_changes)
+
+
+def _factor_outside(e: Evidence) -> Table:
+    """A factor that is multiplied at the end, where it should be at the beginning, as the scale of a normalization."""
+    for path, part in e.subject.parts.items():
+        factor = part.of(e.subject.point)
+        if (
+            path == e.path
+            or np.ptp(factor) == 0
+            or np.broadcast_shapes(factor.shape, e.claimed.shape) != e.claimed.shape
+        ):
+            continue
+        w = e.subject.point.copy()
+        w[part.slice] = 1.0
+        inner = e.claimed / factor
+        products = [float((e.dy * change).sum()) for change in e.changes(w)]
+        found = [float((inner * direction).sum()) for direction in e.directions]
+        least = e.closeness * max(map(abs, products))
+        holds = bool(np.allclose(found, products, rtol=0, atol=least)) and not e.same(e.claimed, e.derivative)
+        name = short(path)
+        yield f"{e.name} is that for {name} = 1, times {name}: multiply dy by {name} first, not at the end", holds
 
 
 def _at_other_points(e: Evidence) -> Table:
@@ -198,6 +245,7 @@ def _at_other_points(e: Evidence) -> Table:
 
 
 _RULES = (
-    _settings, _simple_factors, _dy_forgotten, _reversed_mask, *_causes.OF_FUNCTION, _at_other_points,
+    _causes.known, _dy_forgotten, _unused_dy, _function_factors.of_settings, _function_factors.of_counts,
+    _reversed_mask, *_causes.OF_FUNCTION, _without_dy, *_causes.OF_INPUT_OF_FUNCTION, _factor_outside, _at_other_points,
     *_causes.OF_FUNCTION_LAST, _not_linear,
 )  # fmt: skip

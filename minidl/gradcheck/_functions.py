@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,9 @@ import numpy as np
 
 from ..errors import DataError, ShapeError
 from ..seeding import new_sequence
+from ._buffers import Buffers
 from ._differentiation import EPS, Differentiation, complex_arithmetic, largest, moved, vjp
+from ._probe import Tracer, plain
 from ._rearranged import axes_named
 from ._rounding import bound
 from ._subjects import Part, Subject, equal
@@ -37,6 +40,7 @@ class AnyFunction(ABC):
     output_names   of the outputs that have a derivative
     tries_complex  True if it may be called with complex numbers in the place of real ones
     is_unit        True if its gradient is that of the sum of its outputs: dy is 1
+    runs_on_numpy  True if the operations in it can be watched
     """
 
     title: str
@@ -45,6 +49,7 @@ class AnyFunction(ABC):
     output_names: list[str]
     tries_complex = False
     is_unit = False
+    runs_on_numpy = False
 
     @abstractmethod
     def outputs(self, inputs: Arrays) -> list[np.ndarray]:
@@ -61,6 +66,14 @@ class AnyFunction(ABC):
         """Sentences on what was seen while it ran."""
         return []
 
+    def grown(self, n: int) -> AnyFunction | None:
+        """The same function of arrays that are longer along all axes of length n; None if that is not possible."""
+        return None
+
+    def watched(self, buffers: Buffers) -> AbstractContextManager[Any]:
+        """Inside, arrays that the function makes itself are watched, too."""
+        return nullcontext()
+
     def close(self) -> None:  # noqa: B027  most have nothing to put back
         """Put back what it changed."""
 
@@ -71,13 +84,14 @@ class FunctionSubject(Subject):
     A complex number is two real ones, side by side along a last axis.
 
     dy         of each output, as real numbers
+    lengths    of all axes and numbers of places, with a name for each
     left_out   how many outputs are not finite at the point; they do not count
     misshapen  gradients whose shape is not that of their input, by path
     absent     paths of the inputs whose gradient is None
     """
 
     def __init__(self, function: AnyFunction, seed: int) -> None:
-        self.function = function
+        self.function, self.seed = function, seed
         self.are_complex = [np.iscomplexobj(a) for a in function.inputs.values()]
         arrays = [as_real(np.asarray(a)) for a in function.inputs.values()]
         ends = np.cumsum([0, *(a.size for a in arrays)]).tolist()
@@ -88,7 +102,8 @@ class FunctionSubject(Subject):
         self.point = np.concatenate([a.ravel() for a in arrays]).astype(np.float64)
         self.misshapen, self.absent = dict[str, np.ndarray](), set[str]()
         self._draw(seed)
-        self.counts = _counts(dict(zip(self.parts, arrays, strict=True)), self.dy)
+        self.lengths = list(_lengths(dict(zip(self.parts, arrays, strict=True)), self.dy))
+        self.counts = _counts(self.lengths)
 
     def _draw(self, seed: int) -> None:
         # other numbers than the directions of the comparison: along dy a Jacobian and its transpose have one derivative
@@ -113,7 +128,7 @@ class FunctionSubject(Subject):
         """The outputs at v as real numbers; complex ones for a complex v."""
         self.evaluations += 1
         with np.errstate(all="ignore"):
-            found = self.function.outputs(self._inputs(v))
+            found = self._outputs(self._inputs(v))
         if v.dtype.kind != "c":
             found = [as_real(y) for y in found]
         if [y.shape for y in found] != [dy.shape for dy in self.dy]:
@@ -121,6 +136,22 @@ class FunctionSubject(Subject):
             raise ShapeError(f"{self.function.title} returns other shapes for other numbers: {shapes}")
         if self.left_out:
             return [np.where(np.isfinite(first), y, 0) for y, first in zip(found, self.first_outputs, strict=True)]
+        return found
+
+    tracer: Tracer | None = None  # of the operations in the function, while it is set
+
+    def _outputs(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        tracer = self.tracer
+        if tracer is None:
+            return self.function.outputs(inputs)
+        found, others = list[np.ndarray](), [tracer.probe(a) for a in inputs[1:]]
+
+        def run(first: np.ndarray) -> np.ndarray:
+            with self.function.watched(tracer.buffers):
+                found.extend(map(plain, self.function.outputs([first, *others])))
+            return first
+
+        tracer.run(run, inputs[0])
         return found
 
     def outputs(self, v: np.ndarray) -> np.ndarray:
@@ -190,6 +221,14 @@ class FunctionSubject(Subject):
         found.dy = [as_real(dy) for dy in found.cotangents]
         vars(found).pop("flat_dy", None)
         return found
+
+    def grown(self, n: int) -> FunctionSubject | None:
+        """The same function of longer arrays, with new random dy; None if it cannot have them."""
+        try:
+            function = self.function.grown(n)
+            return None if function is None else FunctionSubject(function, self.seed).through(self.output, self.path)
+        except Exception:  # any, because the function is not ours
+            return None
 
     def change_of_output(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> np.ndarray:
         """The derivative of the output at v along a direction of one input."""
@@ -301,10 +340,10 @@ def _without_ones(a: np.ndarray) -> tuple[int, ...]:
     return tuple(n for n in a.shape if n != 1)
 
 
-def _counts(inputs: dict[str, np.ndarray], outputs: Arrays) -> dict[str, int]:
-    """The lengths of the axes, and names for them."""
+def _counts(lengths: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The lengths of the axes, each once, with names for them."""
     found = dict[int, list[str]]()
-    for name, n in _lengths(inputs, outputs):
+    for name, n in lengths:
         names = found.setdefault(n, [])
         if not names or name.split()[0] not in {known.split()[0] for known in names}:
             names.append(name)

@@ -8,14 +8,18 @@ loss, cache = forward(x, W);  grads = backward(cache)          of a number: dy i
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from ..errors import SettingError
 from ._arguments import Arguments, argument_names, is_array, is_number, name_of, positional_parameters
+from ._buffers import Buffers
 from ._functions import AnyFunction, Arrays
 from ._replay import Replay
 from ._subjects import equal
@@ -32,6 +36,7 @@ class Pair(AnyFunction):
     """
 
     tries_complex = True
+    runs_on_numpy = True
 
     def __init__(
         self,
@@ -130,6 +135,35 @@ class Pair(AnyFunction):
             "cache": tuple(cache),
         }
         return self.backward(*orders[self.order])
+
+    def grown(self, n: int) -> Pair:
+        rng = np.random.default_rng(4)
+
+        def longer(value: Any) -> Any:
+            if not isinstance(value, np.ndarray) or n not in value.shape:
+                return copied(value)
+            found = value
+            for axis in (axis for axis, length in enumerate(value.shape) if length == n):
+                found = np.take(found, [*range(n), n - 1, 0], axis)  # labels stay labels
+            return found * rng.uniform(0.9, 1.0, found.shape) if is_array(found) and id(value) in chosen else found
+
+        chosen, found = {id(leaf.value) for leaf in self.arguments.chosen}, copy.copy(self)
+        values = mapped(longer, self.arguments.values)
+        arguments = Arguments(self.arguments.who, self.arguments.names, values)
+        found._start(arguments, self.randomness, self.has_cache, self.order)
+        return found
+
+    @contextmanager
+    def watched(self, buffers: Buffers) -> Iterator[None]:
+        forward = self.forward
+        owner = getattr(forward, "__self__", None)
+        try:
+            if isinstance(forward, FunctionType):
+                self.forward = buffers.function(forward)
+            with buffers.used_by([owner] if isinstance(forward, MethodType) and hasattr(owner, "__dict__") else []):
+                yield
+        finally:
+            self.forward = forward
 
     # ---- the two passes
 

@@ -71,8 +71,12 @@ class Probe(np.ndarray):
     def __array_finalize__(self, obj: Any) -> None:
         self.tracer = getattr(obj, "tracer", None)
 
+    @property
+    def active_tracer(self) -> Tracer | None:
+        return None if self.tracer is None or self.tracer.is_over else self.tracer
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        tracer = self.tracer
+        tracer = self.active_tracer
         if tracer is not None and method == "__call__" and out is None and not options and tracer.passes():
             return tracer.watched(ufunc(*[a.view(np.ndarray) if type(a) is Probe else a for a in inputs]))
         call = getattr(ufunc, method)
@@ -87,23 +91,23 @@ class Probe(np.ndarray):
         return out[0] if len(out) == 1 else out
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return _operation(self.tracer, function.__name__, function, args, options)
+        return _operation(self.active_tracer, function.__name__, function, args, options)
 
     def __getitem__(self, key: Any) -> Any:
-        return _operation(self.tracer, "getitem", lambda a, key: a[key], (self, key), {})
+        return _operation(self.active_tracer, "getitem", lambda a, key: a[key], (self, key), {})
 
     @property
     def T(self) -> Any:  # noqa: N802  # NumPy's name
         return self.transpose()
 
     def transpose(self, *axes: Any) -> Any:
-        return _operation(self.tracer, "transpose", np.ndarray.transpose, (self, *axes), {})
+        return _operation(self.active_tracer, "transpose", np.ndarray.transpose, (self, *axes), {})
 
     def swapaxes(self, *axes: Any) -> Any:
-        return _operation(self.tracer, "swapaxes", np.ndarray.swapaxes, (self, *axes), {})
+        return _operation(self.active_tracer, "swapaxes", np.ndarray.swapaxes, (self, *axes), {})
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        found = _operation(self.tracer, "dot", np.dot, (self, other), {})
+        found = _operation(self.active_tracer, "dot", np.dot, (self, other), {})
         if out is not None:
             np.copyto(plain(out), plain(found))
         return found if out is None else out
@@ -115,7 +119,10 @@ class Tracer:
     numbers  read by the recorded operations
     plan     the changes, by operation and operand; empty while it records
     buffers  lets objects make watched arrays
+    is_over  True if no operation is to be watched any more: the objects that ran may still hold probes
     """
+
+    is_over = False
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []

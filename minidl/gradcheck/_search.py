@@ -90,6 +90,11 @@ class Search:
             subject.tracer = None
         return tracer
 
+    def close(self) -> None:
+        """Let the objects that ran forget that they were watched."""
+        if "tracer" in vars(self):
+            self.tracer.is_over = True
+
     def derivative(self, path: str, direction: np.ndarray, plan: Plan) -> float:
         """The derivative along a direction of a tensor, with a plan of changes."""
         tracer, subject = self.tracer, self.subject

@@ -31,7 +31,8 @@ def place_of(operation: Operation, owner: type | None) -> str:
         return _place_in_library(operation)
     methods = [frame for frame in frames if owner is not None and _is_method(frame[0], owner)] or frames
     inner, outer = frames[0], methods[-1]
-    inside = "" if inner == outer else f" in {_shortened(text_of(outer))}"
+    text = _shortened(text_of(outer))
+    inside = f" in {text}" if text and inner != outer else ""
     return f"{_text(operation, inner)}{inside} (line {_position(inner)[0]})"
 
 

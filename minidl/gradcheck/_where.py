@@ -49,9 +49,9 @@ def statistics(e: Evidence) -> Table:
     for axes in reversed(subsets(range(e.x.ndim))):
         if math.prod(e.x.shape[axis] for axis in axes) < 4 or len(axes) == e.x.ndim == 2:
             continue
-        words, wrong = _named(axes, e.x.ndim), "is forgotten"
+        words, wrong = e.axis_words(axes), e.forgotten
         if axes != e.mixed_axes:
-            wrong = f"is not that of forward, which goes over the {_named(e.mixed_axes, e.x.ndim)}"
+            wrong = f"is not that of forward, which goes over the {e.axis_words(e.mixed_axes)}"
         rest = missing - missing.mean(axis=axes, keepdims=True)
         why = f"the path through their mean {wrong}"
         yield f"dL/dx - derivative is the same for all {words}: {why}", length(rest) <= least
@@ -61,15 +61,6 @@ def statistics(e: Evidence) -> Table:
         yield f"dL/dx - derivative is linear in x over the {words}: {why}", length(rest - along * centred) <= least
 
 
-def _named(axes: tuple[int, ...], ndim: int) -> str:
-    """The names of axes of rows, as in "rows and positions"."""
-    names = {0: "rows", ndim - 1: "features" if ndim == 2 else "channels"}
-    found = [names.get(axis, f"positions along axis {axis}") for axis in axes]
-    if ndim > 2 and set(range(1, ndim - 1)) <= set(axes):
-        found = [*(["rows"] if 0 in axes else []), "positions", *(["channels"] if ndim - 1 in axes else [])]
-    return " and ".join(found)
-
-
 def one_side(e: Evidence) -> Table:
     """Wrong on one side of x = 0 alone."""
     if e.x.size < 8 or not e.off.any():
@@ -77,9 +68,10 @@ def one_side(e: Evidence) -> Table:
     r = e.factor(e.claimed[e.off], e.derivative[e.off])
     fit = "is wrong" if math.isnan(r) else f"= {r:.9g} x derivative"
     for words, side in (("< 0", e.x < 0), ("> 0", e.x > 0)):
-        wrong = side & ((e.derivative != 0) | (e.claimed != 0))
+        counts = (e.derivative != 0) | (e.claimed != 0)
+        wrong, right = side & counts, ~side & counts
         sentence = f"dL/dx {fit} where x {words}, and right elsewhere: look at that branch of forward"
-        yield sentence, (e.off == wrong).all()
+        yield sentence, (e.off == wrong).all() and wrong.sum() > 2 and right.sum() > 2
 
 
 def lines(e: Evidence) -> Table:

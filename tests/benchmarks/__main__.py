@@ -3,7 +3,8 @@
 Workloads: a circles, b cats, c and d networks for digits (d with SGD and with Adam), e many small batches, f predict,
 h new process to trained model, i memory, j scaling, k threads; l convolution alone, m to o a convolutional
 network: a step, an epoch of 60,000 images, memory; p attention; q recurrent layers; r a model of characters;
-s an Embedding of large vocabularies. g, the gradient check, is in tests.benchmarks.gradcheck.
+s an Embedding of large vocabularies; t fit on sequences, beside Keras.
+g, the gradient check, is in tests.benchmarks.gradcheck.
 Contenders: scikit-learn, PyTorch, JAX, Keras, if installed (extra `bench`); the bare matrix products; the leanest loop
 and the notebook's. They run in turns. Prints medians, and medians of the ratios within a round, as Markdown.
 """
@@ -16,6 +17,7 @@ from tests.benchmarks import (
     attention,
     characters,
     convolution,
+    fitting,
     fresh,
     image_memory,
     images,
@@ -53,6 +55,7 @@ OTHERS = {
     "q": recurrent.main,
     "r": characters.main,
     "s": vocabularies.main,
+    "t": fitting.main,
 }
 
 

@@ -24,7 +24,10 @@ def _multi_head_attention(graph: OnnxGraph, layer: MultiHeadAttention, *x: str) 
     if allowed is not None:
         allowed = graph.node("Unsqueeze", allowed, graph.integers([-3]))  # the same for all heads
     weights = _softmax(graph, scores, allowed)
-    rows = graph.reshape(graph.transpose(graph.node("MatMul", weights, v), 0, 2, 1, 3), 0, 0, -1)
+    made = graph.node("MatMul", weights, v)
+    if layer.use_gate:
+        made = graph.node("Mul", made, graph.node("Sigmoid", _projected(graph, layer, "gate", query)))
+    rows = graph.reshape(graph.transpose(made, 0, 2, 1, 3), 0, 0, -1)
     kernel = layer.attention_output_kernel.value
     heads, d, *out = kernel.shape
     y = graph.node("MatMul", rows, graph.constant(kernel.reshape(heads * d, -1)))
@@ -74,6 +77,9 @@ def _allowed(graph: OnnxGraph, layer: Any, x: tuple[str, ...], ends: tuple[str, 
     found += [graph.node("Unsqueeze", mask.name, graph.integers([1])) for mask in keys if mask is not None]
     if layer.use_causal_mask:
         found.append(_causal(graph, *ends))
+    if isinstance(layer, MultiHeadAttention) and layer.sliding_window is not None:
+        apart = graph.node("Abs", graph.node("Sub", *_places(graph, *ends)))
+        found.append(graph.node("Less", apart, graph.integers([layer.sliding_window])))
     if len(x) > 3:
         found.append(graph.invert(graph.node("Equal", x[3], graph.constant(0.0))))
     return reduce(lambda a, b: graph.node("And", a, b), found) if found else None
@@ -81,10 +87,14 @@ def _allowed(graph: OnnxGraph, layer: Any, x: tuple[str, ...], ends: tuple[str, 
 
 def _causal(graph: OnnxGraph, query: str, key: str) -> str:
     """Add booleans (T, S), True where the key is at the step of the query or before."""
-    places = [
+    return graph.node("GreaterOrEqual", *_places(graph, query, key))
+
+
+def _places(graph: OnnxGraph, query: str, key: str) -> list[str]:
+    """Add the steps of the queries as a column (T, 1), and those of the keys as a row (1, S)."""
+    return [
         graph.node("Unsqueeze", graph.places(part), graph.integers([axis])) for part, axis in ((query, 1), (key, 0))
     ]
-    return graph.node("GreaterOrEqual", *places)
 
 
 def _softmax(graph: OnnxGraph, scores: str, allowed: str | None) -> str:

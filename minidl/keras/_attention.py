@@ -112,7 +112,10 @@ class AdditiveAttention(DotAttention):
 
 
 class MultiHeadAttention(AnyAttention):
-    """y = sum over heads of softmax(Q_h K_h^T / sqrt(key_dim)) V_h O_h + c."""
+    """y = sum over heads of softmax(Q_h K_h^T / sqrt(key_dim)) V_h O_h + c.
+
+    A gate multiplies what the heads make. A sliding window lets queries see near keys alone.
+    """
 
     call_arguments = ("query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask", *OPTIONS)
 
@@ -139,8 +142,6 @@ class MultiHeadAttention(AnyAttention):
         **common: Unpack[General],
     ) -> None:
         only("MultiHeadAttention", "attention_axes", attention_axes, None, 1, (1,), [1])
-        only("MultiHeadAttention", "sliding_window", sliding_window, None)
-        only("MultiHeadAttention", "use_gate", use_gate, False)
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim = key_dim if value_dim is None else value_dim
         self.dropout, self.use_bias, self.seed = dropout, use_bias, seed
@@ -159,7 +160,8 @@ class MultiHeadAttention(AnyAttention):
         kinds = [f"{w}_{kind}" for w in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")]
         settings = {name: core_of(getattr(self, name)) for name in kinds}
         sizes = (self.num_heads, self.key_dim, self.value_dim, self.dropout, self.use_bias, self.shape_given)
-        return [core.MultiHeadAttention(*sizes, **settings)]
+        layer = core.MultiHeadAttention(*sizes, sliding_window=self.sliding_window, use_gate=self.use_gate, **settings)
+        return [layer]
 
     # ---- calls
 
@@ -210,6 +212,7 @@ class MultiHeadAttention(AnyAttention):
     def stored(self) -> Iterator[tuple[str, Variable]]:
         for number, weight in enumerate(self.weights):
             projection = weight.path.split("/")[-2].removeprefix("attention_")
+            projection = "_gate" if projection == "gate" else projection  # an attribute without a property in Keras
             yield f"{projection}_dense/vars/{number % 2 if self.use_bias else 0}", weight
 
     not_in_config = ("flash_attention", "output_shape")

@@ -64,6 +64,13 @@ class Embedding(Layer):
         settings = {f"embeddings_{kind}": core_of(getattr(self, f"embeddings_{kind}")) for kind in kinds}
         return [core.Embedding(self.input_dim, self.output_dim, mask_zero=self.mask_zero, **settings)]
 
+    def on_arrays(self, given: dict[str, Any], training: bool | None) -> Any:
+        ids = np.asarray(given["inputs"])
+        if ids.ndim > 1:
+            return super().on_arrays(given, training)
+        made = super().on_arrays({"inputs": ids.reshape(1, -1)}, training)  # positions, as of arange(5)
+        return made.reshape(*ids.shape, self.output_dim)
+
     not_in_config = ("weights", "lora_rank", "lora_alpha", "quantization_config")
 
 

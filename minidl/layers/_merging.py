@@ -124,7 +124,7 @@ class Average(Merging):
 class Maximum(Merging):
     """y = max(x_1, ..., x_k),   dL/dx_i = dL/dy where x_i is the first that is largest, else 0.   Shapes (m, ...).
 
-    Steps of an input that are masked are left out, as in Keras; where all are, y is 0.
+    Steps of an input that are masked are left out, as in Keras; where all are, y is x_1.
     """
 
     last = -np.inf  # any input is chosen before this
@@ -140,9 +140,9 @@ class Maximum(Merging):
             return self.forward(x, training), None
         last = x[0].real.dtype.type(self.last)
         filled = [np.where(count, part, last) for part, count in zip(x, counts, strict=True)]
-        winner, some = self.first([part.real for part in filled]), reduce(np.logical_or, counts)
-        self.winner, self.count = np.where(some, winner, -1), len(x)  # -1: no input
-        return np.where(some, np.choose(winner, x), x[0].dtype.type(0)), self.compute_mask(x, mask)
+        self.winner = winner = self.first([part.real for part in filled])
+        self.count = len(x)
+        return np.choose(winner, x), self.compute_mask(x, mask)
 
     def first(self, x: list[np.ndarray]) -> np.ndarray:
         """Return the number of the input that y is, of each entry."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..constraints import Constraint, check_constraint
 from ..initializers import GlorotUniform, Initializer, Zeros, check_initializer
-from ..ops import as_matrix, column_sums, product
+from ..ops import as_matrix, column_sums, product, sigmoid
 from ..parameters import Parameter, Penalty
 from ..regularizers import check_penalty
 from ..validation import boolean, check_integer, integer, real, setting
@@ -76,14 +76,15 @@ class MultiHeadAttention(SoftmaxAttention):
     """y = sum over heads h of P_h V_h O_h + c,   P_h = softmax(Q_h K_h^T / sqrt(key_dim)) over the keys.
 
     Q_h = query A_h + a_h,   K_h = key B_h + b_h,   V_h = value C_h + c_h.   (Vaswani et al. 2017)
+    With a gate:   y = sum over heads h of (G_h * P_h V_h) O_h + c,   G_h = sigmoid(query D_h + d_h). (Qiu et al. 2025)
 
     x (m, T, n) -> y (m, T, n): self-attention. Several inputs are (query, value), or (query, value, key), or (query,
     value, key, attention_mask), with query (m, T, n), value (m, S, k), key (m, S, l) and attention_mask (m, T, S), 0
     where a query must not see a key. If asked for, the attention scores P (m, num_heads, T, S) are a second output.
 
     query/kernel A (n, num_heads, key_dim), query/bias (num_heads, key_dim), key/kernel B (l, num_heads, key_dim),
-    value/kernel C (k, num_heads, value_dim), attention_output/kernel O (num_heads, value_dim, *output_shape),
-    attention_output/bias c (*output_shape), each kernel with its bias.
+    gate/kernel D (n, num_heads, value_dim), value/kernel C (k, num_heads, value_dim), attention_output/kernel O
+    (num_heads, value_dim, *output_shape), attention_output/bias c (*output_shape), each kernel with its bias.
 
     y has the mask of the queries. Keys that are masked get the weight 0. Where a query may see no key, or is masked,
     all its weights are 0 and y is c.
@@ -96,6 +97,8 @@ class MultiHeadAttention(SoftmaxAttention):
     output_shape             the shape of y at a step: an integer or a tuple; None: that of the query
     use_causal_mask          True: the query at step i sees the keys at steps 0, ..., i
     return_attention_scores  True: return y and P before dropout
+    sliding_window           w: the query at step i sees the keys at steps i - w + 1, ..., i + w - 1; None: at all steps
+    use_gate                 True: multiply what the heads make by the gate G
     The settings of kernels and biases are those of Dense, and apply to all projections.
     """
 
@@ -107,6 +110,8 @@ class MultiHeadAttention(SoftmaxAttention):
     output_shape: int | Shape | None = setting(check_shape, default=None, optional=True)
     use_causal_mask: bool = boolean(default=False, kw_only=True)
     return_attention_scores: bool = boolean(default=False, kw_only=True)
+    sliding_window: int | None = integer(1, default=None, optional=True, kw_only=True)
+    use_gate: bool = boolean(default=False, kw_only=True)
     kernel_initializer: Initializer | str = setting(check_initializer, default=GlorotUniform(), kw_only=True)
     bias_initializer: Initializer | str = setting(check_initializer, default=Zeros(), kw_only=True)
     kernel_regularizer: Penalty | None = setting(check_penalty, default=None, optional=True, kw_only=True)
@@ -126,6 +131,8 @@ class MultiHeadAttention(SoftmaxAttention):
         out = check_shape("MultiHeadAttention", "output_shape", self.output_shape or query[-1])
         self.query_kernel, self.query_bias = self._make((query[-1], *head), head)
         self.key_kernel, self.key_bias = self._make((key[-1], *head), head)
+        if self.use_gate:  # between key and value, as in Keras
+            self.gate_kernel, self.gate_bias = self._make((query[-1], *value_head), value_head)
         self.value_kernel, self.value_bias = self._make((value[-1], *value_head), value_head)
         self.attention_output_kernel, self.attention_output_bias = self._make((*value_head, *out), out)
         y_shape = (query[0], *out)
@@ -155,7 +162,12 @@ class MultiHeadAttention(SoftmaxAttention):
 
     def _of_inputs(self, count: int) -> list[Projections]:
         """Return the projections of each of so many inputs."""
-        return [self._side_by_side(*names) for names in PROJECTIONS[min(count, 3)]]
+        return [self._side_by_side(*names) for names in self._names(count)]
+
+    def _names(self, count: int) -> tuple[tuple[str, ...], ...]:
+        """Return the names of the projections of each of so many inputs."""
+        of_query, *others = PROJECTIONS[min(count, 3)]
+        return ((*of_query, "gate") if self.use_gate else of_query, *others)
 
     def masked_forward(self, x: Any, mask: Any, training: bool = False) -> tuple[Any, Any]:
         given = x if isinstance(x, tuple) else (x,)
@@ -166,10 +178,16 @@ class MultiHeadAttention(SoftmaxAttention):
         scores = dot_products(query, key)
         pairs = given[3] if len(given) > 3 else None
         allowed = self._allowed(scores.shape[-2:], masks[0], masks[1:3] or masks, pairs)
+        if self.sliding_window is not None:
+            near = _near(scores.shape, self.sliding_window)
+            allowed = near if allowed is None else allowed & near
         if allowed is not None:
             allowed = allowed[..., None, :, :]  # the same for all heads
         rows = np.empty((*given[0].shape[:2], self.num_heads, value.shape[-1]), scores.dtype)
         weights = self._average(scores, value, allowed, training, out=rows.swapaxes(1, 2))
+        if self.use_gate:
+            gate, made = sigmoid(heads["gate"]), rows.swapaxes(1, 2)
+            rows, self.gated = (gate * made).swapaxes(1, 2), (gate, made)
         rows = rows.reshape(*rows.shape[:2], -1)
         y = self._output(rows).reshape(*rows.shape[:2], *self.attention_output_kernel.shape[2:])
         self.given, self.z, self.query, self.key, self.rows, self.y_shape = given, z, query, key, rows, y.shape
@@ -181,6 +199,10 @@ class MultiHeadAttention(SoftmaxAttention):
         dz = [np.empty(z.shape, np.result_type(z, drows)) for z in self.z]
         heads = self._heads(dz, len(self.given))
         by_head = drows.reshape(*drows.shape[:2], self.num_heads, -1).swapaxes(1, 2)
+        if self.use_gate:
+            gate, made = self.gated
+            np.multiply(by_head * made, gate * (1 - gate), out=heads["gate"])
+            by_head = by_head * gate
         dscores = self._average_backward(by_head, dweights, out=heads["value"])
         dot_products_backward(dscores, self.query, self.key, out=(heads["query"], heads["key"]))
         heads["query"] *= self._scale
@@ -193,10 +215,16 @@ class MultiHeadAttention(SoftmaxAttention):
     def _heads(self, z: list[np.ndarray], count: int) -> dict[str, np.ndarray]:
         """Return views (m, heads, steps, d) of query, key and value, of what was computed from so many inputs."""
         found = dict[str, np.ndarray]()
-        for names, projection, part in zip(PROJECTIONS[min(count, 3)], self._of_inputs(count), z, strict=True):
+        for names, projection, part in zip(self._names(count), self._of_inputs(count), z, strict=True):
             found |= zip(names, projection.heads(part), strict=True)
         return found
 
     @property
     def _scale(self) -> float:
         return 1 / math.sqrt(self.key_dim)
+
+
+def _near(shape: Shape, window: int) -> np.ndarray:
+    """Return (T, S) for scores of shape (..., T, S), True where query and key are less than `window` steps apart."""
+    queries, keys = (np.arange(steps) for steps in shape[-2:])
+    return np.asarray(abs(queries[:, None] - keys) < window)

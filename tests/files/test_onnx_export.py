@@ -114,6 +114,7 @@ USING_MASKS = [
     LSTM(4),
     Bidirectional(LSTM(2, return_sequences=True)),
     MultiHeadAttention(2, 3),
+    MultiHeadAttention(2, 3, use_gate=True, sliding_window=2),
     Attention(),
     Residual(AdditiveAttention()),
 ]

@@ -275,6 +275,8 @@ LAYERS = [  # a layer, and the shape of its input's rows; the shapes, if it take
     (MultiHeadAttention(3, 2, dropout=0.3, output_shape=(2, 3)), ((2, 3), (4, 1), (4, 5))),
     (MultiHeadAttention(1, 2), ((2, 3), (4, 1), (4, 2), (2, 4))),
     (MultiHeadAttention(1, 2, use_causal_mask=True), (4, 3)),
+    (MultiHeadAttention(2, 2, 3, use_gate=True), (4, 3)),
+    (MultiHeadAttention(2, 1, use_gate=True, use_bias=False, sliding_window=2), ((2, 3), (4, 1), (4, 2))),
     (MultiHeadAttention(2, 2, return_attention_scores=True), ((2, 3), (4, 1), (4, 2))),
     (Multiply(), ((4,), (4,))),
     (Multiply(), ((2, 3), (2, 3), (2, 3))),

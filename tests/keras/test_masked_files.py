@@ -130,3 +130,13 @@ def test_random_translators_are_read(tmp_path, seed):
     keras = peer()
     keras.backend.clear_session()
     read_by_minidl(keras, RandomTranslator(keras, seed)(), tmp_path)
+
+
+def test_gates_and_windows_of_attention_go_both_ways(tmp_path):
+    keras = peer()
+    layers, i = keras.layers, keras.Input((STEPS,), dtype="int32")
+    x = layers.Embedding(9, 4)(i)
+    y = layers.MultiHeadAttention(2, 3, value_dim=2, use_gate=True)(x, x)
+    y = layers.MultiHeadAttention(2, 3, use_bias=False, use_gate=True, sliding_window=2)(y, x)
+    read = read_by_minidl(keras, keras.Model(i, y), tmp_path)
+    assert [tuple(w.shape) for w in read.layers[2].weights][4:6] == [(4, 2, 2), (2, 2)]

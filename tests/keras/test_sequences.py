@@ -41,6 +41,7 @@ def called(make, *args, **kwargs):
 
 CALLS = {
     "embedding": called(lambda k: k.Embedding(9, 4), IDS),
+    "embedding of positions": called(lambda k: k.Embedding(7, 4), np.arange(7)),
     "masking": called(lambda k: k.Masking(0.0), STEPS * MASK[..., None]),
     "lstm": called(lambda k: k.LSTM(4), STEPS),
     "lstm with a mask": called(lambda k: k.LSTM(4, return_sequences=True), STEPS, mask=MASK),
@@ -73,6 +74,12 @@ CALLS = {
         lambda k: k.MultiHeadAttention(2, 3, use_bias=False), STEPS, STEPS, attention_mask=np.tri(7, dtype=bool)[None]
     ),
     "attention with a mask of values": called(lambda k: k.MultiHeadAttention(2, 3), STEPS, STEPS, value_mask=MASK),
+    "attention with a gate": called(
+        lambda k: k.MultiHeadAttention(2, 3, value_dim=2, use_gate=True), STEPS, STEPS[:, :4], key=STEPS[:, 3:]
+    ),
+    "attention to near steps": called(
+        lambda k: k.MultiHeadAttention(2, 3, use_gate=True, use_bias=False, sliding_window=2), STEPS, STEPS
+    ),
     "dot products": called(lambda k: k.Attention(use_scale=True), [STEPS, STEPS[:, :5]], use_causal_mask=True),
     "concat": called(lambda k: k.Attention(score_mode="concat"), [STEPS, STEPS], return_attention_scores=True),
     "masked values": called(lambda k: k.Attention(), [STEPS, STEPS], mask=[None, MASK]),
@@ -334,7 +341,7 @@ def test_a_file_is_read_before_any_layer_has_been_named(tmp_path):
         (lambda: LAYERS.Attention()(STEPS), r"takes a list \[query, value\]"),
         (lambda: LAYERS.Attention()([STEPS, STEPS], mask=MASK), "mask must be a list"),
         (lambda: LAYERS.MultiHeadAttention(2, 3)(STEPS), "takes query and value"),
-        (lambda: LAYERS.MultiHeadAttention(2, 3, sliding_window=2), "only sliding_window=None"),
+        (lambda: LAYERS.MultiHeadAttention(2, 3, attention_axes=2), "only attention_axes=None"),
         (
             lambda: LAYERS.MultiHeadAttention(2, 3)(STEPS, STEPS, attention_mask=np.ones((6, 2, 7, 7))),
             "attention_mask must have the shape",

@@ -363,3 +363,10 @@ def test_sequences_of_any_length_have_the_same_weights(layer):
         assert np.array_equal(any_length.predict(x), of_length.predict(x))
     with pytest.raises(ShapeError, match="PositionEmbedding has vectors for sequence_length=7 steps, got 8"):
         any_length.predict(np.ones((1, 8), int))
+
+
+def test_a_sliding_window_hides_keys_that_are_far():
+    layer = built(MultiHeadAttention(1, 2, sliding_window=2, return_attention_scores=True), ((3, 4), (4, 4)))
+    rng = np.random.default_rng(0)
+    _, weights = layer.forward((rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 4, 4))))
+    assert (weights[0, 0] > 0).tolist() == [[True, True, False, False], [True, True, True, False], [False] + [True] * 3]

@@ -130,8 +130,8 @@ MASKS = np.array([[True, False]]), np.array([[False, False]])  # of one row of t
     ("layer", "y", "dx"),
     [
         (Multiply(), [2, 0], [[3, 0], [0, 0]]),
-        (Maximum(), [2, 0], [[3, 0], [0, 0]]),
-        (Minimum(), [2, 0], [[3, 0], [0, 0]]),
+        (Maximum(), [2, 4], [[3, 5], [0, 0]]),
+        (Minimum(), [2, 4], [[3, 5], [0, 0]]),
     ],
     ids=repr,
 )

@@ -28,6 +28,7 @@ REMARKS = {
     **{f"layers.{name}": _ACTIVATIONS for name in ("GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN", "SimpleRNNCell")},
     **dict.fromkeys(("layers.RNN", "layers.StackedRNNCells"), "takes `LSTMCell`, `GRUCell` and `SimpleRNNCell`"),
     "layers.Bidirectional": "takes recurrent layers of one cell",
+    "layers.MultiHeadAttention": "takes `attention_axes=1` alone, the axis of steps",
     **dict.fromkeys(
         ("layers.IntegerLookup", "layers.StringLookup", "layers.TextVectorization"),
         "prepares data: it is called on arrays and lists, and is not a part of a model",

@@ -27,14 +27,12 @@ from ..parameters import Parameters
 from ._differentiation import (
     CENTRAL,
     Differentiation,
-    Output,
     complex_arithmetic,
     keeps_derivatives,
     largest,
-    moved,
     random_step,
-    vjp,
 )
+from ._products import Bracket, Form, Output, bracket, exactly, moved, vjp
 from ._rounding import bound, chain_bounds
 from ._subjects import NEAR, Part, Subject, equal
 
@@ -49,6 +47,7 @@ class Recording:
     inputs: list[np.ndarray]
     before: list[Snapshot | None]
     cotangents: dict[Differentiation, dict[int, np.ndarray]] = field(default_factory=dict)
+    brackets: dict[float, dict[int, Bracket]] = field(default_factory=dict)  # the same with kinks, by step
 
 
 class ChainSubject(Subject):
@@ -138,11 +137,17 @@ class ChainSubject(Subject):
         with self.params.cast(np.float64), np.errstate(all="ignore"):
             self.params.theta[:] = self._theta(v)
             if not self._depends_on_other_batch:
-                self.state.restore()
-                return self._pass(rows)[1]
+                return self.gradient_alone(v)
             this, other = partial(self._pass, rows), partial(self._pass, other_batch(rows, self.ids))
             found, self._depends_on_other_batch = gradient_after_other_batch(self.state, this, other)
             return found
+
+    def gradient_alone(self, v: np.ndarray) -> np.ndarray:
+        rows = Examples(self._x(v), self.rows.y, self.rows.weight)
+        with self.params.cast(np.float64), np.errstate(all="ignore"):
+            self.params.theta[:] = self._theta(v)
+            self.state.restore()
+            return self._pass(rows)[1]
 
     def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
         """The outputs and the gradient of one training step."""
@@ -183,26 +188,6 @@ class ChainSubject(Subject):
     def _added(self, i: int) -> Any:
         """The penalty that leaf i adds to the objective for what has just passed through it."""
         return self.leaves[i].activity_penalty() if i in self.adding else 0.0
-
-    def _vjp(
-        self,
-        i: int,
-        output: Output,
-        a: np.ndarray,
-        dy: np.ndarray,
-        method: Differentiation,
-        axis: int,
-        entries: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """dL/da of what leaf i depends on, from the derivatives by its outputs and the penalty that it adds."""
-        if i not in self.adding:
-            return vjp(output, a, dy, method, axis, entries)
-
-        def with_penalty(offset: Any, chosen: Any) -> np.ndarray:
-            y = output(offset, chosen)
-            return np.append(y, self._added(i))
-
-        return vjp(with_penalty, a, np.append(dy, 1.0), method, axis, entries)
 
     def run(self, i: int, a: np.ndarray) -> np.ndarray:
         """The output of leaf i, with the masks and statistics it had when the point was recorded."""
@@ -306,6 +291,20 @@ class ChainSubject(Subject):
             i, axis = self.leaf_of[path], 0 if path == INPUT else -1
             return self._vjp(i, self._output(v, path), tensor, dy, method, axis, entries)
 
+    def _vjp(
+        self,
+        i: int,
+        output: Output,
+        a: np.ndarray,
+        dy: np.ndarray,
+        method: Differentiation,
+        axis: int,
+        entries: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """dL/da of what leaf i depends on, from the derivatives by its outputs and the penalty that it adds."""
+        form = self._form(i, output, a, exactly(dy), axis)
+        return vjp(form.output, form.a, form.dy, method, form.axis, entries)
+
     def cotangent(self, i: int, v: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dy of leaf i's output, by derivatives from the end of the chain backwards."""
         recording = self.record(v)
@@ -318,6 +317,35 @@ class ChainSubject(Subject):
                 found[lower - 1] = self._vjp(lower, self._output_of_input(lower, a), a, found[lower], method, 0)
         return found[i]
 
+    def form(self, v: np.ndarray, path: str, step: float) -> Form:
+        i = self.leaf_of[path]
+        dy = self._cotangent_bracket(i, v, step)
+        a, axis = np.atleast_1d(self.parts[path].of(v)), 0 if path == INPUT else -1
+        return self._form(i, self._output(v, path), a, dy, axis)
+
+    def _form(self, i: int, output: Output, a: np.ndarray, dy: Bracket, axis: int) -> Form:
+        """The part of the objective that comes through leaf i: its outputs, and the penalty that it adds."""
+        if i not in self.adding:
+            return Form(output, a, dy.center, dy.radius, axis)
+
+        def with_penalty(offset: Any, chosen: Any) -> np.ndarray:
+            y = output(offset, chosen)
+            return np.append(y, self._added(i))
+
+        return Form(with_penalty, a, np.append(dy.center, 1.0), np.append(dy.radius, 0.0), axis)
+
+    def _cotangent_bracket(self, i: int, v: np.ndarray, step: float) -> Bracket:
+        """The range of dL/dy of leaf i's output: `cotangent`, if kinks further on allow several values."""
+        recording = self.record(v)
+        found = recording.brackets.setdefault(step, {})
+        with self.at(v, np.float64):
+            if not found:
+                found[len(self.leaves) - 1] = self._loss_bracket(recording.inputs[-1], step)
+            for lower in range(min(found), i, -1):
+                a = recording.inputs[lower]
+                found[lower - 1] = bracket(self._form(lower, self._output_of_input(lower, a), a, found[lower], 0), step)
+        return found[i]
+
     def _terms(self, z: np.ndarray) -> np.ndarray:
         """The losses of the rows, or of their positions, without weights."""
         p, y, _ = self.loss.by_position(z, self.rows.y)
@@ -326,6 +354,10 @@ class ChainSubject(Subject):
     @abstractmethod
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         """dL/dz of the last output."""
+
+    @abstractmethod
+    def _loss_bracket(self, z: np.ndarray, step: float) -> Bracket:
+        """The range of dL/dz, if the loss has kinks."""
 
     def _keeps_derivatives(self, rng: np.random.Generator) -> bool:
         """Judged at every leaf and at the loss."""
@@ -368,6 +400,14 @@ class DataLoss(ChainSubject):
         return new
 
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
+        form = self._loss_form(z)
+        return vjp(form.output, form.a, form.dy, method, axis=0).reshape(z.shape)
+
+    def _loss_bracket(self, z: np.ndarray, step: float) -> Bracket:
+        found = bracket(self._loss_form(z), step)
+        return Bracket(*(part.reshape(z.shape) for part in (found.center, found.radius, found.noise)))
+
+    def _loss_form(self, z: np.ndarray) -> Form:
         p, y, weight = self.loss.by_position(z, self.rows.y, self.rows.weight)
         terms = self.loss.weighted_terms
 
@@ -375,7 +415,7 @@ class DataLoss(ChainSubject):
             return terms(moved(p, offset, chosen), y, weight)
 
         shape = terms(p, y, weight).shape
-        return vjp(weighted, p, np.full(shape, 1 / math.prod(shape)), method, axis=0).reshape(z.shape)
+        return Form(weighted, p, np.full(shape, 1 / math.prod(shape)), np.zeros(shape), 0)
 
     def unit(self, v: np.ndarray) -> float:
         z = self.record(v).inputs[-1]

@@ -18,7 +18,6 @@ from ..errors import SettingError
 
 EPS = float(np.finfo(np.float64).eps)
 Function = Callable[[Any], Any]
-Output = Callable[[Any, Any], np.ndarray]  # (offset, entries that it is added to) -> y
 
 
 @dataclass(frozen=True)
@@ -153,68 +152,7 @@ def random_step(point: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(rng.standard_normal(point.shape) * np.maximum(1, abs(point)))
 
 
-# ---- derivatives of arrays by arrays, with few evaluations
-
-
 def largest(array: np.ndarray) -> float:
     """The largest finite modulus in the array, or 0."""
     finite = abs(array[np.isfinite(array)])
     return float(finite.max(initial=0.0))
-
-
-def moved(a: np.ndarray, offset: Any, chosen: Any) -> np.ndarray:
-    """The array with an offset added to the chosen entries, numbered as in one long row."""
-    flat = a.astype(np.result_type(a, offset)).ravel()
-    flat[chosen] += offset
-    return flat.reshape(a.shape)
-
-
-def vjp(
-    f: Output, a: np.ndarray, dy: np.ndarray, method: Differentiation, axis: int, entries: np.ndarray | None = None
-) -> np.ndarray:
-    """dL/da, or a vector of some of its entries, from dy = dL/dy, where y = f(offset, chosen entries of a).
-
-    If slice k of y along the axis depends only on slice k of a, one entry of every slice moves at a time, else a single
-    entry: in Dense one input of all rows, or one row of the kernel.   axis: 0 or -1
-    """
-    wanted, flat, n = np.arange(a.size) if entries is None else entries, a.ravel(), a.shape[axis]
-    slices = _by_slice(np.arange(a.size).reshape(a.shape), axis).reshape(n, -1)
-
-    def change(chosen: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        scale = max(1.0, largest(flat[chosen]))
-        return np.asarray(method.derivative(lambda offset: f(offset, chosen), direction, scale))
-
-    if _are_independent(change, slices, axis):
-        found, one_of_each, is_wanted = np.empty(a.size), np.ones(n), np.zeros(a.size, bool)
-        is_wanted[wanted] = True
-        for chosen in slices.T[is_wanted[slices].any(axis=0)]:
-            found[chosen] = _by_slice(dy * change(chosen, one_of_each), axis).reshape(n, -1).sum(axis=1)
-        found = found[wanted]
-    else:
-        found = np.array([(dy * change(wanted[[k]], np.ones(1))).sum() for k in range(len(wanted))])
-    return found.reshape(a.shape) if entries is None else found
-
-
-def _by_slice(array: np.ndarray, axis: int) -> np.ndarray:
-    """The array with its first or last axis first."""
-    return array if axis == 0 else array.T
-
-
-def _are_independent(change: Callable[..., np.ndarray], slices: np.ndarray, axis: int) -> bool:
-    """True if slice k of the outputs depends only on slice k of the inputs, for all k.
-
-    Two numbers differ in some bit, so it is enough to move, for each bit, the slices whose number has it.
-    """
-    n = len(slices)
-    if n == 1:
-        return True
-    step = np.random.default_rng(4).standard_normal(slices.shape)
-    together = _by_slice(change(slices.ravel(), step.ravel()), axis)
-    if len(together) != n:
-        return False
-    for bit in range((n - 1).bit_length()):
-        has_bit = (np.arange(n) >> bit) & 1 == 1
-        alone = _by_slice(change(slices[has_bit].ravel(), step[has_bit].ravel()), axis)
-        if alone[~has_bit].any() or not np.array_equal(alone[has_bit], together[has_bit]):
-            return False
-    return True

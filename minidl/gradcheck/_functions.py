@@ -19,8 +19,9 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from ..seeding import new_sequence
 from ._buffers import Buffers
-from ._differentiation import EPS, Differentiation, complex_arithmetic, largest, moved, vjp
+from ._differentiation import EPS, Differentiation, complex_arithmetic, largest
 from ._probe import Tracer, plain
+from ._products import Form, moved, vjp
 from ._rearranged import axes_named
 from ._rounding import bound
 from ._subjects import Part, Subject, equal
@@ -248,7 +249,16 @@ class FunctionSubject(Subject):
     # ---- rounding
 
     def unit(self, v: np.ndarray) -> float:
-        return super().unit(v) if self.function.is_unit and not self.dy[0].ndim else largest(self.flat_dy)
+        if not self.function.is_unit or self.dy[0].ndim:
+            return largest(self.flat_dy)
+        # terms may cancel in the value, but not in its rounding errors
+        return max(super().unit(v), self._scatter(v) / EPS / max(1.0, largest(v)))
+
+    def _scatter(self, v: np.ndarray) -> float:
+        """The change of the value with the last digit of the inputs."""
+        rng, here = np.random.default_rng(7), self.value(v)
+        near = [self.value(v * (1 + EPS * rng.choice([-1.0, 1.0], v.shape))) for _ in range(MOVES)]
+        return largest(np.array(near) - here)
 
     def gradient_bounds(self, v: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
         """Rounding errors of the size of dy and of the gradient, or as far as the last digit of the inputs moves it."""
@@ -266,7 +276,7 @@ class FunctionSubject(Subject):
         return bounds
 
     def value_bound(self, v: np.ndarray) -> float:
-        return bound(float(np.linalg.norm(self.flat_dy * self.outputs(v))))
+        return bound(float(np.linalg.norm(self.flat_dy * self.outputs(v))) + self._scatter(v) / EPS)
 
     # ---- derivatives
 
@@ -296,19 +306,23 @@ class FunctionSubject(Subject):
         return float(self.flat_dy @ changes)
 
     def derivatives(self, v: np.ndarray, path: str, entries: np.ndarray, method: Differentiation) -> np.ndarray:
+        form = self.form(v, path, 0.0)
+        if not form.a.size:
+            return np.zeros(0)
+        with complex_arithmetic():
+            return vjp(form.output, form.a, form.dy, method, form.axis, entries)
+
+    def form(self, v: np.ndarray, path: str, step: float) -> Form:
         part = self.parts[path]
         axis, joined = self._arrangement(part.shape)
-        a = part.of(v) if part.shape else part.of(v).reshape(1)
-        if not a.size:
-            return np.zeros(0)
+        a, dy = np.atleast_1d(part.of(v)), joined(self.dy)
 
         def output(offset: Any, chosen: Any) -> np.ndarray:
             w = v.astype(np.result_type(v, offset))
             w[part.slice] = moved(a, offset, chosen).ravel()
             return joined(self.run(w))
 
-        with complex_arithmetic():
-            return vjp(output, a, joined(self.dy), method, axis, entries)
+        return Form(output, a, dy, np.zeros(dy.shape), axis)
 
     def _arrangement(self, shape: tuple[int, ...]) -> tuple[int, Callable[[Arrays], np.ndarray]]:
         """An axis of an input, and a way to arrange all outputs in one array whose slices may belong to its slices."""

@@ -16,6 +16,7 @@ from ..parameters import Parameters
 from ._chain_subject import INPUT, ChainSubject, check_output, holds_integers, ids_among, other_batch
 from ._differentiation import Differentiation, largest
 from ._probe import Tracer
+from ._products import Bracket, exactly
 
 
 class Projection(Loss):
@@ -80,6 +81,9 @@ class LayerSubject(ChainSubject):
 
     def _loss_derivative(self, z: np.ndarray, method: Differentiation) -> np.ndarray:
         return self.rows.y
+
+    def _loss_bracket(self, z: np.ndarray, step: float) -> Bracket:
+        return exactly(self.rows.y)
 
     def gradient_of_two_backwards(self, path: str) -> tuple[np.ndarray, np.ndarray]:
         """The gradient of a parameter after one backward pass from zeros, and after a second one."""

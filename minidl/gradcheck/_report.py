@@ -25,6 +25,9 @@ class Tensor:
     kinks       entries left out because their derivative depends on the side from which it is taken, as in ReLU at 0
     checked     entries compared one by one; 0 if one random direction through all of them was enough
     cause       a description of the mistake, or None
+    unresolved  entries left out because forward changes too fast, or jumps, for any derivative to be measured
+    coarse      relative error of the derivatives, if noise in forward (float32, an iteration that stops early) is why
+                they differ from the gradient; else 0
     """
 
     size: int
@@ -36,6 +39,8 @@ class Tensor:
     kinks: int = 0
     checked: int = 0
     cause: str | None = None
+    unresolved: int = 0
+    coarse: float = 0.0
 
 
 @dataclass

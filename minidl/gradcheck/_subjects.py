@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,16 @@ import numpy as np
 
 from ..losses import Loss
 from ..parameters import Penalty
-from ._differentiation import Differentiation, Function, complex_arithmetic, keeps_derivatives, largest, random_step
+from ._differentiation import (
+    CENTRAL,
+    Differentiation,
+    Function,
+    complex_arithmetic,
+    keeps_derivatives,
+    largest,
+    random_step,
+)
+from ._products import Bracket, Form, bracket, bracket_along, moved
 from ._rounding import bound
 
 REPEATS = 10  # two small random masks can be equal by chance, but not so many
@@ -64,6 +73,10 @@ class Subject(ABC):
     @abstractmethod
     def gradient(self, v: np.ndarray) -> np.ndarray:
         """The gradient that is claimed at v."""
+
+    def gradient_alone(self, v: np.ndarray) -> np.ndarray:
+        """The gradient that is claimed at v if nothing else has been computed before."""
+        return self.gradient(v)
 
     def outputs(self, v: np.ndarray) -> Any:
         """The numbers that f computes, as many as there are: by default its value."""
@@ -129,6 +142,42 @@ class Subject(ABC):
             direction[entry] = 1.0
             found[number] = self.derivative(v, direction, method, max(1.0, abs(float(v[entry]))))
         return found
+
+    # ---- on both sides of a kink, from real numbers alone
+
+    def form(self, v: np.ndarray, path: str, step: float) -> Form:
+        """The value at v as a function of one tensor, for use in `at`. step: to find kinks further on."""
+        part = self.parts[path]
+
+        def output(offset: Any, chosen: Any) -> np.ndarray:
+            w = v.copy()
+            w[part.slice] = moved(v[part.slice], offset, chosen)
+            return np.atleast_1d(np.asarray(self.value(w)))
+
+        return Form(output, np.atleast_1d(part.of(v)), np.ones(1), np.zeros(1), 0)
+
+    def bracket(self, v: np.ndarray, path: str, entries: np.ndarray, step: float) -> Bracket:
+        """The range of the derivatives at v by entries of one tensor, with steps of this size relative to them."""
+        with self.at(v, np.float64):
+            return bracket(self.form(v, path, step), step, entries)
+
+    def bracket_along(self, v: np.ndarray, path: str, direction: np.ndarray, step: float) -> Bracket:
+        """The same of the derivative along a direction of one tensor."""
+        with self.at(v, np.float64):
+            return bracket_along(self.form(v, path, step), direction, step)
+
+    def line(self, v: np.ndarray, path: str, entries: Any, direction: np.ndarray) -> Callable[[np.ndarray], Any]:
+        """Return a function of steps along a direction of some entries of one tensor: the values at v, up to a
+        constant, and the size of the numbers that they are summed from.
+        """
+
+        def values(steps: np.ndarray) -> tuple[np.ndarray, float]:
+            with self.at(v, np.float64):
+                form = self.form(v, path, CENTRAL.step)
+                products = [form.dy * form.output(step * direction, entries) for step in steps]
+            return np.array([p.sum() for p in products]), float(max(np.abs(p).sum() for p in products))
+
+        return values
 
     def tensor_derivatives(self, path: str, method: Differentiation, v: np.ndarray | None = None) -> np.ndarray:
         """The derivatives by all entries of one tensor, in its shape: at v, by default at the point."""

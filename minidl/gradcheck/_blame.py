@@ -14,6 +14,7 @@ from ..naming import join_path
 from . import _causes
 from ._chain_subject import INPUT, DataLoss
 from ._compare import Settings, compare
+from ._contract import check_contract
 from ._differentiation import METHODS
 from ._layer_subject import LayerSubject, layer_subject, with_one_input
 from ._report import Report
@@ -40,8 +41,24 @@ def explain(report: Report, subject: DataLoss, settings: Settings) -> None:
         causes |= {join_path(record.path, name): cause for name, cause in wrong.items() if name != INPUT}
     if report.guilty is None:
         causes[""] = _cause_in_loss(subject, settings)
+    if report.guilty is None and causes[""] is None:
+        report.guilty, causes[""] = _writer(subject, settings)
     for path, tensor in report.wrong.items():
         tensor.cause = causes.get(path, causes.get(""))
+
+
+def _writer(subject: DataLoss, settings: Settings) -> tuple[str | None, str | None]:
+    """The path of a layer that writes into arrays that other layers need, and a sentence on it; else None twice."""
+    for record in layer_passes(subject):
+        if isinstance(record.x, np.ndarray) and len(list(record.layer.walk())) == 1:
+            try:
+                broken, _ = check_contract(record.layer, record.x.shape[1:], settings.seed)
+            except RUN_ERRORS:
+                continue
+            for sentence in broken:
+                if "writes into" in sentence:
+                    return record.path, f"{sentence}, which another layer needs for its own gradient"
+    return None, None
 
 
 def layer_passes(subject: DataLoss) -> list[LayerPass]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._recording import Snapshot
 from ..data import Examples
-from ..errors import DataError, ShapeError
+from ..errors import ShapeError
 from ..layers import Chain, Graph, Layer, run_masked
 from ..losses import Loss
 from ..objective import Objective
@@ -152,8 +152,9 @@ class ChainSubject(Subject):
     def _pass(self, rows: Examples) -> tuple[np.ndarray, np.ndarray]:
         """The outputs and the gradient of one training step."""
         self.params.grad[:] = np.nan
-        z = self.layers_forward(rows.x)
-        dx = self.layers.backward(self._dz(z, rows))
+        # copies, because a layer may write into its arguments, which is another matter than its gradient
+        z = self.layers_forward(rows.x.copy())
+        dx = self.layers.backward(self._dz(z, rows).copy())
         if not self.before_theta:
             return z, self.params.grad.copy()
         if np.shape(dx) != rows.x.shape:
@@ -194,7 +195,7 @@ class ChainSubject(Subject):
         if self._recorded is not None and (before := self._recorded.before[i]) is not None:
             before.restore()
         self.evaluations += 1
-        return self._leaf(i, a)
+        return self._leaf(i, a.copy())
 
     def _leaf(self, i: int, a: np.ndarray) -> np.ndarray:
         """The output of leaf i for a, which has the mask that it has at the point."""
@@ -229,7 +230,7 @@ class ChainSubject(Subject):
                 for i, leaf in enumerate(self.leaves):
                     steady = self._is_steady(i, inputs[i])
                     before.append(None if steady else Snapshot([inner for _, inner in leaf.walk()]))
-                    inputs.append(check_output(leaf, self._leaf(i, inputs[i])))
+                    inputs.append(check_output(leaf, self._leaf(i, inputs[i].copy())))
             self._recorded = Recording(v, inputs, before)
             self._changing.restore()
             self._changing = self._snapshot_of_changing()  # steady leaves need not be restored from now on
@@ -486,11 +487,8 @@ def gradient_after_other_batch(
 
 
 def check_output(layer: Layer, y: Any) -> Any:
-    """Return the layer's output for a float64 input; raise if it is not an array or too coarse for derivatives."""
+    """Return the layer's output; raise ShapeError if it is not an array."""
     if not isinstance(y, np.ndarray | np.generic):
         got = "nothing" if y is None else f"a {type(y).__name__}"
         raise ShapeError(f"{type(layer).__name__}: forward returns {got}; it must return an array, y")
-    if y.dtype.kind == "f" and y.dtype.itemsize < 8:
-        problem = f"forward turns float64 into {y.dtype}, too coarse for derivatives; keep the dtype of x"
-        raise DataError(f"{type(layer).__name__}: {problem}")
     return y

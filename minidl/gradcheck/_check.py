@@ -17,7 +17,7 @@ from ..model import Model
 from ..parameters import Penalty
 from ..validation import Interval
 from ._blame import compare_layer, compare_loss, explain, smaller_shapes, wrong_alone
-from ._chain_subject import DataLoss
+from ._chain_subject import INPUT, DataLoss
 from ._compare import TOLERANCE, Settings, compare, finish
 from ._contract import check_contract
 from ._layer_subject import layer_subject, uses_mask, with_one_input
@@ -102,14 +102,21 @@ def check_layer(
     method: str = "auto",
     tolerance: float = TOLERANCE,
     seed: int = 0,
+    contract: bool = True,
     raise_on_failure: bool = True,
 ) -> Report:
     """Check a layer's backward: every entry of dL/dx and of every parameter, against derivatives of forward alone.
 
     A built clone runs with random parameters, inputs and dy, in training and in inference, for each number of rows. Of
     a large layer random directions are compared first, as in `check_model`. Then the other rules for layers are
-    checked: shapes, no argument written to, no reading back, the same result twice, float32 in and out, equal inputs.
-    Returns the Report; raises GradientError with it if a gradient is wrong or a rule is broken.
+    checked: shapes, no argument written to, no reading back, the same result twice, float32 in and out. Gradients are
+    taken on copies of x, dy and the parameters, so that a broken rule does not change them.
+
+    contract  True: a broken rule fails the check, as minidl trains only layers that keep the rules; False: rules are
+              reported, and the gradients alone decide, for layers that were written for another library
+
+    Returns the Report, with the two verdicts `gradients_right` and `contract_kept`; raises GradientError with it if the
+    check has failed.
     """
     if not isinstance(layer, Layer):
         raise SettingError(f"check_layer: layer must be a Layer object such as Dense(3), got {layer!r}")
@@ -121,7 +128,7 @@ def check_layer(
     rows = _integers("rows", rows)
     if not rows:
         raise SettingError("check_layer: rows must be an integer or several of them, got ()")
-    report, wrong = Report(title, "complex", rows[0]), dict[str, list[Case]]()
+    report, wrong = Report(title, "complex", rows[0], binding=contract), dict[str, list[Case]]()
     with_mask = (False, True) if uses_mask(layer, shape) else (False,)
     for case in itertools.starmap(Case, itertools.product(with_mask, rows, (True, False))):
         if case.masked and any(not first.masked for first, *_ in wrong.values()):
@@ -129,17 +136,21 @@ def check_layer(
         subject = layer_subject(layer, shape, case.rows, case.training, seed, masked=case.masked)
         part = compare_layer(subject, settings, explained=wrong)
         report.include(part)
+        report.notes += [note for note in part.notes if note not in report.notes]
         for path, tensor in part.tensors.items():
             shown = report.tensors.setdefault(path, tensor)
             if tensor.passed:
                 shown.difference = max(shown.difference, tensor.difference)
+                shown.coarse = max(shown.coarse, tensor.coarse)
                 continue
             wrong.setdefault(path, []).append(case)
             if len(wrong[path]) == 1:  # the first mistake is the one to show
                 report.tensors[path], report.rows = tensor, case.rows
     _explain_on_small(report, layer, shape, settings)
-    report.broken, report.notes = check_contract(layer, shape, seed)
-    report.broken = report.broken or ([] if wrong else check_ties(layer, shape, seed))
+    report.broken, advice = check_contract(layer, shape, seed)
+    report.notes += advice
+    if not (report.broken or wrong) and (cause := check_ties(layer, shape, seed)):
+        report.tensors[INPUT].passed, report.tensors[INPUT].cause = False, cause
     conditions = {path: _condition(cases, rows) for path, cases in wrong.items()}
     report.notes += [f"{path} is wrong {condition}" for path, condition in conditions.items() if condition]
     return finish(report, raise_on_failure)

@@ -27,8 +27,18 @@ def check_contract(layer: Layer, shape: tuple[int, ...], seed: int) -> tuple[lis
     x = random_rows(clone, 6, shape, rng)
     check = ContractCheck(clone, params, x if holds_integers(x) else x.astype(np.float32))
     broken = _holding(check.shapes(output_shape))
-    broken = broken or _holding(check.writes(), check.repeats(), check.dtypes(), check.layouts())
+    broken = broken or _holding(
+        check.writes(), check.repeats(), check.dtypes(), _narrows(layer, shape, seed), check.layouts()
+    )
     return broken, _holding(check.reads_back(), check.untrained())
+
+
+def _narrows(layer: Layer, shape: tuple[int, ...], seed: int) -> Rule:
+    """Forward turns float64 into something coarser."""
+    rng = np.random.default_rng(seed)
+    clone, _, _ = build_clone(layer, shape, np.float64, rng)
+    dtype = np.asarray(clone.forward(random_rows(clone, 6, shape, rng), training=True)).dtype
+    yield f"forward turns float64 into {dtype}; keep the dtype of x", dtype.kind == "f" and dtype.itemsize < 8
 
 
 def _holding(*rules: Rule) -> list[str]:

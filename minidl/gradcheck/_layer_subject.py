@@ -60,7 +60,10 @@ class LayerSubject(ChainSubject):
 
     def run(self, i: int, a: np.ndarray) -> np.ndarray:
         if self.tracer is None:
-            return super().run(i, a)
+            theta = self.params.theta.copy()
+            y = super().run(i, a)
+            self.params.theta[:] = theta  # a layer that changes its parameters is told so elsewhere
+            return y
         parameters = [(parameter, parameter.value.reshape(-1)) for parameter in self.params.values()]
         for parameter, values in parameters:
             parameter.open(self.tracer.probe(values), parameter.grad.reshape(-1))
@@ -90,9 +93,9 @@ class LayerSubject(ChainSubject):
         parameter, found = self.params[path], []
         with self.at(self.point, np.float64):
             self.params.grad[:] = 0.0
-            self.layers_forward(self.rows.x)
+            self.layers_forward(self.rows.x.copy())
             for _ in range(2):
-                self.layers.backward(self.rows.y)
+                self.layers.backward(self.rows.y.copy())
                 found.append(parameter.grad.copy())
         return found[0], found[1]
 
@@ -100,8 +103,8 @@ class LayerSubject(ChainSubject):
         """The dx that backward makes of another dy, as it returns it."""
         self.state.restore()
         with self.at(self.point, np.float64):
-            self.layers_forward(self.rows.x)
-            return self.layers.backward(dy)
+            self.layers_forward(self.rows.x.copy())
+            return self.layers.backward(dy.copy())
 
     def change_of_output(self, v: np.ndarray, path: str, direction: np.ndarray, method: Differentiation) -> np.ndarray:
         """The derivative of y at v along a direction of one tensor."""

@@ -16,7 +16,10 @@ import numpy as np
 from ._differentiation import EPS
 
 WIDTHS = (1e-14, 1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
-SIDE = 6  # points on each side
+# at uneven distances, because the rounding of float32 does not show at even ones that are multiples of its steps
+RIGHT = np.array([0.137, 0.311, 0.472, 0.668, 0.829, 1.0])
+PLACES = np.concatenate([-0.97 * RIGHT[::-1], [0.0], RIGHT])
+SIDE = len(RIGHT)
 SURE = 5.0  # a value is wrong if it is further away from a measured one than so many times its error
 ROUGH = 1e-3  # a window with more noise than this, relative to the values, says nothing
 CLEAR = 0.02  # relative error of a slope that is known well
@@ -94,7 +97,7 @@ def measure(values: Callable[[np.ndarray], tuple[np.ndarray, float]], at: float 
         window = _window(values, at, width * scale, float(np.median(noises)))
         if window:
             found.append(window)
-            noises.append(window.noise)
+            noises += [] if window.is_flat else [window.noise]
     steps = [window for window in found if not window.is_flat]
     # between two steps of a staircase all values are equal; next to a kink they are so on one side of wide windows
     is_stair = bool(steps) and not any(_is_flat_on_one_side(window) for window in steps)
@@ -110,7 +113,7 @@ def _window(
     values: Callable[[np.ndarray], tuple[np.ndarray, float]], at: float | None, h: float, least_noise: float
 ) -> Window | None:
     """The window of half width h; None if it says nothing."""
-    steps = h * np.arange(-SIDE, SIDE + 1) / SIDE
+    steps = h * PLACES
     if at is not None:
         steps = (at + steps) - at  # as far as the number really moves
         if len(np.unique(steps)) < len(steps):

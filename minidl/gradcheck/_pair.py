@@ -62,7 +62,8 @@ class Pair(AnyFunction):
         self.is_unit = "dy" not in self.order
         found = self._watched_pass()
         self.randomness.forget_unused()
-        fixed = [leaf.path for leaf in self.arguments.chosen if leaf.path not in found]
+        # without any gradient all count as zeros
+        fixed = [leaf.path for leaf in self.arguments.chosen if found and leaf.path not in found]
         self._notes |= dict.fromkeys(f"backward returns no gradient of {path}: it is held fixed" for path in fixed)
         self.arguments.hold(fixed)
         self.inputs = {leaf.path: a for leaf, a in zip(self.arguments.chosen, self._arrays(), strict=True)}

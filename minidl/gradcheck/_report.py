@@ -49,7 +49,8 @@ class Report:
 
     tensors  the check of each gradient, by path
     guilty   path of the layer whose backward is wrong, or None
-    broken   rules for layers that this one breaks: the check fails then, too
+    broken   rules for layers that this one breaks
+    binding  True if the check fails if a rule is broken, though all gradients are right
     notes    advice; it does not fail the check
     """
 
@@ -63,6 +64,7 @@ class Report:
     evaluations: int = 0
     seconds: float = 0.0
     epoch: int | None = None
+    binding: bool = True
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the difference of every tensor: see `minidl.plots.gradient_report`."""
@@ -71,7 +73,16 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return not self.broken and all(tensor.passed for tensor in self.tensors.values())
+        return self.gradients_right and (self.contract_kept or not self.binding)
+
+    @property
+    def gradients_right(self) -> bool:
+        return all(tensor.passed for tensor in self.tensors.values())
+
+    @property
+    def contract_kept(self) -> bool:
+        """True if no rule for layers is broken."""
+        return not self.broken
 
     @property
     def difference(self) -> float:
@@ -135,4 +146,5 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dicts."""
-        return {"passed": self.passed, "difference": self.difference, **asdict(self)}
+        verdicts = {"passed": self.passed, "gradients_right": self.gradients_right, "contract_kept": self.contract_kept}
+        return {**verdicts, "difference": self.difference, **asdict(self)}

@@ -18,24 +18,24 @@ VALUES = 3  # different numbers in x: few, so that many are equal
 ROWS = 4
 
 
-def check_ties(layer: Layer, shape: tuple[int, ...], seed: int) -> list[str]:
-    """The broken rule, if dx is wrong along equal inputs that move together. Layers right elsewhere are checked."""
+def check_ties(layer: Layer, shape: tuple[int, ...], seed: int) -> str | None:
+    """The cause, if dx is wrong along equal inputs that move together. Layers right elsewhere are checked."""
     if layer.vocabulary_size is not None or (isinstance(layer, Graph) and any(layer.vocabularies.values())):  # of ids
-        return []
+        return None
     rng = np.random.default_rng(seed)
     x = rng.choice(rng.standard_normal(VALUES), (ROWS, *shape))
     tied, apart = (layer_subject(layer, shape, ROWS, True, seed, rows) for rows in (x, x + _small(x, rng)))
     with np.errstate(all="ignore"):
         if not np.isfinite(tied.outputs(tied.point)).all() or not tied.is_repeatable:
-            return []
+            return None
         groups = [x == value for value in np.unique(x)]
         pairs = [(_ratio(tied, group), _ratio(apart, group)) for group in groups]
     wrong = [ratio for ratio, without_ties in pairs if not _is_right(ratio) and _is_right(without_ties)]
     if not wrong:
-        return []
+        return None
     found = f"{wrong[0]:.4g} x derivative"
     why = "equal maxima or minima must share one dy"
-    return [f"dL/dx is wrong where inputs are equal ({found} along them together): {why}"]
+    return f"dL/dx is wrong where inputs are equal ({found} along them together): {why}"
 
 
 def _small(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:

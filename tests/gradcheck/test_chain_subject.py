@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from minidl import DataError, GradientError, Sequential, ShapeError, check_layer, check_model
+from minidl import GradientError, Sequential, ShapeError, check_layer, check_model
 from minidl.data import Examples
 from minidl.gradcheck._chain_subject import DataLoss, gradient_after_other_batch
 from minidl.initializers import Constant
@@ -21,17 +21,11 @@ from tests.helpers.right_layers import RunningScale, doubling
 RNG = np.random.default_rng(0)
 
 
-def test_forward_must_return_an_array_as_precise_as_its_input():
+def test_forward_must_return_an_array():
     with pytest.raises(ShapeError, match="Doubling: forward returns nothing; it must return an array, y"):
         check_layer(doubling(forward=lambda self, x, training=False: None), 4)
     with pytest.raises(ShapeError, match="Doubling: forward returns a list; it must return an array, y"):
         check_layer(doubling(forward=lambda self, x, training=False: [2 * x]), 4)
-    single = doubling(forward=lambda self, x, training=False: 2 * x.astype(np.float32))
-    words = "Doubling: forward turns float64 into float32, too coarse for derivatives; keep the dtype of x"
-    with pytest.raises(DataError, match=words):
-        check_layer(single, 4)
-    with pytest.raises(DataError, match=words):
-        check_model(trained(single), X, Y)
 
 
 def test_a_gradient_of_another_shape_than_its_parameter_raises():

@@ -295,7 +295,6 @@ def test_every_random_output_counts():
         (lambda a, b: a + b, lambda dy: (dy, dy, dy), (X, X), ShapeError, "backward returns 3 gradients; return one"),
         (lambda a: a["x"] + a["y"], lambda dy: (dy,), ({"x": X, "y": X},), ShapeError, "1 gradients for the 2 arrays"),
         (np.sin, lambda dy: "dx", (X,), DataError, "the gradient of x is of type ndarray|of type str"),
-        (np.sin, lambda dy: None, (X,), DataError, "backward returns no gradient of an array"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -344,3 +343,50 @@ def test_jacobians():
     assert check_gradient(lambda t: B @ t, B, X[0]).passed
     with pytest.raises(ShapeError, match=r"it has shape \(3, 5\), theta \(3,\); it must be \(5, 3\)"):
         check_gradient(lambda t: A @ t, A.T, X[0])
+
+
+# ---- forms of losses and gradients
+
+
+def square(t):
+    return (t**2).sum()
+
+
+LOSSES = {
+    "a loss of shape (1, 1)": (lambda t: square(t).reshape(1, 1), lambda t: 2 * t),
+    "a loss of shape (1,)": (lambda t: (t**2).sum().reshape(1), lambda t: 2 * t),
+    "a Jacobian of a loss of shape (1, 1)": (lambda t: square(t).reshape(1, 1), lambda t: 2 * t[None, None]),
+    "a gradient without an axis of 1": (square, lambda t: 2 * t[:, 0]),
+    "(loss, gradient) from one function": (lambda t: (square(t), 2 * t), True),
+    "(loss, gradient) beside a gradient": (lambda t: (square(t), None), lambda t: 2 * t),
+    "(loss, gradient) in the place of a gradient": (square, lambda t: (square(t), 2 * t)),
+}
+
+
+@pytest.mark.parametrize("form", LOSSES)
+def test_forms_of_losses(form):
+    f, gradient = LOSSES[form]
+    t = RNG.standard_normal((4, 1))
+    assert check_gradient(f, gradient, t).passed
+    if callable(gradient):
+        found = gradient(t)
+        wrong = 1.01 * (found[1] if isinstance(found, tuple) else found)
+        assert not check_gradient(f, wrong, t, raise_on_failure=False).passed
+
+
+def test_a_dict_of_parameters_and_a_function_of_loss_and_gradient():
+    params = {"W": W, "b": np.ones(2)}
+
+    def loss(params):
+        d = 2 * (X @ params["W"] + params["b"])
+        return (d**2).sum() / 4, {"W": X.T @ d, "b": d.sum(axis=0)}
+
+    assert list(check_gradient(loss, True, params).tensors) == ["W", "b"]
+
+
+@pytest.mark.parametrize("gradient", [None, lambda t: None])
+def test_a_gradient_of_none_stands_for_zeros(gradient):
+    report = check_gradient(square, gradient, X, raise_on_failure=False)
+    assert "backward returns None for theta" in report.tensors["theta"].cause
+    assert check_gradient(lambda t: 3.0 + 0 * t.sum(), gradient, X).passed
+    assert not check_backward(np.sin, lambda dy: None, X, raise_on_failure=False).passed

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minidl import GradientError, check_layer
-from minidl.layers import Dense, Layer
+from minidl import GradientError, Sequential, check_layer, check_model
+from minidl.layers import Dense, Layer, Sigmoid
 from tests.helpers.planted_own import Noise
 from tests.helpers.right_layers import RunningScale, doubling
 
@@ -174,3 +174,44 @@ def test_the_rules_hold_in_training_too():
         "it writes into its input x"
         in check_layer(doubling(forward=writes_in_training), 4, raise_on_failure=False).broken
     )
+
+
+# ---- two verdicts
+
+
+def test_a_broken_rule_is_one_finding_and_spoils_no_figure():
+    for methods in ({"forward": writes_x}, {"backward": writes_dy}, {"forward": widens}):
+        report = check_layer(doubling(**methods), 4, raise_on_failure=False)
+        assert (report.gradients_right, report.contract_kept, report.passed) == (True, False, False)
+        assert report.difference < 1e-15
+        assert len(report.broken) == 1 + ("forward" in methods and methods["forward"] is writes_x)
+
+
+def test_the_contract_of_foreign_layers_is_a_note():
+    report = check_layer(doubling(backward=writes_dy), 4, contract=False)
+    assert (report.passed, report.contract_kept) == (True, False)
+    assert "broken: backward writes into its argument dy" in str(report)
+    assert report.to_dict()["contract_kept"] is False
+    wrong = doubling(backward=lambda self, dy: 3 * dy)
+    assert not check_layer(wrong, 4, contract=False, raise_on_failure=False).passed
+
+
+def test_float32_inside_is_coarse_and_breaks_a_rule():
+    single = doubling(forward=lambda self, x, training=False: 2 * x.astype(np.float32).astype(x.dtype))
+    report = check_layer(single, 4)
+    assert any("digits, which is all that can be measured" in note for note in report.notes)
+    single = doubling(forward=lambda self, x, training=False: 2 * x.astype(np.float32))
+    report = check_layer(single, 4, raise_on_failure=False)
+    assert report.gradients_right
+    assert report.broken == ["forward turns float64 into float32; keep the dtype of x"]
+    wrong = doubling(forward=single.forward.__func__, backward=lambda self, dy: 2.02 * dy)
+    assert not check_layer(wrong, 4, raise_on_failure=False).gradients_right
+
+
+def test_a_layer_that_writes_into_what_another_one_needs_is_guilty_in_a_model():
+    model = Sequential([Dense(3), Sigmoid(), doubling(forward=writes_x), Dense(1)], seed=0)
+    model.compile(loss="mse")
+    model.build((4,))
+    report = check_model(model, np.ones((3, 4)), np.ones((3, 1)), raise_on_failure=False)
+    assert report.guilty == "doubling"
+    assert "it writes into its input x, which another layer needs" in str(report)

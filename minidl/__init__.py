@@ -12,6 +12,7 @@ _lazy.register("version", __name__)
 _lazy.show(
     "minidl.callbacks",
     {
+        "Curvature": "minidl.curvature",
         "Distributions": "minidl.diagnostics",
         "GradientChecker": "minidl.gradcheck",
         "Monitor": "minidl.diagnostics",

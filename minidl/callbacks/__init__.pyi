@@ -1,3 +1,4 @@
+from minidl.curvature import Curvature as Curvature
 from minidl.diagnostics import Distributions as Distributions
 from minidl.diagnostics import Monitor as Monitor
 from minidl.gradcheck import GradientChecker as GradientChecker

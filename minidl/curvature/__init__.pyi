@@ -1,3 +1,4 @@
+from ._callback import Curvature as Curvature
 from ._eigenvalues import Eigenpairs as Eigenpairs
 from ._eigenvalues import hessian as hessian
 from ._eigenvalues import top_eigenvalues as top_eigenvalues
@@ -5,7 +6,13 @@ from ._estimates import Spectrum as Spectrum
 from ._estimates import Trace as Trace
 from ._estimates import spectrum as spectrum
 from ._estimates import trace as trace
+from ._noise import gradient_noise_scale as gradient_noise_scale
 from ._products import Products as Products
 from ._products import gauss_newton_vector_product as gauss_newton_vector_product
 from ._products import hessian_vector_product as hessian_vector_product
 from ._products import products as products
+from ._rates import RateCurve as RateCurve
+from ._rates import learning_rate_curve as learning_rate_curve
+from ._stability import stability as stability
+from ._stability import stable_learning_rate as stable_learning_rate
+from ._stability import stable_rate as stable_rate

@@ -77,16 +77,33 @@ def top_eigenvalues(
 
 
 def largest(
-    products: Products, k: int = 1, matrix: str = "hessian", tolerance: float = 1e-3, seed: int = 0
+    products: Products,
+    k: int = 1,
+    matrix: str = "hessian",
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    *,
+    scale: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> Eigenpairs:
-    """Return the k largest eigenvalues of one of the matrices."""
+    """Return the k largest eigenvalues of one of the matrices M.
+
+    scale  the diagonal of S (n,); then the eigenvalues are those of S M S
+    start  where the iteration starts, such as an eigenvector of a matrix that is near; default: a random vector
+    """
     n = products.size
     if n <= max(SMALL, 2 * k):
-        values, vectors = np.linalg.eigh(whole(products, matrix))
+        dense = whole(products, matrix)
+        values, vectors = np.linalg.eigh(dense if scale is None else scale[:, None] * dense * scale)
     else:
-        from scipy.sparse.linalg import eigsh
+        from scipy.sparse import diags_array
+        from scipy.sparse.linalg import aslinearoperator, eigsh
 
-        start = np.random.default_rng(seed).standard_normal(n)
-        values, vectors = eigsh(products.operator(matrix), k, which="LA", v0=start, tol=tolerance)
+        operator = products.operator(matrix)
+        if scale is not None:
+            diagonal = aslinearoperator(diags_array(scale))
+            operator = diagonal @ operator @ diagonal
+        start = np.random.default_rng(seed).standard_normal(n) if start is None else start
+        values, vectors = eigsh(operator, k, which="LA", v0=start, tol=tolerance)
     order = np.argsort(values)[::-1][:k]
     return Eigenpairs(values[order], vectors[:, order])

@@ -10,11 +10,12 @@ from itertools import islice
 
 import numpy as np
 
+from ..curvature import Products, stability, stable_rate
 from ..data import Examples
-from ..errors import DataError
+from ..errors import DataError, NonFiniteError, SettingError
 from ..gradcheck import check_model
 from ..objective import Objective
-from ..optimizers import Adam, Optimizer
+from ..optimizers import SGD, Adam, Optimizer
 from ..trainer import Trainer, trainer_for, update
 from ._evidence import (
     Signals,
@@ -124,11 +125,27 @@ def _other_rate(severity: str, signals: Signals, own: Trial, factor: float, othe
     )
     figures = {"rate": rate, "start": own.start, "end": own.end}
     figures |= {"usual_ratio": own.usual, "largest_ratio": own.largest}
+    if factor < 1 and (stable := _stable_rate(signals)):
+        figures["stable_rate"] = stable
+        words += f", and above {stable:.2g} gradient descent on all rows is unstable where the weights begin"
     if other is None:
         return Observation(severity, "optimizer", f"{words}.", "Try a much smaller one.", figures)
     figures |= {"other_rate": rate * factor, "other_end": other.end}
     words += f"; at {rate * factor:g} they take it {_to(other)}."
     return Observation(severity, "optimizer", words, f"Try {rate * factor:g}.", figures)
+
+
+def _stable_rate(signals: Signals) -> float | None:
+    """The edge of stability of SGD; None for other optimizers, and if a layer cannot compute with complex numbers."""
+    optimizer, rows = signals.model.optimizer, signals.rows
+    if type(optimizer) is not SGD:
+        return None
+    try:
+        products = Products(signals.objective, rows)
+    except (SettingError, NonFiniteError):
+        return None
+    rate = stable_rate(products, stability("diagnose", optimizer))
+    return rate if math.isfinite(rate) else None
 
 
 def _to(trial: Trial) -> str:

@@ -13,8 +13,8 @@ _LOSSES = """
     BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge
     CategoricalGeneralizedCrossEntropy CosineSimilarity FunctionLoss
     Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
-    MeanSquaredLogarithmicError NoLoss OnlyMeasured OutputLosses PenalizedLoss Poisson SparseCategoricalCrossentropy
-    SquaredHinge
+    MeanSquaredLogarithmicError NoLoss OnlyMeasured OutputLosses PenalizedLoss Pinball Poisson
+    SparseCategoricalCrossentropy SquaredHinge
 """
 _METRICS = """
     AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy CosineSimilarity F1Score FBetaScore FalseNegatives

@@ -25,5 +25,6 @@ from ._regression import MeanAbsoluteError as MeanAbsoluteError
 from ._regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
 from ._regression import MeanSquaredError as MeanSquaredError
 from ._regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from ._regression import Pinball as Pinball
 from ._regression import Poisson as Poisson
 from ._regression import SquaredHinge as SquaredHinge

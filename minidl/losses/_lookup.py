@@ -27,6 +27,7 @@ from ._regression import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    Pinball,
     Poisson,
     SquaredHinge,
 )
@@ -56,6 +57,7 @@ LOSSES: dict[str, Callable[[], Loss]] = {
     "hinge": Hinge,
     "squared_hinge": SquaredHinge,
     "categorical_hinge": CategoricalHinge,
+    "pinball": Pinball,
     "poisson": Poisson,
     "kl_divergence": KLDivergence,
     "kld": KLDivergence,

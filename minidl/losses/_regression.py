@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..ops import row_sums
-from ..validation import Interval, real
+from ..validation import Interval, check_real, real, setting
 from ._base import Loss, divide_by_outputs, mean
 
 EPSILON = 1e-7  # as in Keras
@@ -44,6 +46,36 @@ class Huber(Loss):
         difference = p - y
         clipped = np.minimum(np.maximum(difference, -self.delta), self.delta)
         return mean(clipped * (difference - clipped / 2)), divide_by_outputs(clipped)
+
+
+def _check_quantile(who: str, name: str, value: Any) -> float | tuple[float, ...]:
+    if isinstance(value, list | tuple) and value:
+        return tuple(check_real(who, name, level, "(0, 1)") for level in value)
+    return check_real(who, name, value, "(0, 1)")
+
+
+@dataclass(frozen=True)
+class Pinball(Loss):
+    """l = q d if d >= 0, else (q - 1) d,   d = y - p; the mean over the k outputs.   Smallest at the q-quantile of y.
+
+    dl/dp = -q / k below the target, (1 - q) / k above it, 0 at it: so p ends where a share q of the targets is below
+    it. q = 1/2 is half the absolute error. (Koenker & Bassett 1978)
+
+    quantile  q in (0, 1), for every output; or a list with one for each output: then the columns of y are the same
+              number, np.repeat(y[:, None], k, axis=1)
+    """
+
+    quantile: float | tuple[float, ...] = setting(_check_quantile, default=0.5)
+
+    def terms(self, p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(self.quantile, tuple) and len(self.quantile) != p.shape[1]:
+            given = f"{len(self.quantile)} quantiles for {p.shape[1]} outputs"
+            raise ShapeError(f"Pinball: {given}; list one for each output")
+        difference, level = y - p, np.asarray(self.quantile, p.real.dtype)
+        values = np.maximum(level * difference, (level - 1) * difference)
+        signs = np.sign(difference.real)
+        slopes = -level * (signs > 0) + (1 - level) * (signs < 0)
+        return mean(values), divide_by_outputs(slopes)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from minidl.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     PenalizedLoss,
+    Pinball,
     Poisson,
 )
 from minidl.regularizers import L1, L2, Penalty
@@ -93,6 +94,8 @@ SCALARS = [
     Huber(np.float64(1)),
     BinaryCrossentropy(True, np.float64(0.1)),
     CategoricalCrossentropy(True, np.float64(0.1)),
+    Pinball(np.float64(0.3)),
+    Pinball((np.float64(0.3), 0.7)),
 ]
 
 

@@ -37,11 +37,16 @@ from .errors import ShapeError as ShapeError
 from .files import load_model as load_model
 from .gradcheck import GradientChecker as GradientChecker
 from .gradcheck import Report as Report
+from .gradcheck import assert_gradients as assert_gradients
 from .gradcheck import check_backward as check_backward
 from .gradcheck import check_gradient as check_gradient
+from .gradcheck import check_jax as check_jax
+from .gradcheck import check_keras as check_keras
 from .gradcheck import check_layer as check_layer
 from .gradcheck import check_loss as check_loss
 from .gradcheck import check_model as check_model
+from .gradcheck import check_scipy as check_scipy
+from .gradcheck import check_torch as check_torch
 from .gradcheck import numerical_gradient as numerical_gradient
 from .gradcheck import relative_difference as relative_difference
 from .layers import Layer as Layer

@@ -1,3 +1,4 @@
+from ._assertions import assert_gradients as assert_gradients
 from ._callback import GradientChecker as GradientChecker
 from ._check import check_layer as check_layer
 from ._check import check_loss as check_loss
@@ -6,5 +7,10 @@ from ._check_function import check_backward as check_backward
 from ._check_function import check_gradient as check_gradient
 from ._check_function import numerical_gradient as numerical_gradient
 from ._differentiation import relative_difference as relative_difference
+from ._jax import check_jax as check_jax
+from ._keras import check_keras as check_keras
 from ._report import Report as Report
 from ._report import Tensor as Tensor
+from ._scipy import check_scipy as check_scipy
+from ._strategies import layer_inputs as layer_inputs
+from ._torch import check_torch as check_torch

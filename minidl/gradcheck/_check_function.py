@@ -106,6 +106,7 @@ def compare_function(function: AnyFunction, settings: Settings, all_if_few: bool
             report.broken.append("the forward pass that belongs to backward returns other outputs than forward alone")
     finally:
         function.close()
+    report.broken += function.broken()
     report.notes += [*function.notes(), *_notes(subject, report)]
     return report
 

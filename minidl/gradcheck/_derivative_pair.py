@@ -21,19 +21,28 @@ class DerivativePair(Pair):
 
     gradient  a function, its value at the inputs, or True: f returns (value, gradient). Where a function returns both,
               its other half is ignored
+    names     of the inputs; by default those in the signature of f, "theta" for one array
     """
 
-    def __init__(self, who: str, f: Callable[..., Any], gradient: Any, inputs: tuple[Any, ...]) -> None:
-        self.title, self.forward = "gradient", f
+    def __init__(
+        self,
+        who: str,
+        f: Callable[..., Any],
+        gradient: Any,
+        inputs: tuple[Any, ...],
+        names: list[str] | None = None,
+        title: str = "gradient",
+    ) -> None:
+        self.title, self.forward = title, f
         if gradient is True:
             self.forward, self.backward = lambda *values: f(*values)[0], lambda *values: f(*values)[1]
         else:
             self.forward = lambda *values: _value_alone(f(*values))
             compute = gradient if callable(gradient) else lambda *_: gradient
             self.backward = lambda *values: _gradient_alone(compute(*values), values)
-        names = argument_names(f, len(inputs))
-        if len(inputs) == 1 and _is_one_array(inputs[0]):
+        if names is None and len(inputs) == 1 and _is_one_array(inputs[0]):
             names, inputs = ["theta"], (_theta(who, inputs[0]),)
+        names = names or argument_names(f, len(inputs))
         self._start(Arguments(who, names, inputs), Replay((f, gradient), inputs), False, "inputs")
 
     def gradients(self, inputs: Arrays, cotangents: Arrays) -> tuple[list[np.ndarray], list[Any]]:

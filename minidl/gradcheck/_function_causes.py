@@ -135,7 +135,7 @@ def _of_result(subject: FunctionSubject, path: str) -> Iterator[str]:
     """Mistakes that show in the returned gradient alone."""
     short_name, shape = short(path), subject.parts[path].shape
     if path in subject.absent:
-        yield f"backward returns None for {short_name}, which stands for zeros, but the derivative is not 0"
+        yield f"{subject.function.if_none.format(name=short_name)}, but the derivative is not 0"
     claimed = subject.parts[path].of(subject.gradient(subject.point))
     if path in subject.misshapen and np.isnan(claimed).all():
         got = subject.misshapen[path]

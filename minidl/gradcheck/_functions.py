@@ -42,6 +42,7 @@ class AnyFunction(ABC):
     tries_complex  True if it may be called with complex numbers in the place of real ones
     is_unit        True if its gradient is that of the sum of its outputs: dy is 1
     runs_on_numpy  True if the operations in it can be watched
+    if_none        what a gradient of None means
     """
 
     title: str
@@ -51,6 +52,7 @@ class AnyFunction(ABC):
     tries_complex = False
     is_unit = False
     runs_on_numpy = False
+    if_none = "backward returns None for {name}, which stands for zeros"
 
     @abstractmethod
     def outputs(self, inputs: Arrays) -> list[np.ndarray]:
@@ -74,6 +76,10 @@ class AnyFunction(ABC):
     def watched(self, buffers: Buffers) -> AbstractContextManager[Any]:
         """Inside, arrays that the function makes itself are watched, too."""
         return nullcontext()
+
+    def broken(self) -> list[str]:
+        """Sentences on what makes its gradient wrong in some circumstances."""
+        return []
 
     def close(self) -> None:  # noqa: B027  most have nothing to put back
         """Put back what it changed."""

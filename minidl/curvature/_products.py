@@ -55,12 +55,12 @@ class Products:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
-                slopes, drawn = self._slopes(0.0), start.drawn
+                slopes, drawn = self.slopes(0.0), start.drawn
         except (TypeError, np.exceptions.ComplexWarning) as error:
             problem = "a layer, loss or penalty cannot compute with complex numbers"
             raise SettingError(f"curvature: {problem}: {error}; see the contracts in docs/architecture.md") from error
         self._start = None
-        if drawn or not np.array_equal(self._slopes(0.0), slopes, equal_nan=True):
+        if drawn or not np.array_equal(self.slopes(0.0), slopes, equal_nan=True):
             self._start = start
         return slopes.real
 
@@ -86,7 +86,7 @@ class Products:
         if size == 0:
             return v
         # the step is h whatever the length of v
-        return self._slopes(1j * STEP / size * v, gauss_newton).imag * (size / STEP)
+        return self.slopes(1j * STEP / size * v, gauss_newton).imag * (size / STEP)
 
     def _direction(self, v: Any) -> np.ndarray:
         """Return a float64 copy of v with 0 at frozen entries."""
@@ -98,7 +98,7 @@ class Products:
         v[self.objective.frozen] = 0
         return v
 
-    def _slopes(self, offset: np.ndarray | float, gauss_newton: bool = False) -> np.ndarray:
+    def slopes(self, offset: np.ndarray | float, gauss_newton: bool = False) -> np.ndarray:
         """Return the complex gradient at theta + offset, 0 at frozen entries.
 
         gauss_newton  the imaginary part alone, without the second derivatives of the layers

@@ -13,4 +13,7 @@ from ._report import Report as Report
 from ._report import Tensor as Tensor
 from ._scipy import check_scipy as check_scipy
 from ._strategies import layer_inputs as layer_inputs
+from ._symmetry import Symmetry as Symmetry
+from ._symmetry import check_model_symmetry as check_model_symmetry
+from ._symmetry import check_symmetry as check_symmetry
 from ._torch import check_torch as check_torch

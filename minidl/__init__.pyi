@@ -18,6 +18,7 @@ from . import plots as plots
 from . import regularizers as regularizers
 from . import schedules as schedules
 from . import text as text
+from . import uncertainty as uncertainty
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .data import HDF5Data as HDF5Data

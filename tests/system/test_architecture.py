@@ -57,6 +57,7 @@ MODULES = [
     "gradcheck",
     "diagnostics",
     "comparison",
+    "uncertainty",
     "files",
     "datasets",
     "plots",

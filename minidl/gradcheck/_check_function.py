@@ -116,7 +116,9 @@ def _explain(report: Report, subject: FunctionSubject) -> None:
     causes = Causes(subject, report.method)
     try:
         for path, tensor in report.wrong.items():
-            if tensor.size <= MOST_EXPLAINED:
+            if tensor.is_located:
+                tensor.cause = f"{path} is wrong in a few entries alone, as in {list(tensor.worst or ())}"
+            elif tensor.size <= MOST_EXPLAINED:
                 tensor.cause = cause_of(causes, path)
     finally:
         causes.close()

@@ -12,6 +12,7 @@ from .. import validation
 from ..errors import GradientError
 from ..seeding import new_sequence
 from ._differentiation import METHODS, Differentiation, choose_method
+from ._halving import wrong_entries
 from ._lines import ROUNDING, DirectionLine, EntryLines, UntrustedError, check_zeros
 from ._report import Report, Tensor
 from ._subjects import Subject
@@ -19,8 +20,7 @@ from ._verdict import Judge, Judged
 
 TOLERANCE = 1e-7
 SMALL = 1e-3  # tensors smaller than this, relative to the largest one, are not scaled up all the way
-MANY = 20_000  # the most entries that are compared one by one without being asked for
-SAMPLE = 2_000  # entries of a larger tensor that are compared first, to find a wrong one soon
+SAMPLE = 200  # entries of a large tensor that are compared if it is wrong in many places
 COARSE = 1e-9  # a difference from an exact derivative that is more than rounding in float64, and too small to be wrong
 MUCH = 20_000_000  # the most numbers that are computed for it, and for all entries of a tensor without being asked
 
@@ -47,7 +47,7 @@ class Settings:
     def for_subject(self, subject: Subject) -> Settings:
         """Compare all entries of a subject, unless they are too many or too much work."""
         work = sum(subject.work(path) for path in subject.parts)
-        return replace(self, depth="all" if subject.point.size <= MANY and work <= MUCH else "auto")
+        return replace(self, depth="all" if subject.point.size <= subject.many and work <= MUCH else "auto")
 
 
 def compare(title: str, subject: Subject, settings: Settings) -> Report:
@@ -140,37 +140,60 @@ class Comparison:
         if isinstance(depth, int):
             return self._entries(path, self._sample(size, depth))
         if depth != "all":
-            found = self._direction(path)
-            if found.passed or depth == "directions":
+            is_large = depth != "directions" and size > self._few(path)
+            found = self._direction(path, measured=not is_large)
+            # a difference of 1e-7 in a direction through many entries may be a wrong one
+            in_blocks = is_large and found.passed and not self.method.exact
+            if depth == "directions" or (found.passed and not in_blocks):
                 return found
-            if (
-                size > (count := self._few(path))
-                and not (found := self._entries(path, self._sample(size, count))).passed
-            ):
-                return found
+            if is_large:
+                return self._halved(path, found, in_blocks=in_blocks)
         return self._entries(path, np.arange(size))
+
+    def _halved(self, path: str, found: Tensor, *, in_blocks: bool) -> Tensor:
+        """Look for the wrong entries of a large tensor in halves of it."""
+        size = self.subject.parts[path].size
+
+        def is_right(block: np.ndarray) -> bool:
+            return self._judge_direction(path, block, measured=False).is_right
+
+        entries = wrong_entries(size, is_right, in_blocks=in_blocks)
+        if entries is None:  # they are in many places
+            few = self._entries(path, self._sample(size, self._few(path)))
+            return few if not few.passed else self._entries(path, np.arange(size))
+        if not entries.size:
+            return found
+        few = self._entries(path, entries)
+        few.is_located = not few.passed
+        return few
 
     def _few(self, path: str) -> int:
         """So many entries can be compared soon."""
         size, work = self.subject.parts[path].size, self.subject.work(path)
-        return SAMPLE if size > MANY else size if work <= MUCH else size * MUCH // (10 * work)
+        return SAMPLE if size > self.subject.many else size if work <= MUCH else size * MUCH // (10 * work)
 
     def _sample(self, size: int, count: int) -> np.ndarray:
         """`count` of so many entries, or all if there are not more."""
         return np.arange(size) if count >= size else np.sort(self.rng.choice(size, count, replace=False))
 
-    def _direction(self, path: str) -> Tensor:
+    def _direction(self, path: str, *, measured: bool) -> Tensor:
         """Compare along one direction through the tensor, to rounding: a wrong entry shows little in it."""
+        size = self.subject.parts[path].size
+        return _tensor(size, self._judge_direction(path, np.arange(size), measured=measured))
+
+    def _judge_direction(self, path: str, entries: np.ndarray, *, measured: bool = True) -> Judged:
+        """Judge some entries of a tensor along one direction."""
         part = self.subject.parts[path]
-        direction = self.rng.standard_normal(part.size)
+        direction = np.zeros(part.size)
+        direction[entries] = self.rng.standard_normal(len(entries))
         if not self.method.exact:  # as far as single entries move
             direction *= np.maximum(1.0, np.abs(self.subject.point[part.slice]))
         resolution = self.method.resolution
         line = DirectionLine(self.subject, path, self.value_bound, direction)
-        judged = self.judge(line, resolution, resolution)
+        judged = self.judge(line, resolution, resolution, measured=measured)
         if self.method.exact and judged.look.numeric[0] == 0:
-            check_zeros(self.subject, path, np.arange(part.size), self.method)
-        return _tensor(part.size, judged)
+            check_zeros(self.subject, path, entries, self.method)
+        return judged
 
     def _entries(self, path: str, entries: np.ndarray) -> Tensor:
         part = self.subject.parts[path]

@@ -97,6 +97,8 @@ class FunctionSubject(Subject):
     absent     paths of the inputs whose gradient is None
     """
 
+    many = 2_000  # each may take a call of its own
+
     def __init__(self, function: AnyFunction, seed: int) -> None:
         self.function, self.seed = function, seed
         self.are_complex = [np.iscomplexobj(a) for a in function.inputs.values()]

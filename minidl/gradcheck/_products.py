@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ._differentiation import EPS, Differentiation, largest
+from ._progress import told
 
 Output = Callable[[Any, Any], np.ndarray]  # (offset, entries that it is added to) -> y
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (entries, direction of them) -> derivative of y
@@ -148,11 +149,11 @@ def _moves(
         def by_slice(products: np.ndarray) -> np.ndarray:
             return np.asarray(_by_slice(products, axis).reshape(n, -1).sum(axis=1))
 
-        for chosen in slices.T[is_wanted[slices].any(axis=0)]:
+        for chosen in told(slices.T[is_wanted[slices].any(axis=0)], "derivatives"):
             yield chosen, one_of_each, by_slice
     else:
         one = np.ones(1)
-        for k in range(len(wanted)):
+        for k in told(range(len(wanted)), "derivatives"):
             yield wanted[[k]], one, np.sum
 
 

@@ -26,6 +26,7 @@ class Tensor:
     checked     entries compared one by one; 0 if one random direction through all of them was enough
     cause       a description of the mistake, or None
     unresolved  entries left out because forward changes too fast, or jumps, for any derivative to be measured
+    is_located  True if all wrong entries are among those checked; directions through the others are right
     coarse      relative error of the derivatives, if noise in forward (float32, an iteration that stops early) is why
                 they differ from the gradient; else 0
     """
@@ -41,6 +42,7 @@ class Tensor:
     cause: str | None = None
     unresolved: int = 0
     coarse: float = 0.0
+    is_located: bool = False
 
 
 @dataclass

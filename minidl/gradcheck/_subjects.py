@@ -64,6 +64,7 @@ class Subject(ABC):
     parts: dict[str, Part]
     counts: dict[str, int]
     evaluations = 0
+    many: ClassVar[int] = 20_000  # the most entries that are compared one by one without being asked for
     trials: ClassVar[int] = 2  # whether f supports complex numbers is tried so often
 
     @abstractmethod

@@ -36,6 +36,10 @@ class Judged:
     coarse: float = 0.0
 
     @property
+    def is_right(self) -> bool:
+        return not self.wrong.any()
+
+    @property
     def difference(self) -> float:
         return self.look.difference(~(self.kinks | self.unresolved))
 
@@ -48,12 +52,12 @@ class Judge:
         self.here = Place(subject, subject.point)
         self._moved: dict[float, Place] = {}
 
-    def __call__(self, lines: Lines, suspicion: float, tolerance: float) -> Judged:
+    def __call__(self, lines: Lines, suspicion: float, tolerance: float, *, measured: bool = True) -> Judged:
         """Judge lines that differ by more than `suspicion`; those that differ by more than the tolerance may be wrong.
 
         1. If claim and derivative disagree at the point and agree nearby, there may be a kink. It is one if the
            derivatives on both sides differ, and the claim lies between them.
-        2. If differences do not agree, the derivative is measured with its noise.
+        2. If differences do not agree, the derivative is measured with its noise, unless measured is False.
         """
         n = len(lines)
         look = lines.look(self.here, self.method, np.arange(n))
@@ -63,7 +67,8 @@ class Judge:
             near = self._right_nearby(lines, look, suspicious)
             judged.kinks[near[~judged.wrong[near]]] = True  # too little to be wrong anyway
             self._prove(lines, judged, near[judged.wrong[near]])
-            self._measure(lines, judged)
+            if measured:
+                self._measure(lines, judged)
         return judged
 
     # ---- kinks

@@ -94,6 +94,7 @@ class KerasFunction(AnyFunction):
         with self._in_float64():
             results = self._run(list(map(keras.ops.convert_to_tensor, self.inputs.values())))
         self.output_names = list(results)
+        self.randomness.forget_unused()
 
     def _grouped(self, tensors: list[Any]) -> list[Any]:
         """The arguments of `call`: one list of all, if it takes one argument."""

@@ -28,9 +28,10 @@ class Replay:
             _set_state(generator, state)
 
     def forget_unused(self) -> None:
-        """Leave the global generators alone from now on, if nothing was drawn from them: to set them takes time."""
+        """Leave those generators alone from now on from which nothing was drawn: to set them takes time."""
         if self._global is not None and self._global.are_unchanged:
             self._global = None
+        self._own = [(generator, state) for generator, state in self._own if not _is_equal(_state(generator), state)]
 
 
 def _candidates(functions: Iterable[Callable[..., Any]], arguments: Any) -> Iterator[Any]:
@@ -66,3 +67,8 @@ def _set_state(generator: Any, state: Any) -> None:
         generator.bit_generator.state = state
     else:
         generator.set_state(state)
+
+
+def _is_equal(a: Any, b: Any) -> bool:
+    """True if two states are known to be equal: of PyTorch's generators, whose states are tensors."""
+    return bool((a == b).all()) if hasattr(a, "numel") else False

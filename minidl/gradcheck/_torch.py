@@ -95,6 +95,7 @@ class TorchFunction(AnyFunction):
         dys = [rng.standard_normal(results[path].shape) for path in self.used]
         self.inputs = dict(zip(self._paths(), arrays, strict=True))
         found = self.gradients(arrays, dys)[1]
+        self.randomness.forget_unused()
         absent = [leaf.path for leaf, g in zip(self.arguments.chosen, found, strict=False) if g is None]
         self._notes = [f"output {path} has no gradient: it is left out" for path in results if path not in self.used]
         if not self.are_marked and any(g is not None for g in found):

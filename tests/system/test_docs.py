@@ -17,6 +17,7 @@ TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")), *sorted((TOP / ".github").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+KERAS_ON_TORCH = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def name(page):
@@ -33,8 +34,18 @@ def test_the_main_pages_exist():
     assert {"README.md", *(f"docs/{page}.md" for page in wanted)} <= {name(page) for page in PAGES}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_the_code_of_a_page_prints_what_the_page_shows(page):
+def run_pages():
+    """All pages; those whose code needs other libraries with the marker for it."""
+    for page in PAGES:
+        needs = [package for package in ("torch", "jax", "keras") if f"\nimport {package}\n" in page.read_text("utf-8")]
+        marks = [pytest.mark.peers, KERAS_ON_TORCH] if needs else []
+        yield pytest.param(page, needs, marks=marks, id=name(page))
+
+
+@pytest.mark.parametrize(("page", "needs"), [*run_pages()])
+def test_the_code_of_a_page_prints_what_the_page_shows(page, needs):
+    for package in needs:
+        pytest.importorskip(package)
     namespace, printed = {"__name__": page.stem}, ""
     whole = page.read_text(encoding="utf-8")
     for block in BLOCK.finditer(whole):

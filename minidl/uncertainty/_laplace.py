@@ -109,7 +109,7 @@ def laplace(
     if matrix == "full" and n > LARGEST_MATRIX:
         remedy = "use matrix='diagonal'" + ("" if layers == "last" else " or layers='last'")
         raise SettingError(f"laplace: {n} parameters, at most {LARGEST_MATRIX} are allowed for a full matrix; {remedy}")
-    G, squares = _gauss_newton(rows, batch.x.astype(np.float64, copy=False), batch.y, link, matrix)
+    G, squares = _gauss_newton(rows, rows.inputs(batch.x), batch.y, link, matrix)
     values, vectors = np.linalg.eigh(G) if matrix == "full" else (G, None)
     values = np.maximum(values, 0)  # rounding
     fitted = _Evidence(values, float(rows.theta @ rows.theta), batch.y.size, squares, link is None)

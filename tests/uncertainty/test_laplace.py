@@ -10,7 +10,18 @@ from sklearn.linear_model import BayesianRidge
 from minidl import Sequential, SettingError, ShapeError, curvature
 from minidl.datasets import circles
 from minidl.errors import DataError
-from minidl.layers import BatchNormalization, Conv2D, Dense, Flatten, ReLU, Sigmoid, Softmax, Tanh
+from minidl.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from minidl.losses import BinaryCrossentropy, Huber, MeanSquaredError
 from minidl.optimizers import LBFGS, Adam
 from minidl.uncertainty import laplace
@@ -230,3 +241,23 @@ def test_errors_say_what_to_do(regression, classifier):
     wide.layers[-1].trainable = False
     with pytest.raises(SettingError, match="the last layer is frozen"):
         laplace(wide, x, y)
+
+
+@pytest.mark.parametrize("layers", ["last", "all"])
+def test_ids_stay_integers(layers):
+    """The last layer sees the mean of word vectors: the same model on these means gives the same deviations."""
+    rng = np.random.default_rng(0)
+    ids, y = rng.integers(0, 9, (40, 5)), rng.normal(size=(40, 1))
+    model = Sequential([Embedding(9, 4), GlobalAveragePooling1D(), Dense(1)], seed=0, dtype="float64")
+    model.compile(loss=MeanSquaredError())
+    model.fit(ids, y, verbose=0)
+    _, deviation = laplace(model, ids, y, layers=layers).predict(ids, return_std=True)
+    assert deviation.shape == (40, 1)
+    if layers == "last":
+        dense = Sequential([Dense(1)], dtype="float64")
+        dense.compile(loss=MeanSquaredError())
+        means = model.params["embedding/embeddings"].value[ids].mean(axis=1)
+        dense.build((4,))
+        dense.params.theta[:] = model.params.theta[[*range(4), -1]]
+        _, expected = laplace(dense, means, y).predict(means, return_std=True)
+        np.testing.assert_allclose(deviation, expected, rtol=1e-9)

@@ -27,6 +27,9 @@ from ._products import Bracket, Form, bracket, bracket_along, moved
 from ._rounding import bound
 
 REPEATS = 10  # two small random masks can be equal by chance, but not so many
+NOISY = (
+    1e-6  # relative change of a derivative with ten times the step that noise explains, and a smooth function does not
+)
 NEAR = 1e-3  # how far from the point, in random steps, support of complex numbers is tried
 
 
@@ -171,12 +174,29 @@ class Subject(ABC):
         """Return a function of steps along a direction of some entries of one tensor: the values at v, up to a
         constant, and the size of the numbers that they are summed from.
         """
+        with self.at(v, np.float64):
+            dy, other = (self.form(v, path, step).dy for step in (CENTRAL.step, 10 * CENTRAL.step))
+        if largest(dy - other) > NOISY * largest(dy):  # the noise of what comes after the output counts, too
+            return self._whole_line(v, path, entries, direction)
 
         def values(steps: np.ndarray) -> tuple[np.ndarray, float]:
             with self.at(v, np.float64):
                 form = self.form(v, path, CENTRAL.step)
                 products = [form.dy * form.output(step * direction, entries) for step in steps]
             return np.array([p.sum() for p in products]), float(max(np.abs(p).sum() for p in products))
+
+        return values
+
+    def _whole_line(self, v: np.ndarray, path: str, entries: Any, direction: np.ndarray) -> Callable[[np.ndarray], Any]:
+        """The same, with all operations up to the value at each step."""
+
+        def values(steps: np.ndarray) -> tuple[np.ndarray, float]:
+            found = np.empty(len(steps))
+            for k, step in enumerate(steps):
+                moved = v.copy()
+                moved[self.parts[path].slice][entries] += step * direction
+                found[k] = np.sum(np.real(self.value(moved)))
+            return found, float(np.abs(found).max())
 
         return values
 

@@ -50,6 +50,9 @@ class Recording:
     brackets: dict[float, dict[int, Bracket]] = field(default_factory=dict)  # the same with kinks, by step
 
 
+LARGEST_BRACKET = 3000  # numbers between layers, each of which moves on its own in a proof of kinks
+
+
 class ChainSubject(Subject):
     """loss(layers(x), y) in float64 as a function of theta, or of x and theta. It uses the layers themselves.
 
@@ -317,6 +320,10 @@ class ChainSubject(Subject):
                 a = recording.inputs[lower]
                 found[lower - 1] = self._vjp(lower, self._output_of_input(lower, a), a, found[lower], method, 0)
         return found[i]
+
+    def can_bracket(self, path: str) -> bool:
+        later = self.record(self.point).inputs[self.leaf_of[path] + 1 :]
+        return sum(np.size(a) for a in later) <= LARGEST_BRACKET
 
     def form(self, v: np.ndarray, path: str, step: float) -> Form:
         i = self.leaf_of[path]

@@ -160,6 +160,10 @@ class Subject(ABC):
 
         return Form(output, np.atleast_1d(part.of(v)), np.ones(1), np.zeros(1), 0)
 
+    def can_bracket(self, path: str) -> bool:
+        """False if `bracket` of this tensor would take too long."""
+        return True
+
     def bracket(self, v: np.ndarray, path: str, entries: np.ndarray, step: float) -> Bracket:
         """The range of the derivatives at v by entries of one tensor, with steps of this size relative to them."""
         with self.at(v, np.float64):
@@ -174,6 +178,8 @@ class Subject(ABC):
         """Return a function of steps along a direction of some entries of one tensor: the values at v, up to a
         constant, and the size of the numbers that they are summed from.
         """
+        if not self.can_bracket(path):
+            return self._whole_line(v, path, entries, direction)
         with self.at(v, np.float64):
             dy, other = (self.form(v, path, step).dy for step in (CENTRAL.step, 10 * CENTRAL.step))
         if largest(dy - other) > NOISY * largest(dy):  # the noise of what comes after the output counts, too

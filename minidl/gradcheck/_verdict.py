@@ -99,6 +99,9 @@ class Judge:
 
     def _prove(self, lines: Lines, judged: Judged, left: np.ndarray) -> None:
         """Excuse lines whose claim lies between the derivatives on both sides."""
+        if left.size and not self.subject.can_bracket(lines.path):  # right nearby, and too large for a proof
+            judged.kinks[left], judged.wrong[left] = True, False
+            return
         look, outside = judged.look, [left[:0]]
         for step in STEPS:
             if not left.size:

@@ -50,7 +50,7 @@ class Recording:
     brackets: dict[float, dict[int, Bracket]] = field(default_factory=dict)  # the same with kinks, by step
 
 
-LARGEST_BRACKET = 3000  # numbers between layers, each of which moves on its own in a proof of kinks
+LARGEST_BRACKET = 1000  # numbers between layers, each of which moves on its own in a proof of kinks
 
 
 class ChainSubject(Subject):

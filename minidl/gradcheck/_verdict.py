@@ -179,6 +179,8 @@ class Judge:
 
     def _check_complex(self, lines: Lines, look: Look, left: np.ndarray) -> None:
         """Raise UntrustedError if values move otherwise than the complex step says."""
+        if not self.subject.can_bracket(lines.path):
+            return
         tried = [int(left[np.argmax(np.nan_to_num(look.off[left], nan=-1.0))]), *left[look.numeric[left] == 0][:1]]
         for k in dict.fromkeys(tried):
             if lines.bracket(np.array([k]), STEPS[-1]).radius[0] > SHARP * look.off[k]:

@@ -321,6 +321,12 @@ class ChainSubject(Subject):
                 found[lower - 1] = self._vjp(lower, self._output_of_input(lower, a), a, found[lower], method, 0)
         return found[i]
 
+    def narrowing(self) -> str:
+        outputs = self.record(self.point).inputs[1:]
+        kinds = ((type(leaf).__name__, np.asarray(y).dtype) for leaf, y in zip(self.leaves, outputs, strict=True))
+        found = (f"{name}: forward turns float64 into {dtype}" for name, dtype in kinds if dtype.itemsize < 8)
+        return next(found, "")
+
     def can_bracket(self, path: str) -> bool:
         later = self.record(self.point).inputs[self.leaf_of[path] + 1 :]
         return sum(np.size(a) for a in later) <= LARGEST_BRACKET

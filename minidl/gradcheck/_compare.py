@@ -60,7 +60,7 @@ def compare(title: str, subject: Subject, settings: Settings) -> Report:
     except UntrustedError:
         method = choose_method(title, settings.method, lambda: False)
         report.method, report.tensors = method.name, _tensors(subject, method, settings)
-    report.notes += _notes(report)
+    report.notes += _notes(report, subject)
     report.evaluations, report.seconds = subject.evaluations, time.perf_counter() - began
     return report
 
@@ -74,13 +74,13 @@ def _tensors(subject: Subject, method: Differentiation, settings: Settings) -> d
         return {path: comparison.tensor(path, settings.depth) for path in subject.parts}
 
 
-def _notes(report: Report) -> list[str]:
+def _notes(report: Report, subject: Subject) -> list[str]:
     """Sentences on what limits the verdict."""
     found = []
     for path, tensor in report.tensors.items():
         if tensor.passed and tensor.coarse:
             digits = max(0, int(-math.log10(tensor.coarse)))
-            why = "forward computes in float32, or stops before it has converged"
+            why = subject.narrowing() or "forward computes in float32, or stops before it has converged"
             found.append(f"{path} is right to {digits} digits, which is all that can be measured: {why}")
         if tensor.unresolved:
             what = f"{tensor.unresolved} derivative{'s' * (tensor.unresolved != 1)}"

@@ -160,6 +160,10 @@ class Subject(ABC):
 
         return Form(output, np.atleast_1d(part.of(v)), np.ones(1), np.zeros(1), 0)
 
+    def narrowing(self) -> str:
+        """The layer that turns float64 into something coarser, as part of a sentence; "" if none is known."""
+        return ""
+
     def can_bracket(self, path: str) -> bool:
         """False if `bracket` of this tensor would take too long."""
         return True

@@ -295,7 +295,7 @@ def test_a_layer_that_computes_in_float32_is_a_note():
     found = diagnose(Sequential([Dense(8), Single(), Dense(1), Sigmoid()], seed=0), X, Y).findings
     (finding,) = [finding for finding in found if finding.rule == "wrong-gradient"]
     assert (finding.severity, finding.path) == ("note", "sequential")
-    assert "a layer computes in float32" in finding.words
+    assert "Single: forward turns float64 into float32" in finding.words
 
 
 def test_softmax_and_one_hot_targets_raise_no_alarm():

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from minidl import Sequential, check_layer, check_loss, check_model
+from minidl import check_layer, check_loss, check_model
 from tests.helpers.planted import PLANTS
 from tests.helpers.planted_own import (
     OWN_PLANTS,
@@ -26,15 +26,8 @@ ALL = [*PLANTS, *OWN_PLANTS]
 
 @cache
 def report_on(number):
-    """The report on a network with the mistake, at depth auto, away from the zeros and ones of a fresh network."""
-    plant = ALL[number]
-    rng = np.random.default_rng(0)
-    model = Sequential(plant.layers(), seed=3)
-    model.compile(loss=plant.loss())
-    model.build((3,))
-    model.params.theta += 0.3 * rng.standard_normal(model.params.theta.size)
-    x, y = rng.standard_normal((7, 3)), rng.integers(0, 2, (7, plant.outputs))
-    return check_model(model, x, y, raise_on_failure=False)
+    """The report on a network with the mistake, at depth auto."""
+    return check_model(*ALL[number].network(), raise_on_failure=False)
 
 
 def named(report):

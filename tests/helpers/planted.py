@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minidl import Sequential
 from minidl.initializers import Ones
 from minidl.layers import Chain, Dense, Dropout, Layer, Parameter, ReLU, Residual, Sigmoid, sigmoid
 from minidl.losses import BinaryCrossentropy, MeanSquaredError
@@ -23,6 +24,15 @@ class Plant:
     says: tuple[str, ...] | None
     loss: Callable[[], object] = BinaryCrossentropy
     outputs: int = 1
+
+    def network(self):
+        """(model, x, y): a network with the mistake, away from the zeros and ones of a fresh one."""
+        rng = np.random.default_rng(0)
+        model = Sequential(self.layers(), seed=3)
+        model.compile(loss=self.loss())
+        model.build((3,))
+        model.params.theta += 0.3 * rng.standard_normal(model.params.theta.size)
+        return model, rng.standard_normal((7, 3)), rng.integers(0, 2, (7, self.outputs))
 
 
 PLANTS: list[Plant] = []

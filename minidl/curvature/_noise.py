@@ -1,4 +1,4 @@
-"""How much the gradient differs from batch to batch, and the batch size that this suggests."""
+"""The difference of gradients from batch to batch, and the batch size that this suggests."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class TorchFunction(AnyFunction):
         return [*(leaf.path for leaf in self.arguments.chosen), *self.parameters]
 
     def _arrays(self) -> list[np.ndarray]:
-        """What to differentiate by, as float64 or complex128."""
+        """The inputs and parameters to differentiate by, as float64 or complex128."""
         tensors = [*(leaf.value for leaf in self.arguments.chosen), *self.parameters.values()]
         arrays = [as_array(t) for t in tensors]
         return [a.astype(np.result_type(a, np.float64)) for a in arrays]
@@ -119,7 +119,7 @@ class TorchFunction(AnyFunction):
     # ---- the two passes
 
     def run(self, inputs: Arrays, layout: Callable[[Any], Any] = lambda t: t) -> tuple[list[Any], Any, Any]:
-        """What to differentiate by, the arguments, which are copies of it, and the outputs.
+        """The tensors to differentiate by, the arguments, which are copies of it, and the outputs.
 
         layout  changes how a tensor lies in memory
         """
@@ -190,7 +190,7 @@ class TorchFunction(AnyFunction):
 
 
 def _parts_of(function: Any, count: int) -> tuple[Callable[..., Any], str, list[str]]:
-    """What to call, its name, and the names of its first arguments."""
+    """The callable, its name, and the names of its first arguments."""
     from torch.autograd import Function
     from torch.nn import Module
 

@@ -1,4 +1,4 @@
-"""What a function of tensors does besides: does it write into its arguments, take any layout, give the same twice?"""
+"""The behaviour of a function of tensors besides its gradient: does it write into its arguments, take any layout, give the same twice?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a prediction is, and which training rows it rests on. The names stand in `__init__.pyi`."""
+"""Predictions with intervals and calibrated probabilities. The names stand in `__init__.pyi`."""
 
 from .._lazy import attach
 

@@ -1,4 +1,4 @@
-"""What all predictions with an uncertainty have in common: intervals of numbers, probabilities of classes."""
+"""The base class of predictions with an uncertainty: intervals of numbers, probabilities of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The behaviour of a function of tensors besides its gradient: does it write into its arguments, take any layout, give the same twice?"""
+"""The rules besides the gradient that a function of tensors keeps: no writes, any layout, the same result twice."""
 
 from __future__ import annotations
 

@@ -102,8 +102,8 @@ class Lines(ABC):
         """The range of the derivatives at the point if it is a kink."""
 
     @abstractmethod
-    def measured(self, k: int) -> Measured:
-        """The derivative along one line, with the noise of the values."""
+    def measured(self, k: int, *, whole: bool = False) -> Measured:
+        """The derivative along one line, with the noise of the values. whole: see `Subject.line`."""
 
 
 class EntryLines(Lines):
@@ -129,9 +129,9 @@ class EntryLines(Lines):
     def bracket(self, chosen: np.ndarray, step: float) -> Bracket:
         return self.subject.bracket(self.subject.point, self.path, self.entries[chosen], step)
 
-    def measured(self, k: int) -> Measured:
+    def measured(self, k: int, *, whole: bool = False) -> Measured:
         subject, entry = self.subject, self.entries[[k]]
-        values = subject.line(subject.point, self.path, entry, np.ones(1))
+        values = subject.line(subject.point, self.path, entry, np.ones(1), whole=whole)
         return measure(values, float(subject.point[self.part.slice][entry[0]]), float(self.scales[k]))
 
 
@@ -161,8 +161,8 @@ class DirectionLine(Lines):
     def bracket(self, chosen: np.ndarray, step: float) -> Bracket:
         return self.subject.bracket_along(self.subject.point, self.path, self.direction, step)
 
-    def measured(self, k: int) -> Measured:
-        values = self.subject.line(self.subject.point, self.path, slice(None), self.direction)
+    def measured(self, k: int, *, whole: bool = False) -> Measured:
+        values = self.subject.line(self.subject.point, self.path, slice(None), self.direction, whole=whole)
         return measure(values, None, 1.0)
 
 

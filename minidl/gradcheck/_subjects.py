@@ -178,11 +178,15 @@ class Subject(ABC):
         with self.at(v, np.float64):
             return bracket_along(self.form(v, path, step), direction, step)
 
-    def line(self, v: np.ndarray, path: str, entries: Any, direction: np.ndarray) -> Callable[[np.ndarray], Any]:
+    def line(
+        self, v: np.ndarray, path: str, entries: Any, direction: np.ndarray, *, whole: bool = False
+    ) -> Callable[[np.ndarray], Any]:
         """Return a function of steps along a direction of some entries of one tensor: the values at v, up to a
         constant, and the size of the numbers that they are summed from.
+
+        whole  True: run everything at each step, which is coarser, and faster for a single line
         """
-        if not self.can_bracket(path):
+        if whole or not self.can_bracket(path):
             return self._whole_line(v, path, entries, direction)
         with self.at(v, np.float64):
             dy, other = (self.form(v, path, step).dy for step in (CENTRAL.step, 10 * CENTRAL.step))

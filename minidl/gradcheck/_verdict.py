@@ -183,10 +183,9 @@ class Judge:
             return
         tried = [int(left[np.argmax(np.nan_to_num(look.off[left], nan=-1.0))]), *left[look.numeric[left] == 0][:1]]
         for k in dict.fromkeys(tried):
-            if lines.bracket(np.array([k]), STEPS[-1]).radius[0] > SHARP * look.off[k]:
-                continue
-            found, slack = lines.measured(k), 1e-6 * float(look.size[k] + abs(look.numeric[k]))
-            if found.contradicts(float(look.numeric[k]), slack) if found.is_resolved else look.numeric[k] == 0:
+            found, slack = lines.measured(k, whole=True), 1e-6 * float(look.size[k] + abs(look.numeric[k]))
+            other = found.contradicts(float(look.numeric[k]), slack) if found.is_resolved else look.numeric[k] == 0
+            if other and lines.bracket(np.array([k]), STEPS[-1]).radius[0] <= SHARP * look.off[k]:  # it is no kink
                 raise UntrustedError
 
 

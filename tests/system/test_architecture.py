@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,13 @@ def module_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
 def imports(tree, path):
     """(line, dotted name, from "minidl" on) of each import but those for type checkers."""
+    return tuple(_imports(tree, path))
+
+
+def _imports(tree, path):
     skipped = {
         id(node)
         for block in ast.walk(tree)
@@ -96,6 +102,7 @@ def imports(tree, path):
             yield from ((node.lineno, name) for name in names)
 
 
+@cache
 def parsed():
     return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in FILES]
 

@@ -46,6 +46,10 @@ def test_three_hundred_random_networks(part):
         no_alarm(seed)
 
 
+def test_derivatives_of_1e_minus_312_which_the_complex_step_does_not_show():
+    no_alarm(2720)
+
+
 @pytest.mark.slow
 def test_two_thousand_random_networks():
     for seed in range(1000, 3000):

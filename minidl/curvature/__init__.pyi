@@ -13,6 +13,7 @@ from ._products import hessian_vector_product as hessian_vector_product
 from ._products import products as products
 from ._rates import RateCurve as RateCurve
 from ._rates import learning_rate_curve as learning_rate_curve
+from ._stability import Stability as Stability
 from ._stability import stability as stability
 from ._stability import stable_learning_rate as stable_learning_rate
 from ._stability import stable_rate as stable_rate

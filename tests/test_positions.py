@@ -34,6 +34,7 @@ from minidl.losses import (
     NoLoss,
     OnlyMeasured,
     OutputLosses,
+    Pinball,
     SparseCategoricalCrossentropy,
 )
 from minidl.metrics import Accuracy, MeanAbsoluteError
@@ -51,7 +52,7 @@ BY_STEP, BY_ROW = rng.uniform(0.2, 2, (M, STEPS)), rng.uniform(0.2, 2, M)
 IMAGES = rng.uniform(0, 1, (M, 4, 4, 1))
 LOSSES = [(getattr(loss, "loss", loss), k) for loss, k in TABLE if not isinstance(loss, OutputLosses)]
 # not in Keras; and one that Keras 3.15 computes for rows alone
-ELSEWHERE = (FunctionLoss, NoLoss, OnlyMeasured, CategoricalGeneralizedCrossEntropy)
+ELSEWHERE = (FunctionLoss, NoLoss, OnlyMeasured, CategoricalGeneralizedCrossEntropy, Pinball)
 
 
 def drawn(interval, shape):
